@@ -1,0 +1,19 @@
+"""PyTorch's words for what code does: the vocabulary of finding.
+
+**Invariant:** facts are frozen data with places; they say what the code does, never that it is wrong. What two rules
+need to know belongs in a fact, not in two rules.
+"""
+
+from torchlint.facts.base import Fact, Occurrence, TrailStep, trail
+from torchlint.facts.data import TransformApplied
+from torchlint.facts.losses import LossCalled
+from torchlint.facts.modules import LayerCalled, ModelCalled
+from torchlint.facts.training import TrainingEvent, TrainingIteration
+from torchlint.flow.interval import Interval
+from torchlint.flow.shape import Dim, Shape, differs, render
+from torchlint.flow.values import Meaning, Place, Tensor
+
+__all__ = [
+    "Dim", "Fact", "Interval", "LayerCalled", "LossCalled", "Meaning", "ModelCalled", "Occurrence", "Place", "Shape",
+    "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "differs", "render", "trail",
+]  # fmt: skip

@@ -1,0 +1,21 @@
+"""Images on their way: transforms as they are applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torchlint.facts.base import Fact
+from torchlint.flow.values import Place, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class TransformApplied(Fact):
+    """A transform of a library is applied, alone or inside a pipeline.
+
+    transform: ``ToPILImage``; made: where it was constructed (or the call of a functional form); input: what it is
+    given; `place` is `made`, where the user would change the pipeline.
+    """
+
+    transform: str
+    made: Place
+    input: Tensor

@@ -1,0 +1,29 @@
+"""A loss meets an output and a target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torchlint.facts.base import Fact
+from torchlint.flow.values import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class LossCalled(Fact):
+    """A loss of a library is called, as a module or a function, wherever it was made.
+
+    loss: its short name as the program has it (``BCELoss``, ``binary_cross_entropy``).
+    family: one name for the module and the function: ``bce``, ``bce-with-logits``, ``cross-entropy``, ``nll``,
+        ``mse``, ``l1``, ``smooth-l1``, ``kl-div``, …
+    input, target: what it is given; None where nothing at all is known.
+    input_text, target_text: those arguments as the program spells them.
+    producer: words for the code that gave `input` its last known state: ``Net.forward returns self.conv2(x)``.
+    trained: whether the call is seen inside a loop that steps an optimizer, or a framework's training hook.
+    """
+
+    loss: str
+    family: str
+    input: Tensor | None
+    target: Tensor | None
+    input_text: str
+    target_text: str

@@ -1,0 +1,38 @@
+"""The training loop as it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torchlint.facts.base import Fact
+from torchlint.flow.values import Place
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEvent:
+    """One event of an iteration: kind is ``zero_grad``, ``backward`` or ``step``; `certain` is false under an unknown test.
+
+    `subject` numbers the optimizer (for ``zero_grad`` and ``step``), or is None where it could not be known.
+    """
+
+    kind: str
+    place: Place
+    subject: int | None
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingIteration(Fact):
+    """One pass of the body of the innermost loop that both calls ``backward`` and steps an optimizer.
+
+    events: in the order in which they run, helper functions included. `cleared` names the optimizers' numbers
+    whose gradients are cleared anywhere in the iteration (by any means: ``zero_grad`` on the optimizer or a model,
+    ``p.grad = None``); `cleared_unknown` is true if something unknown may have cleared them. optimizer: the name the
+    program gives to the stepping optimizer. `place` is the ``step``.
+    """
+
+    events: tuple[TrainingEvent, ...]
+    optimizer: str
+    cleared: bool
+    cleared_unknown: bool
+    backward: Place

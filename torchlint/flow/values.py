@@ -1,0 +1,311 @@
+"""Abstract values: what the interpreter knows of every object of the program.
+
+Definitions
+    value        any object of this module; Python scalars are `Const`
+    Unknown      nothing is known; its `key`, if it has one, names the value so that two tests of it agree
+    guard        ``((key, way), …)``: the unknown tests that were decided on the way to a value
+    Alternatives a value that is one of several, each under its guard
+    cell         a mutable place: an entry of a dict that a mutable value owns (`attrs`, `items`); the interpreter
+                 writes cells only through its log, so that a branch can be undone
+    trail        how a tensor came to be: a linked list of `Trail`, newest first
+
+Worked example: after ``x = sigmoid(y) if args.flag else y`` with y the output of a `Linear`, x is
+``Alternatives([((("args.flag", True),), <probability in [0, 1]>), ((("args.flag", False),), <logits, unbounded>)])``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Union
+
+from torchlint.flow.interval import Interval
+from torchlint.flow.shape import Shape
+from torchlint.syntax import ir
+
+Key = Any  # hashable name of an unknown test
+Guard = tuple[tuple[Key, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A node of a file: `path` as the user wrote it, `n` the node's number in that file's IR."""
+
+    path: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trail:
+    """One step of a value's history: what happened at `place`; `parent` is the step before."""
+
+    place: Place
+    note: str
+    parent: Trail | None = None
+
+    def steps(self) -> Iterator[Trail]:
+        """The steps, newest first."""
+        step: Trail | None = self
+        while step is not None:
+            yield step
+            step = step.parent
+
+
+class Value:
+    """Base of all abstract values."""
+
+    __slots__ = ()
+
+
+class Unknown(Value):
+    """Nothing is known. `key` names it, if it is the same unknown wherever it is met; `note` says where from."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: Key = None) -> None:
+        self.key = key
+
+    def __repr__(self) -> str:
+        return f"Unknown({self.key!r})" if self.key is not None else "Unknown"
+
+
+UNKNOWN = Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class Const(Value):
+    """A Python scalar: None, a bool, an int, a float or a str."""
+
+    value: None | bool | int | float | str
+
+
+NONE, TRUE, FALSE = Const(None), Const(True), Const(False)
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Value):
+    """A number that is not a constant: a symbolic size (`dim`), or a float known by its interval."""
+
+    dim: Any = None
+    interval: Interval | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Text(Value):
+    """A string that is not fully known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple(Value):
+    items: tuple[Value, ...]
+
+
+@dataclass(slots=True, eq=False)
+class List(Value):
+    """A list (or set). Its one cell ``attrs["items"]`` is a tuple of values, or None for an unknown number of
+    `element`s (cell ``attrs["element"]``)."""
+
+    attrs: dict[str, Any]
+    kind: str = "list"
+
+    @property
+    def items(self) -> tuple[Value, ...] | None:
+        items: tuple[Value, ...] | None = self.attrs["items"]
+        return items
+
+    @property
+    def element(self) -> Value:
+        """What any element is, when their number is unknown."""
+        element: Value = self.attrs.get("element", UNKNOWN)
+        return element
+
+
+def make_list(items: Iterable[Value], kind: str = "list") -> List:
+    """A list of exactly these values."""
+    return List({"items": tuple(items)}, kind)
+
+
+def list_of(element: Value, kind: str = "list") -> List:
+    """A list of an unknown number of such elements."""
+    return List({"items": None, "element": element}, kind)
+
+
+@dataclass(slots=True, eq=False)
+class Dict(Value):
+    """A dict: `items` maps constant keys to values; the cell ``meta["open"]`` is true if there may be others."""
+
+    items: dict[Any, Value]
+    meta: dict[str, Any] = field(default_factory=lambda: {"open": False})
+
+
+@dataclass(slots=True, eq=False)
+class Namespace(Value):
+    """A module of the project: its name, and its globals (`scope`) as far as it was evaluated."""
+
+    name: str
+    path: str
+    attrs: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Library(Value):
+    """Something outside the project, by its canonical dotted name: ``torch.nn.BCELoss``."""
+
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Function(Value):
+    """A function of the project. `closure` is the chain of enclosing scopes, innermost first; `owner` the class in
+    whose body it was defined."""
+
+    node: ir.FunctionDef | ir.Lambda
+    path: str
+    closure: tuple[dict[str, Value], ...]
+    module: Namespace
+    defaults: dict[str, Value]
+    owner: Class | None = None
+    decorations: tuple[str, ...] = ()
+    attrs: dict[str, Value] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.node.name if isinstance(self.node, ir.FunctionDef) else "<lambda>"
+
+
+@dataclass(slots=True, eq=False)
+class Class(Value):
+    """A class of the project: `mro` is its linearisation, itself first; unresolved bases are `Library` or Unknown."""
+
+    node: ir.ClassDef
+    path: str
+    module: Namespace
+    bases: tuple[Value, ...]
+    attrs: dict[str, Value]
+    mro: tuple[Value, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.node.name
+
+
+@dataclass(slots=True, eq=False)
+class Bound(Value):
+    """A method with its receiver; the function is a `Function` or, for a library's method, its name."""
+
+    function: Function | str
+    receiver: Value
+    place: Place | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Partial(Value):
+    """``functools.partial(function, *args, **keywords)``."""
+
+    function: Value
+    args: tuple[Value, ...]
+    keywords: dict[str, Value]
+
+
+@dataclass(slots=True, eq=False)
+class Super(Value):
+    """``super()``: attribute look-ups on `receiver` start after `after` in its class's mro."""
+
+    receiver: Value
+    after: Class
+
+
+@dataclass(slots=True, eq=False)
+class Instance(Value):
+    """An object of a project class. `made` is the place of its construction; `escaped` in `meta` once its state is no
+    longer known."""
+
+    cls: Class
+    attrs: dict[str, Value]
+    made: Place | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Object(Value):
+    """An object of a library class that a contract describes: a layer, loss, transform, optimizer, dataset, loader…
+
+    `kind` is the kind of its contract, `name` its canonical name, `arguments` the bound constructor arguments by
+    parameter name, defaults included; `attrs` its mutable state (children of a container under ``"children"``,
+    attributes that the program set).
+    """
+
+    kind: str
+    name: str
+    arguments: dict[str, Value]
+    attrs: dict[str, Any]
+    made: Place | None = None
+
+    @property
+    def short(self) -> str:
+        """The last component of the name: ``Conv2d``."""
+        return self.name.rsplit(".", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a tensor's numbers stand for.
+
+    kind is one of: ``logits`` (output of an affine layer, no activation since), ``activation`` (a hidden
+    activation), ``probability`` (a sigmoid's), ``distribution`` (a softmax's), ``log-distribution``,
+    ``log-probability``, ``binary`` (only 0 and 1), ``class-index``, ``image``, ``noise`` (random draws),
+    ``loss``. `dim` is the dimension a distribution sums over; `classes` bounds class indices. For an image: `scale` is ``unit``
+    ([0, 1]), ``byte`` ([0, 255]) or ``none``; `normalized` says that statistics were taken off; `layout` is ``CHW``
+    or ``HWC``; `mode` is ``RGB``, ``BGR``, ``L``.
+    """
+
+    kind: str
+    dim: int | None = None
+    classes: int | None = None
+    scale: str = ""
+    normalized: bool = False
+    layout: str = ""
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A call of a whole model: which model (`model`, the outermost `Instance` or `Object`), where, and on what."""
+
+    model: Value
+    place: Place
+    inputs: tuple[Value, ...]
+    pretrained: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tensor(Value):
+    """A tensor (or numpy array, or PIL image: `holder`), by what is known of it; None is unknown throughout.
+
+    dtype: ``float32``, ``float``, ``int64``, ``uint8``, ``bool``, … (``float`` is a float of unknown width).
+    grad: ``attached`` (depends on parameters), ``detached``, or None.
+    run: the call of the model whose output this is, kept through views, activations and arithmetic.
+    """
+
+    range: Interval | None = None
+    meaning: Meaning | None = None
+    dtype: str | None = None
+    shape: Shape = None
+    grad: str | None = None
+    trail: Trail | None = None
+    run: Run | None = None
+    holder: str = "tensor"
+
+    def with_(self, **changes: Any) -> Tensor:
+        """A copy with some facts replaced."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Alternatives(Value):
+    """One of several values, each under its guard."""
+
+    options: tuple[tuple[Guard, Value], ...]
+
+
+Callee = Union[Function, Class, Bound, Partial, Library, Instance, Object]
