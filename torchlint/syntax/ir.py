@@ -16,12 +16,10 @@ Nodes hold no concrete syntax and no positions, and they survive msgpack, so the
 
 from __future__ import annotations
 
-from typing import Union
-
 import msgspec
 
 
-class Node(msgspec.Struct, gc=False, array_like=True, tag=True):
+class Node(msgspec.Struct, gc=False, array_like=True, tag=True, tag_field="node"):
     """Base of every node of the IR."""
 
 
@@ -32,7 +30,7 @@ class Const(Node):
     """A literal: None, a bool, an int, a float or a str (adjacent string literals are joined)."""
 
     n: int
-    value: Union[None, bool, int, float, str]
+    value: None | bool | int | float | str
 
 
 class Bytes(Node):
@@ -70,7 +68,7 @@ class Attr(Node):
 class Keyword(Node):
     """``name=value`` in a call or a class statement; `name` is None for ``**value``."""
 
-    name: Union[str, None]
+    name: str | None
     value: Expr
 
 
@@ -90,9 +88,9 @@ class Starred(Node):
 
 class Slice(Node):
     n: int
-    lower: Union[Expr, None]
-    upper: Union[Expr, None]
-    step: Union[Expr, None]
+    lower: Expr | None
+    upper: Expr | None
+    step: Expr | None
 
 
 class Subscript(Node):
@@ -122,7 +120,7 @@ class DictExpr(Node):
     """``{k: v, **m}``: a key of None marks ``**value``."""
 
     n: int
-    keys: list[Union[Expr, None]]
+    keys: list[Expr | None]
     values: list[Expr]
 
 
@@ -172,8 +170,8 @@ class Param(Node):
 
     name: str
     kind: str
-    default: Union[Expr, None]
-    annotation: Union[Expr, None]
+    default: Expr | None
+    annotation: Expr | None
 
 
 class Lambda(Node):
@@ -196,7 +194,7 @@ class Comp(Node):
     n: int
     kind: str
     elt: Expr
-    value: Union[Expr, None]
+    value: Expr | None
     generators: list[Generator]
 
 
@@ -218,10 +216,10 @@ class Await(Node):
     value: Expr
 
 
-Expr = Union[
-    Const, Bytes, Dots, Opaque, Name, Attr, Call, Starred, Slice, Subscript, TupleExpr, ListExpr, SetExpr, DictExpr,
-    BinOp, UnaryOp, BoolOp, Compare, IfExp, Lambda, Comp, Format, Walrus, Await,
-]  # fmt: skip
+Expr = (
+    Const | Bytes | Dots | Opaque | Name | Attr | Call | Starred | Slice | Subscript | TupleExpr | ListExpr
+    | SetExpr | DictExpr | BinOp | UnaryOp | BoolOp | Compare | IfExp | Lambda | Comp | Format | Walrus | Await
+)  # fmt: skip
 
 # --- statements --------------------------------------------------------------------------------------------------
 
@@ -240,7 +238,7 @@ class AnnAssign(Node):
     n: int
     target: Expr
     annotation: Expr
-    value: Union[Expr, None]
+    value: Expr | None
 
 
 class AugAssign(Node):
@@ -259,7 +257,7 @@ class ExprStmt(Node):
 
 class Return(Node):
     n: int
-    value: Union[Expr, None]
+    value: Expr | None
 
 
 class If(Node):
@@ -288,7 +286,7 @@ class While(Node):
 
 class WithItem(Node):
     value: Expr
-    target: Union[Expr, None]
+    target: Expr | None
 
 
 class With(Node):
@@ -300,8 +298,8 @@ class With(Node):
 class Handler(Node):
     """``except type as name: body``; `type` is None for a bare ``except``."""
 
-    type: Union[Expr, None]
-    name: Union[str, None]
+    type: Expr | None
+    name: str | None
     body: list[Stmt]
 
 
@@ -315,7 +313,7 @@ class Try(Node):
 
 class Raise(Node):
     n: int
-    value: Union[Expr, None]
+    value: Expr | None
 
 
 class Assert(Node):
@@ -332,7 +330,7 @@ class ImportName(Node):
     """``name as alias`` of either import statement; `name` may be dotted in ``import a.b``."""
 
     name: str
-    alias: Union[str, None]
+    alias: str | None
 
 
 class Import(Node):
@@ -392,7 +390,7 @@ class ClassDef(Node):
 
 class Case(Node):
     pattern: Pattern
-    guard: Union[Expr, None]
+    guard: Expr | None
     body: list[Stmt]
 
 
@@ -402,10 +400,10 @@ class Match(Node):
     cases: list[Case]
 
 
-Stmt = Union[
-    Assign, AnnAssign, AugAssign, ExprStmt, Return, If, For, While, With, Try, Raise, Assert, Delete, Import,
-    ImportFrom, Scope, Jump, FunctionDef, ClassDef, Match,
-]  # fmt: skip
+Stmt = (
+    Assign | AnnAssign | AugAssign | ExprStmt | Return | If | For | While | With | Try | Raise | Assert | Delete
+    | Import | ImportFrom | Scope | Jump | FunctionDef | ClassDef | Match
+)  # fmt: skip
 
 # --- match patterns ----------------------------------------------------------------------------------------------
 
@@ -419,8 +417,8 @@ class ValuePattern(Node):
 class CapturePattern(Node):
     """``name``, ``_`` (name None), or ``pattern as name``."""
 
-    name: Union[str, None]
-    pattern: Union[Pattern, None]
+    name: str | None
+    pattern: Pattern | None
 
 
 class OrPattern(Node):
@@ -433,7 +431,7 @@ class OtherPattern(Node):
     names: list[str]
 
 
-Pattern = Union[ValuePattern, CapturePattern, OrPattern, OtherPattern]
+Pattern = ValuePattern | CapturePattern | OrPattern | OtherPattern
 
 
 class Module(Node):
