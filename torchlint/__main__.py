@@ -1,0 +1,5 @@
+"""``python -m torchlint``."""
+
+from torchlint.frontends.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,187 @@
+"""From facts to diagnostics: every rule hears the facts of its type, and what it finds is placed, sifted and sorted.
+
+Definitions
+    occurrence     one event of the program, as the facts that it may be (see `torchlint.facts.Occurrence`)
+    configuration  one variant of an occurrence: which loss, which transform; its facts differ in the data alone
+    verdict        what one rule says of one configuration
+
+Worked example: ``criterion = BCELoss() if args.bce else MSELoss()`` over a model without a sigmoid is one occurrence
+of two configurations. TL101 finds something in every fact of the first, nothing in the second: it is reported with
+" (when `args.bce`)". Had the model a sigmoid under some other flag, the first configuration would hold a fact in
+which TL101 finds nothing, and all would be silent.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from torchlint.config import Settings
+from torchlint.diagnostic import Diagnostic, Location, Severity, Span, Step
+from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR, Builtin
+from torchlint.engine.select import shows
+from torchlint.facts import Fact, Occurrence, Place
+from torchlint.facts.analysis import Analysis
+from torchlint.rule import Finding, Rule
+from torchlint.syntax.comments import suppressions
+from torchlint.syntax.positions import locate
+
+_MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+_START = Location(1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding of a rule, not yet placed."""
+
+    rule: Rule
+    finding: Finding
+
+    @property
+    def severity(self) -> Severity:
+        """The finding's own, or its rule's."""
+        return self.finding.severity or self.rule.severity
+
+
+def diagnose(
+    analysis: Analysis,
+    rules: Sequence[Rule],
+    linted: Collection[str],
+    settings: Callable[[str], Settings],
+    text: Callable[[str], str | None],
+) -> list[Diagnostic]:
+    """What there is to say of the linted files, sorted.
+
+    settings: those of a path; text: the text of a path, of those beyond `linted` too, or None if it has none.
+    """
+    found, broken = judge(analysis.occurrences, rules)
+    wanted = [
+        one
+        for one in found
+        if one.finding.place.path in linted
+        and shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
+    ]
+    placed, lost = _place(wanted, text)
+    said = _unsuppressed(placed, text)
+    for problem in analysis.problems:
+        if shows(settings(problem.path), SYNTAX_ERROR.code, SYNTAX_ERROR.name, SYNTAX_ERROR.severity):
+            said.append(_builtin(SYNTAX_ERROR, problem.path, problem.message, Location(problem.row, problem.column)))
+    faults = [(fault.path, fault.message) for fault in analysis.faults]
+    faults += [(path, f"the rule `{rule.name}` failed with {error}") for (rule, path), error in broken.items()]
+    faults += list(lost.items())
+    said += [_builtin(INTERNAL_ERROR, path, f"internal error: {message}") for path, message in faults]
+    return _distinct(said)
+
+
+Broken = Mapping[tuple[Rule, str], str]
+
+
+def judge(occurrences: Iterable[Occurrence], rules: Sequence[Rule]) -> tuple[list[Found], Broken]:
+    """What the rules find, and which rules failed in which files, with words for the exception."""
+    by_fact: dict[type[Fact], list[Rule]] = defaultdict(list)
+    for rule in rules:
+        by_fact[rule.fact].append(rule)
+    found: list[Found] = []
+    broken: dict[tuple[Rule, str], str] = {}
+    for occurrence in occurrences:
+        types = {type(fact): None for variant in occurrence.variants for fact in variant}
+        for rule in (rule for kind in types for rule in by_fact[kind]):
+            path = next(fact.place.path for variant in occurrence.variants for fact in variant)
+            if (rule, path) in broken:
+                continue
+            try:
+                found.extend(Found(rule, finding) for finding in _verdict(occurrence, rule))
+            except Exception as error:
+                broken[rule, path] = f"{type(error).__name__}: {error}"
+    return [one for one in found if (one.rule, one.finding.place.path) not in broken], broken
+
+
+def _verdict(occurrence: Occurrence, rule: Rule) -> list[Finding]:
+    """What a rule says of an occurrence: the guard is named where not every configuration is at fault."""
+    verdicts = [(variant, _of_configuration(variant, rule)) for variant in occurrence.variants if variant]
+    guilty = [(variant[0].guard, findings) for variant, findings in verdicts if findings]
+    if not guilty:
+        return []
+    if len(guilty) == len(verdicts):
+        return guilty[0][1]
+    said: dict[tuple[Place, str], tuple[Finding, list[str]]] = {}
+    for guard, findings in guilty:
+        for finding in findings:
+            guards = said.setdefault((finding.place, finding.message), (finding, []))[1]
+            if guard and guard not in guards:
+                guards.append(guard)
+    return [
+        replace(finding, message=f"{finding.message} (when {' or '.join(f'`{guard}`' for guard in guards)})")
+        if guards
+        else finding
+        for finding, guards in said.values()
+    ]
+
+
+def _of_configuration(facts: Sequence[Fact], rule: Rule) -> list[Finding]:
+    """What a rule says of one configuration: nothing, unless every fact gives it something to say.
+
+    Of several facts, the first of the mildest findings is taken: no more is certain.
+    """
+    each = [list(rule.check(fact)) if type(fact) is rule.fact else [] for fact in facts]
+    if not all(each):
+        return []
+    return max(each, key=lambda findings: _MILDNESS[findings[0].severity or rule.severity])
+
+
+def _place(found: Sequence[Found], text: Callable[[str], str | None]) -> tuple[list[Diagnostic], dict[str, str]]:
+    """Diagnostics with rows and columns, looked up only in files that are spoken of; and the files where that
+    failed, with the reason."""
+    numbers: dict[str, set[int]] = defaultdict(set)
+    for one in found:
+        for place in (one.finding.place, *(step.place for step in one.finding.trail)):
+            numbers[place.path].add(place.n)
+    spans: dict[Place, Span] = {}
+    lost: dict[str, str] = {}
+    for path, wanted in sorted(numbers.items()):
+        content = text(path)
+        try:
+            located = locate(content, sorted(wanted), path) if content is not None else {}
+        except Exception as error:
+            located = {}
+            lost[path] = f"positions could not be found: {type(error).__name__}: {error}"
+        spans.update((Place(path, n), span) for n, span in located.items())
+    return [_diagnostic(one, spans) for one in found], lost
+
+
+def _diagnostic(one: Found, spans: Mapping[Place, Span]) -> Diagnostic:
+    place = one.finding.place
+    steps = [Step(spans[step.place], step.note) for step in one.finding.trail if step.place in spans]
+    span = spans.get(place, Span(place.path, _START, _START))
+    return Diagnostic(one.rule.code, one.rule.name, one.severity, one.finding.message, span, tuple(steps))
+
+
+def _unsuppressed(diagnostics: Sequence[Diagnostic], text: Callable[[str], str | None]) -> list[Diagnostic]:
+    """The diagnostics that no comment in their file takes back."""
+    by_path: dict[str, list[Diagnostic]] = defaultdict(list)
+    for diagnostic in diagnostics:
+        by_path[diagnostic.span.path].append(diagnostic)
+    kept: list[Diagnostic] = []
+    for path, group in by_path.items():
+        comments = suppressions(text(path) or "")
+        kept += [one for one in group if not comments.covers(one.span, one.code, one.name)]
+    return kept
+
+
+def _distinct(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Sorted, and of those that say the same of the same place the one with the shortest trail."""
+
+    def trail_key(one: Diagnostic) -> tuple[object, ...]:
+        return (len(one.trail), [(step.span.path, step.span.start, step.note) for step in one.trail])
+
+    kept: dict[tuple[str, Span, str], Diagnostic] = {}
+    for one in sorted(diagnostics, key=lambda one: (one.sort_key(), trail_key(one))):
+        kept.setdefault((one.code, one.span, one.message), one)
+    return list(kept.values())
+
+
+def _builtin(builtin: Builtin, path: str, message: str, start: Location = _START) -> Diagnostic:
+    return Diagnostic(
+        builtin.code, builtin.name, builtin.severity, message, Span(path, start, Location(start.row, start.column + 1))
+    )

@@ -1,0 +1,67 @@
+"""Which rules speak: selectors are codes, prefixes of codes, names, or ``ALL``.
+
+The longer matching selector wins, so that ``--select TL1 --ignore TL101`` and ``--ignore TL1 --select TL101`` both
+mean what they say; on a tie `ignore` wins. Informative findings speak only where a selector asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from torchlint.config import Settings
+from torchlint.diagnostic import Severity
+from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR
+
+_NONE, _NAME = -1, 1000
+
+
+class Named(Protocol):
+    """Anything that a selector may mean."""
+
+    @property
+    def code(self) -> str:
+        """Such as ``TL101``."""
+
+    @property
+    def name(self) -> str:
+        """Such as ``bce-on-logits``."""
+
+
+def shows(settings: Settings, code: str, name: str, severity: Severity) -> bool:
+    """Whether a finding is wanted."""
+    if code == INTERNAL_ERROR.code:
+        return True
+    unwanted = _strength(settings.ignore, code, name)
+    wanted = max(_strength(settings.select or (), code, name), _strength(settings.extend_select, code, name))
+    if wanted > _NONE:
+        return wanted > unwanted
+    asked = code == SYNTAX_ERROR.code or (settings.select is None and severity is not Severity.INFO)
+    return asked and unwanted == _NONE
+
+
+def strangers(selectors: Iterable[str], rules: Sequence[Named]) -> list[str]:
+    """The selectors that mean none of the rules."""
+    return [
+        selector
+        for selector in selectors
+        if all(_strength([selector], rule.code, rule.name) == _NONE for rule in rules)
+    ]
+
+
+def looks_like_code(selector: str) -> bool:
+    """Whether a selector is shaped like a code, so that it may be one of a later or earlier version."""
+    return selector.startswith("TL") and (selector[2:].isdigit() or selector == "TL")
+
+
+def _strength(selectors: Iterable[str], code: str, name: str) -> int:
+    """How exactly the best selector means a rule."""
+    best = _NONE
+    for selector in selectors:
+        if selector in (code, name):
+            return _NAME
+        if selector == "ALL":
+            best = max(best, 0)
+        elif looks_like_code(selector) and code.startswith(selector):
+            best = max(best, len(selector))
+    return best

@@ -1,0 +1,109 @@
+"""The files of a run, and the settings that hold for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from torchlint.config import Settings, nearest, read, with_values
+from torchlint.source.discover import discover
+from torchlint.source.text import decode
+
+
+@dataclass(slots=True)
+class Configuration:
+    """Settings by path: those of the nearest file, unless one was named, under what the command line says.
+
+    given: values of ``--config``, each a file or ``KEY=VALUE``; isolated: read no configuration file that was not
+    named; select, extend_select, ignore, exclude: from the command line.
+    """
+
+    given: Sequence[str] = ()
+    isolated: bool = False
+    select: Sequence[str] | None = None
+    extend_select: Sequence[str] = ()
+    ignore: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    respect_gitignore: bool = True
+    _by_folder: dict[Path, Settings] = field(default_factory=dict)
+
+    def of(self, path: str) -> Settings:
+        """The settings for a file, or for a folder that is searched.
+
+        Raises:
+            ConfigError: a configuration file is wrong.
+        """
+        place = Path(os.path.abspath(path))
+        folder = place if place.is_dir() else place.parent
+        if folder not in self._by_folder:
+            self._by_folder[folder] = self._read(folder)
+        return self._by_folder[folder]
+
+    def _read(self, folder: Path) -> Settings:
+        named = [item for item in self.given if not _is_value(item)]
+        if named:
+            settings = read(Path(named[-1]))
+        else:
+            file = None if self.isolated else nearest(folder)
+            settings = read(file) if file is not None else Settings(folder=os.curdir)
+        for item in filter(_is_value, self.given):
+            settings = with_values(settings, item, f"--config {item!r}")
+        settings = settings.overridden(self.select, self.extend_select, self.ignore)
+        return replace(settings, respect_gitignore=settings.respect_gitignore and self.respect_gitignore)
+
+
+def _is_value(item: str) -> bool:
+    return "=" in item and not Path(item).is_file()
+
+
+@dataclass(slots=True)
+class Sources:
+    """The content of files, as far as it was asked for: those that are linted (`given`) and those they import."""
+
+    given: Mapping[str, bytes]
+    _further: dict[str, bytes | None] = field(default_factory=dict)
+    _texts: dict[str, str | None] = field(default_factory=dict)
+
+    def context(self, path: str) -> bytes | None:
+        """The content of a file beyond those given, or None if it cannot be had."""
+        if path not in self._further:
+            self._further[path] = _read_or_none(path)
+        return self._further[path]
+
+    def text(self, path: str) -> str | None:
+        """The text of a file, or None if it has none."""
+        if path not in self._texts:
+            content = self.given[path] if path in self.given else self.context(path)
+            decoded = decode(content) if content is not None else None
+            self._texts[path] = decoded if isinstance(decoded, str) else None
+        return self._texts[path]
+
+
+def _read_or_none(path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes() if Path(path).is_file() else None
+    except OSError:
+        return None
+
+
+def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: bool) -> list[str]:
+    """The files to lint, each once, in a fixed order; `paths` exist.
+
+    Raises:
+        ConfigError: a configuration file is wrong.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        settings = configuration.of(path)
+        found.update(
+            (str(file), None)
+            for file in discover(
+                [path],
+                exclude=[*settings.exclude, *configuration.exclude],
+                respect_gitignore=settings.respect_gitignore,
+                force_exclude=force_exclude,
+            )
+        )
+    return list(found)

@@ -1,0 +1,52 @@
+"""``torchlint explain`` and ``torchlint rules``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from torchlint.engine import registry
+from torchlint.engine.builtin import BUILTINS
+from torchlint.frontends.terminal import wants_colour, width
+from torchlint.report.explain import explain as render
+from torchlint.report.explain import summary
+from torchlint.report.rules import Row, table
+from torchlint.rule import Rule
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    """Print the page of a rule."""
+    loaded = registry.load(Path(folder) for folder in arguments.rules_dir)
+    wanted = arguments.rule
+    builtin = next((one for one in BUILTINS if wanted in (one.code, one.name)), None)
+    found = loaded.find(wanted)
+    if builtin is None and found is None:
+        sys.stderr.write(f"torchlint: error: no rule has the code or name {wanted!r}; `torchlint rules` lists them\n")
+        return 2
+    page = builtin.page if builtin is not None else _page(found)
+    sys.stdout.write(render(page, colour=wants_colour(arguments.color, sys.stdout, os.environ), width=width()))
+    return 0
+
+
+def rules(arguments: argparse.Namespace) -> int:
+    """Print a table of all rules."""
+    loaded = registry.load(Path(folder) for folder in arguments.rules_dir)
+    rows = [Row(one.code, one.name, one.severity.value, one.on_by_default, summary(one.page)) for one in BUILTINS] + [
+        Row(one.code, one.name, one.severity.value, one.on_by_default, summary(_page(one))) for one in loaded.rules
+    ]
+    sys.stdout.write(table(sorted(rows, key=lambda row: row.code)))
+    for problem in loaded.problems:
+        sys.stderr.write(f"torchlint: error: {problem}\n")
+    return 2 if loaded.problems else 0
+
+
+def _page(rule: Rule | None) -> str:
+    """The text of the page beside a rule; a rule of the user's may have none."""
+    if rule is None:
+        return ""
+    page = Path(rule.file).with_suffix(".md")
+    if page.is_file():
+        return page.read_text(encoding="utf-8")
+    return f"# {rule.name} ({rule.code})\n"

@@ -1,0 +1,44 @@
+"""What the terminal and the environment ask for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from typing import TextIO
+
+
+def wants_colour(choice: str, stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """``--color``, then NO_COLOR, then FORCE_COLOR or CLICOLOR_FORCE, then whether a capable terminal listens."""
+    if choice != "auto":
+        return choice == "always"
+    if environment.get("NO_COLOR"):
+        return False
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE"):
+        if environment.get(name):
+            return environment[name] != "0"
+    return stream.isatty() and environment.get("TERM", "") != "dumb"
+
+
+def make_safe(*streams: TextIO) -> None:
+    """Let a stream write any text on any platform: LF as it is, and what it cannot encode as an escape."""
+    for stream in streams:
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace", newline="\n")
+
+
+def silence(stream: TextIO) -> None:
+    """Send what is still buffered nowhere, after the reader has gone away."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, stream.fileno())
+    except (OSError, ValueError):  # a stream without a descriptor has nothing to flush
+        pass
+    finally:
+        os.close(nowhere)
+
+
+def width() -> int:
+    """The columns of the terminal."""
+    return shutil.get_terminal_size().columns

@@ -1,0 +1,98 @@
+"""A frame of source for each finding, then the way of the value that it speaks of, then how to learn more.
+
+Worked example, in which the trail crosses files::
+
+    error[TL101]: `BCELoss` expects probabilities in [0, 1], but `output` is unbounded
+      --> train.py:9:12
+       |
+     9 |     loss = criterion(output, mask)
+       |            ^^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = the value on its way:
+      ::: model.py:12:16
+       |
+    12 |         return self.head(x)
+       |                ------------ `Conv2d` gives unbounded values
+       = help: `torchlint explain TL101`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from torchlint.diagnostic import Diagnostic, Span, Step
+from torchlint.report.text import Paint, expand, source_lines, visible
+
+LONGEST_TRAIL = 12
+
+Lines = Callable[[str], Sequence[str]]
+
+
+def full(diagnostics: Iterable[Diagnostic], text: Callable[[str], str | None], paint: Paint) -> str:
+    """The frames, a blank line after each; `text` gives the source of a path."""
+    cache: dict[str, Sequence[str]] = {}
+
+    def lines(path: str) -> Sequence[str]:
+        if path not in cache:
+            cache[path] = source_lines(text(path) or "")
+        return cache[path]
+
+    return "".join("\n".join(_frame(one, lines, paint)) + "\n\n" for one in diagnostics)
+
+
+def _frame(one: Diagnostic, lines: Lines, paint: Paint) -> list[str]:
+    rows = [one.span.start.row, *(step.span.start.row for step in one.trail)]
+    margin = len(str(max(rows)))
+    bar = " " * (margin + 1) + paint("frame", "|")
+    severity = one.severity.value
+    out = [f"{paint(severity, f'{severity}[{one.code}]')}: {paint('bold', visible(one.message))}"]
+    out += [_place("-->", one.span, margin, paint), bar]
+    out += _excerpt(one.span, "^", "", severity, lines, margin, paint, repeat=True)
+    if one.trail:
+        out += [bar, f"{' ' * (margin + 1)}{paint('frame', '=')} the value on its way:"]
+        out += _trail(one.trail, lines, margin, paint)
+    help_text = f"{one.fix.title}; " if one.fix else ""
+    out.append(f"{' ' * (margin + 1)}{paint('frame', '=')} help: {help_text}`torchlint explain {one.code}`")
+    return out
+
+
+def _trail(trail: Sequence[Step], lines: Lines, margin: int, paint: Paint) -> list[str]:
+    """The steps in order; the middle of a long way is left out, and a line is shown once for steps that share it."""
+    out: list[str] = []
+    skipped = range(0)
+    if len(trail) > LONGEST_TRAIL:
+        skipped = range(LONGEST_TRAIL // 2, len(trail) - LONGEST_TRAIL // 2)
+    previous: Span | None = None
+    for index, step in enumerate(trail):
+        if index in skipped:
+            if index == skipped.start:
+                out.append(f"{' ' * (margin + 1)}{paint('frame', ':')} ... {len(skipped)} more steps")
+            previous = None
+            continue
+        if previous is None or previous.path != step.span.path:
+            out += [_place(":::", step.span, margin, paint), " " * (margin + 1) + paint("frame", "|")]
+        repeat = previous is None or (previous.path, previous.start.row) != (step.span.path, step.span.start.row)
+        out += _excerpt(step.span, "-", step.note, "note", lines, margin, paint, repeat=repeat)
+        previous = step.span
+    return out
+
+
+def _place(arrow: str, span: Span, margin: int, paint: Paint) -> str:
+    place = f"{visible(span.path)}:{span.start.row}:{span.start.column}"
+    return f"{' ' * margin}{paint('frame', arrow)} {place}"
+
+
+def _excerpt(
+    span: Span, mark: str, note: str, style: str, lines: Lines, margin: int, paint: Paint, *, repeat: bool
+) -> list[str]:
+    """The first line of a span, underlined, with a note beside it; `repeat` whether the line itself is shown."""
+    source = lines(span.path)
+    row = span.start.row
+    line = source[row - 1] if row <= len(source) else ""
+    shown, cells = expand(line)
+    first = min(span.start.column - 1, len(line))
+    last = min(span.end.column - 1, len(line)) if span.end.row == row else len(line.rstrip())
+    width = max(1, cells[max(first, last)] - cells[first])
+    under = " " * cells[first] + paint(style, mark * width) + (" " + paint(style, visible(note)) if note else "")
+    head = [f"{paint('frame', f'{row:>{margin}} |')} {shown.rstrip()}"] if repeat else []
+    return [*head, f"{' ' * (margin + 1)}{paint('frame', '|')} {under}"]
