@@ -1,0 +1,149 @@
+"""The abstract result of a library's operation: what its contract says, worked out for these arguments.
+
+`apply` performs a row on bound arguments, `apply_module` a layer's call, `attribute` an attribute of a tensor;
+`binary`, `unary` and `subscript` are the operators. The arguments are free of alternatives at top level.
+
+Worked example: ``apply(row of torch.sigmoid, {"input": UNKNOWN}, place, "torch.sigmoid")`` is a tensor of float
+dtype and unknown shape in [0, 1], meaning a probability, whose trail ends in "`torch.sigmoid` → [0, 1]".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from torchlint.flow import shape as sizes
+from torchlint.flow.interval import Interval
+from torchlint.flow.library import ranges
+from torchlint.flow.library.dtypes import category, dtype_of
+from torchlint.flow.library.meanings import meaning_of, permuted
+from torchlint.flow.library.operators import binary, grad_of, holder_of, note, run_of, trail_of, unary
+from torchlint.flow.library.reading import Call, as_tensor, size_value
+from torchlint.flow.library.results import RESULT_RULES, without
+from torchlint.flow.library.shapes import shape_of
+from torchlint.flow.library.subscripts import ELLIPSIS, Ellipse, SliceIndex, subscript
+from torchlint.flow.library.tables import Contracts, Module, Operation
+from torchlint.flow.shape import Shape
+from torchlint.flow.values import UNKNOWN, Const, Library, List, Number, Place, Tensor, Trail, Tuple, Value
+
+_MOVES = ("same", "same-loose", "cast")
+_SILENT_MEANINGS = ("keep", "keep-without-dim", "permute", "squeeze", "unsqueeze", "view", "cast", "reduce")
+
+
+def apply(op: Operation, arguments: Mapping[str, Value], place: Place, spelled: str) -> Value:
+    """The result of an operation on bound arguments; `spelled` is how the program writes it.
+
+    A layer's operation is given the layer's constructor arguments too, under their own names.
+    """
+    call = Call(op, arguments)
+    if op.result:
+        made = RESULT_RULES[op.result](call)
+        if made is not None:
+            return made if op.grad != "detach" else _detached(made)
+    tensors = list(call.tensors())
+    if not tensors:
+        number = as_tensor(call[op.parameters.params[0].name]) if op.parameters.params else None
+        tensors = [] if number is None else [number]
+    found, dtype, shape = ranges.range_of(call), dtype_of(call), shape_of(call)
+    if category(dtype) == 1 and found is not None:
+        found = ranges.cast(found, dtype, dtype)
+    parent = trail_of(tensors)
+    moves = op.range in _MOVES and op.meaning in _SILENT_MEANINGS
+    resized = "pool" in op.shape
+    before = call.input
+    trail = parent
+    if not moves or (resized and shape is not None and shape != before.shape):
+        told = shape if shape != before.shape or op.range in ("affine", "real") else None
+        if found != before.range or told is not None or op.meaning not in _SILENT_MEANINGS:
+            trail = Trail(place, note(spelled, found, told), parent)
+    return Tensor(
+        found, meaning_of(call), dtype, shape, _grad(call, tensors), trail, run_of(tensors),
+        op.holder or holder_of(tensors),
+    )  # fmt: skip
+
+
+def _grad(call: Call, tensors: Sequence[Tensor]) -> str | None:
+    how = call.op.grad
+    if how == "detach" or how == "none":
+        return "detached"
+    if how == "parameters" and "weight" not in call.arguments:
+        return "attached"
+    if not tensors and call.op.meaning == "noise":
+        return "detached"
+    return grad_of(list(tensors), call.unknowns())
+
+
+def _detached(value: Value) -> Value:
+    if isinstance(value, Tensor):
+        return value.with_(grad="detached")
+    return Tuple(tuple(_detached(item) for item in value.items)) if isinstance(value, Tuple) else value
+
+
+def apply_module(
+    contracts: Contracts, row: Module, made: Mapping[str, Value], args: Sequence[Value], keywords: Mapping[str, Value],
+    place: Place, spelled: str,
+) -> Value:  # fmt: skip
+    """The result of calling a layer: `made` are its constructor's bound arguments."""
+    op = contracts.operation(row.calls)
+    if op is None:
+        return UNKNOWN
+    return apply(op, module_arguments(row, made, args, keywords), place, spelled)
+
+
+def module_arguments(
+    row: Module, made: Mapping[str, Value], args: Sequence[Value], keywords: Mapping[str, Value]
+) -> dict[str, Value]:
+    """The arguments of the operation that a layer's call performs: the constructor's, then the call's own."""
+    from torchlint.flow.library.tables import parse_signature
+
+    bound = parse_signature(row.call_signature).bind(args, keywords)
+    return {**made, **bound}
+
+
+def attribute(tensor: Tensor, name: str) -> Value | None:
+    """An attribute of a tensor that is not a method; None if it is not one of these."""
+    shape = tensor.shape
+    if name == "shape":
+        return UNKNOWN if shape is None else Tuple(tuple(size_value(d) for d in shape))
+    if name == "ndim":
+        return Number() if shape is None else Const(len(shape))
+    if name in ("T", "mT", "H", "mH"):
+        order: tuple[int, ...] | None = None
+        if shape is not None:
+            n = len(shape)
+            order = tuple(reversed(range(n))) if name == "T" or n < 2 else (*range(n - 2), n - 1, n - 2)
+        moved: Shape = None if shape is None or order is None else tuple(shape[i] for i in order)
+        return tensor.with_(shape=moved, meaning=permuted(tensor.meaning, order))
+    if name == "data":
+        return tensor.with_(grad="detached")
+    if name == "grad":
+        return Tensor(None, None, tensor.dtype, shape, "detached")
+    if name == "dtype":
+        return UNKNOWN if tensor.dtype in (None, "float") else Library(
+            f"{'numpy' if tensor.holder == 'numpy' else 'torch'}.{tensor.dtype}")  # fmt: skip
+    if name == "requires_grad":
+        return Const(True) if tensor.grad == "attached" else UNKNOWN
+    if name == "real" and category(tensor.dtype) != 3:
+        return tensor if tensor.dtype is not None else tensor.with_(range=None, meaning=None)
+    if name == "imag":
+        return tensor.with_(range=None, meaning=None, dtype=None)
+    if name == "size" and tensor.holder == "numpy":
+        return Number() if shape is None else size_value(sizes.product(shape))
+    return None
+
+
+def length(tensor: Tensor) -> Value:
+    """``len(tensor)``."""
+    return size_value(tensor.shape[0]) if tensor.shape else Number()
+
+
+def iterate(tensor: Tensor) -> tuple[Tensor, int | None]:
+    """What a loop over a tensor is given each time, and how many times if that is known."""
+    count = tensor.shape[0] if tensor.shape else None
+    return without(tensor, 0 if tensor.shape else None), count if isinstance(count, int) else None
+
+
+__all__ = [
+    "ELLIPSIS", "Ellipse", "Interval", "List", "SliceIndex", "apply", "apply_module", "attribute", "binary", "iterate",
+    "length", "module_arguments", "replace", "subscript", "unary",
+]  # fmt: skip

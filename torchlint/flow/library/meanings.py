@@ -1,0 +1,456 @@
+"""What the numbers of a result stand for: the rules that rows name under ``meaning``.
+
+A row gives either a kind of `values.Meaning` (``probability``) or one of the rules below. Rules drop a meaning rather
+than guess.
+
+Worked example: ``torch.exp`` of a log-distribution over dimension 1 is a distribution over dimension 1; ``1 - p`` of a
+probability is a probability; an image divided by 255 has the scale ``unit``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from torchlint.flow.interval import Interval
+from torchlint.flow.library.dtypes import category, dtype_of
+from torchlint.flow.library.ranges import has_own_weight, is_free
+from torchlint.flow.library.reading import Call, as_tensor, interval_of, is_scalar, items_of
+from torchlint.flow.library.shapes import index, order_of, reduced_dims
+from torchlint.flow.shape import Shape
+from torchlint.flow.values import Const, Meaning, Tensor, Value
+
+BINARY = Meaning("binary")
+SUMMED = ("distribution", "log-distribution")
+TINY = 1e-3  # what is added against log(0) leaves a probability one
+
+
+def at(meaning: Meaning | None, dim: int | None) -> Meaning | None:
+    """The meaning with another `dim`; without one, a distribution over a dimension that is not known."""
+    return None if meaning is None else meaning if meaning.dim == dim else replace(meaning, dim=dim)
+
+
+def _place(meaning: Meaning, shape: Shape) -> int | None:
+    """The dimension of a distribution, counted from the left; None if that is not known."""
+    if meaning.dim is None or shape is None:
+        return meaning.dim if meaning.dim is not None and meaning.dim >= 0 else None
+    return index(meaning.dim, len(shape))
+
+
+def _keep(call: Call) -> Meaning | None:
+    return call.input.meaning
+
+
+def _forget_dim(call: Call) -> Meaning | None:
+    return at(call.input.meaning, None)
+
+
+def image_after(meaning: Meaning, a: Interval | None, shifted: bool) -> Meaning | None:
+    """An image after arithmetic with constants: its scale is read off the new range."""
+    if a is None:
+        return replace(meaning, scale="none", normalized=True) if shifted else None
+    if (round(a.low, 6), round(a.high, 3)) == (0, 1):
+        return replace(meaning, scale="unit", normalized=False)
+    if (round(a.low, 4), round(a.high, 2)) == (0, 255):
+        return replace(meaning, scale="byte", normalized=False)
+    return replace(meaning, scale="none", normalized=meaning.normalized or shifted)
+
+
+def permuted(meaning: Meaning | None, order: tuple[int, ...] | None) -> Meaning | None:
+    """The meaning after the dimensions were put in another order."""
+    if meaning is None:
+        return None
+    if meaning.kind == "image" and meaning.layout:
+        if order is None:
+            return replace(meaning, layout="")
+        tail = tuple(i - (len(order) - 3) for i in order[-3:]) if len(order) >= 3 else ()
+        lead = order[: len(order) - 3] == tuple(range(len(order) - 3))
+        if lead and tail == (2, 0, 1) and meaning.layout == "HWC":
+            return replace(meaning, layout="CHW")
+        if lead and tail == (1, 2, 0) and meaning.layout == "CHW":
+            return replace(meaning, layout="HWC")
+        kept = tail == (0, 1, 2) or (meaning.layout == "CHW" and tail == (0, 2, 1))
+        kept = kept or (meaning.layout == "HWC" and tail == (1, 0, 2))
+        return meaning if lead and kept else replace(meaning, layout="")
+    if meaning.dim is None:
+        return meaning
+    if order is None:
+        return at(meaning, None)
+    old = meaning.dim + len(order) if meaning.dim < 0 else meaning.dim
+    return at(meaning, order.index(old) if old in order else None)
+
+
+def _permute(call: Call) -> Meaning | None:
+    return permuted(call.input.meaning, order_of(call))
+
+
+def _squeeze(call: Call) -> Meaning | None:
+    meaning, shape = call.input.meaning, call.input.shape
+    if meaning is None or meaning.dim is None:
+        return meaning
+    old = _place(meaning, shape)
+    if old is None or shape is None:
+        return at(meaning, None)
+    given = call.given("dim", "axis")
+    if given is None:
+        gone = {i for i, d in enumerate(shape) if d == 1} if None not in shape else None
+    else:
+        dims = reduced_dims(call, len(shape))
+        gone = None if dims is None else {i for i in dims if shape[i] == 1}
+        if dims is not None and any(shape[i] is None for i in dims):
+            gone = None
+    if gone is None or old in gone:
+        return at(meaning, None)
+    return at(meaning, old - sum(1 for i in gone if i < old))
+
+
+def _unsqueeze(call: Call) -> Meaning | None:
+    meaning, shape = call.input.meaning, call.input.shape
+    if meaning is None or meaning.dim is None:
+        return meaning
+    old, new = _place(meaning, shape), call.integer("dim", "axis")
+    if old is None or new is None or (new < 0 and shape is None):
+        return at(meaning, None)
+    place = new + len(shape or ()) + 1 if new < 0 else new
+    return at(meaning, old + 1 if place <= old else old)
+
+
+def _view(call: Call) -> Meaning | None:
+    meaning = call.input.meaning
+    if meaning is None:
+        return None
+    if meaning.kind == "image":
+        return replace(meaning, layout="") if call.op.short not in ("contiguous", "clone") else meaning
+    return at(meaning, None)
+
+
+def _sigmoid(call: Call) -> Meaning | None:
+    return Meaning("probability")
+
+
+def softmax_dim(call: Call) -> int | None:
+    """The dimension of a softmax; without one torch takes 0 for ranks 0, 1 and 3, and 1 else."""
+    shape = call.input.shape
+    value = call.given("dim", "axis")
+    if value is None:
+        if call.op.short.endswith("2d"):
+            return None if shape is None else len(shape) - 3
+        return None if shape is None else 0 if len(shape) in (0, 1, 3) else 1
+    dim = call.integer("dim", "axis")
+    if dim is None or shape is None:
+        return dim
+    return index(dim, len(shape))
+
+
+def _activation(call: Call) -> Meaning | None:
+    """A hidden activation, unless its input stood for something that this function leaves as it is."""
+    meaning, a = call.input.meaning, call.input.range
+    if meaning is not None and meaning.kind in ("probability", "binary", "distribution", "image"):
+        if call.op.short in ("relu", "leaky_relu", "relu6") and a is not None and a.within(0, 1):
+            return meaning
+    return Meaning("activation")
+
+
+def _exp(call: Call) -> Meaning | None:
+    meaning = call.input.meaning
+    if meaning is None:
+        return None
+    kinds = {"log-distribution": "distribution", "log-probability": "probability"}
+    return replace(meaning, kind=kinds[meaning.kind]) if meaning.kind in kinds else None
+
+
+def _log(call: Call) -> Meaning | None:
+    meaning = call.input.meaning
+    if meaning is None:
+        return None
+    kinds = {"distribution": "log-distribution", "probability": "log-probability"}
+    return replace(meaning, kind=kinds[meaning.kind]) if meaning.kind in kinds else None
+
+
+def _round(call: Call) -> Meaning | None:
+    meaning = call.input.meaning
+    if meaning is not None and meaning.kind in ("probability", "binary"):
+        return BINARY
+    return meaning if meaning is not None and meaning.kind in ("class-index", "image") else None
+
+
+def _neg(call: Call) -> Meaning | None:
+    meaning = call.input.meaning
+    return meaning if meaning is not None and meaning.kind in ("logits", "activation", "noise", "loss") else None
+
+
+def _of(value: Value | None) -> Meaning | None:
+    return value.meaning if isinstance(value, Tensor) else None
+
+
+def meaning_of_sum(left: Value | None, right: Value | None, a: Interval | None, sign: int = 1) -> Meaning | None:
+    """left + right or left − right, whose range is `a`."""
+    m, n = _of(left), _of(right)
+    if is_scalar(right) or (m is not None and not isinstance(right, Tensor)):
+        return _shifted(left, m, right, a)
+    if is_scalar(left):
+        if n is None:
+            return None
+        number = interval_of(left)
+        one = number is not None and number.low == number.high == 1
+        if sign < 0:
+            if one and n.kind in ("probability", "binary", "distribution"):
+                return Meaning("probability") if n.kind == "distribution" else n
+            return image_after(n, a, True) if n.kind == "image" else _neg_kept(n)
+        return _shifted(right, n, left, a)
+    if m is None or n is None:
+        known = m if m is not None else n
+        if known is None:
+            return None
+        if known.kind == "image" and m is known:
+            return replace(known, scale="none", normalized=sign < 0) if sign < 0 else None
+        return known if known.kind in ("logits", "activation") and is_free(a) else None
+    if m.kind in ("logits", "activation") and n.kind in ("logits", "activation"):
+        return m if m.kind == n.kind else Meaning("activation") if sign > 0 else Meaning("logits")
+    if m.kind == "noise" and n.kind == "noise":
+        return m
+    return (m if m.kind in ("logits", "activation") else n) if is_free(a) and "image" not in (m.kind, n.kind) else None
+
+
+def _neg_kept(n: Meaning) -> Meaning | None:
+    return n if n.kind in ("logits", "activation", "noise", "loss") else None
+
+
+def _shifted(value: Value | None, m: Meaning | None, by: Value | None, a: Interval | None) -> Meaning | None:
+    if m is None:
+        return None
+    if m.kind in ("logits", "activation", "noise", "loss"):
+        return m
+    amount = interval_of(by)
+    if amount is not None and max(abs(amount.low), abs(amount.high)) <= TINY:
+        return m if m.kind != "binary" else Meaning("probability")
+    if m.kind == "image":
+        return image_after(m, a, True)
+    return None
+
+
+def meaning_of_product(
+    left: Value | None, right: Value | None, a: Interval | None, divides: bool = False
+) -> Meaning | None:
+    """left · right or left / right, whose range is `a`."""
+    m, n = _of(left), _of(right)
+    if is_scalar(left) and not divides:
+        left, right, m, n = right, left, n, m
+    if m is None:
+        return n if n is not None and not divides and n.kind == "logits" and is_free(a) else None
+    if is_scalar(right):
+        number = interval_of(right)
+        if number is not None and number.low == number.high == 1:
+            return m
+        if m.kind in ("logits", "activation", "noise", "loss"):
+            return m
+        return image_after(m, a, False) if m.kind == "image" else None
+    if m.kind == "image":
+        return replace(m, scale="none") if n is None and m.normalized else None
+    if n is None:
+        return m if m.kind in ("logits", "activation") and (divides or is_free(a)) else None
+    if not divides and m.kind == "binary" and n.kind == "binary":
+        return m
+    if not divides and {m.kind, n.kind} <= {"binary", "probability"}:
+        return Meaning("probability")
+    kinds = [k for k in (m.kind, n.kind) if k in ("logits", "activation")]
+    return Meaning("activation" if "activation" in kinds else "logits") if kinds and is_free(a) else None
+
+
+def meaning_of_all(values: list[Value | None]) -> Meaning | None:
+    """The meaning that all values share; numbers count only by whether they are 0 or 1."""
+    found: list[Meaning] = []
+    for value in values:
+        if is_scalar(value):
+            number = interval_of(value)
+            if number is None or (number.low, number.high) not in ((0.0, 0.0), (1.0, 1.0)):
+                return None
+            continue
+        meaning = _of(value)
+        if meaning is None:
+            return None
+        found.append(meaning)
+    if not found:
+        return BINARY if values else None
+    kinds = {m.kind for m in found}
+    if len(kinds) > 1:
+        if kinds <= {"logits", "activation"}:
+            return Meaning("activation")
+        return Meaning("probability") if kinds <= {"probability", "binary"} else None
+    if len(found) < len(values) and kinds <= {"logits", "image", "class-index"} | set(SUMMED):
+        return None
+    first = found[0]
+    if all(m == first for m in found):
+        return first
+    return at(first, None) if first.kind in SUMMED else Meaning(first.kind) if first.kind != "image" else None
+
+
+def _cat(call: Call) -> Meaning | None:
+    value = call.given("tensors", "input", "arrays")
+    items = items_of(value)
+    values = list(items) if items is not None else [getattr(value, "element", None)]
+    meaning = meaning_of_all(values)
+    if meaning is None:
+        return None
+    if meaning.dim is not None:
+        dim = call.integer("dim", "axis") if call.given("dim", "axis") is not None else 0
+        shape = next((t.shape for t in (as_tensor(v) for v in values) if t is not None), None)
+        old = _place(meaning, shape)
+        if dim is None or old is None:
+            return at(meaning, None)
+        if call.op.shape == "stack":
+            place = dim if dim >= 0 else None if shape is None else dim + len(shape) + 1
+            return at(meaning, None if place is None else old + (place <= old))
+        place = dim if dim >= 0 else None if shape is None else dim + len(shape)
+        if place is None or place == old:
+            return Meaning("probability") if meaning.kind == "distribution" else None
+        return at(meaning, old)
+    return meaning
+
+
+def _where(call: Call) -> Meaning | None:
+    meaning = meaning_of_all([call["input"], call["other"]])
+    return Meaning("probability") if meaning is not None and meaning.kind == "distribution" else meaning
+
+
+def _layer(call: Call) -> Meaning | None:
+    return Meaning("logits") if has_own_weight(call) else None
+
+
+def _reduced(call: Call) -> Meaning | None:
+    """A mean or an extreme over named dimensions keeps what its elements stand for."""
+    meaning, shape = call.input.meaning, call.input.shape
+    if meaning is None or call.given("dim", "axis") is None or meaning.kind in ("image", "class-index", "loss"):
+        return None
+    if meaning.kind in SUMMED:
+        old = _place(meaning, shape)
+        dims = None if shape is None else reduced_dims(call, len(shape))
+        if old is None or dims is None or old in dims or meaning.kind == "log-distribution":
+            return Meaning("probability") if meaning.kind == "distribution" else None
+        keep = call.flag("keepdim", "keepdims")
+        return at(meaning, old if keep else old - sum(1 for d in dims if d < old))
+    if meaning.kind == "binary":
+        return Meaning("probability") if call.op.short in ("mean",) else meaning
+    return meaning
+
+
+def _argmax(call: Call) -> Meaning | None:
+    shape = call.input.shape
+    dims = None if shape is None or call.given("dim", "axis") is None else reduced_dims(call, len(shape))
+    n = shape[dims[0]] if shape is not None and dims and len(dims) == 1 else None
+    return Meaning("class-index", classes=n if isinstance(n, int) else None)
+
+
+def _cast(call: Call) -> Meaning | None:
+    meaning, target = call.input.meaning, dtype_of(call)
+    kind = category(target)
+    if meaning is None or kind == category(call.input.dtype) or kind is None or kind >= 2:
+        return meaning
+    if kind == 0:
+        return BINARY
+    if meaning.kind in ("probability", "binary", "distribution"):
+        return BINARY
+    if meaning.kind == "image":
+        return meaning if meaning.scale == "byte" else None
+    return meaning if meaning.kind == "class-index" else None
+
+
+def _clamp(call: Call) -> Meaning | None:
+    meaning = call.input.meaning
+    if meaning is not None and meaning.kind == "image":
+        from torchlint.flow.library.ranges import range_of
+
+        return image_after(meaning, range_of(call), False)
+    return meaning
+
+
+def _filled(call: Call) -> Meaning | None:
+    """`masked_fill`: ``-inf`` before a softmax leaves logits logits."""
+    meaning, value = call.input.meaning, interval_of(call.given("value"))
+    if meaning is None:
+        return None
+    if meaning.kind in ("probability", "binary"):
+        return meaning if value is not None and (value.low, value.high) in ((0.0, 0.0), (1.0, 1.0)) else None
+    return meaning if meaning.kind in ("logits", "activation", "noise") else None
+
+
+def _pair(call: Call) -> tuple[Value | None, Value | None]:
+    first, second = call.op.parameters.positional[:2]
+    return call[first], call[second]
+
+
+def _range(call: Call) -> Interval | None:
+    from torchlint.flow.library.ranges import range_of
+
+    return range_of(call)
+
+
+def _constant(call: Call) -> Meaning | None:
+    return BINARY if call.op.short.startswith(("zeros", "ones")) else None
+
+
+MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
+    "keep": _keep,
+    "keep-without-dim": _forget_dim,
+    "drop": lambda call: None,
+    "permute": _permute,
+    "squeeze": _squeeze,
+    "unsqueeze": _unsqueeze,
+    "view": _view,
+    "sigmoid": _sigmoid,
+    "softmax": lambda call: Meaning("distribution", softmax_dim(call)),
+    "log-softmax": lambda call: Meaning("log-distribution", softmax_dim(call)),
+    "hidden": _activation,
+    "exp": _exp,
+    "log": _log,
+    "round": _round,
+    "neg": _neg,
+    "add": lambda call: meaning_of_sum(*_pair(call), _range(call)),
+    "sub": lambda call: meaning_of_sum(*_pair(call), _range(call), -1),
+    "mul": lambda call: meaning_of_product(*_pair(call), _range(call)),
+    "div": lambda call: meaning_of_product(*_pair(call), _range(call), True),
+    "cat": _cat,
+    "where": _where,
+    "layer": _layer,
+    "reduce": _reduced,
+    "argmax": _argmax,
+    "cast": _cast,
+    "clamp": _clamp,
+    "fill": _filled,
+    "copy": lambda call: call.tensor("src" if "src" in call.arguments else "other").meaning,
+    "constant": _constant,
+    "both": lambda call: meaning_of_all(list(_pair(call))),
+    "expanded": lambda call: _expanded(call),
+    "part": lambda call: part_of(call.input.meaning),
+    "matmul": lambda call: Meaning("logits") if is_free(_range(call)) else None,
+    "einsum": lambda call: Meaning("logits") if is_free(_range(call)) else None,
+    "array": lambda call: call.tensor(call.op.parameters.params[0].name).meaning,
+}
+
+
+def _expanded(call: Call) -> Meaning | None:
+    """Repeated along dimensions of size 1, perhaps with new ones in front."""
+    meaning = call.input.meaning
+    return at(meaning, meaning.dim if meaning is not None and meaning.dim is not None and meaning.dim < 0 else None)
+
+
+def part_of(meaning: Meaning | None) -> Meaning | None:
+    """Some elements of a tensor: they no longer sum to 1."""
+    if meaning is not None and meaning.kind in SUMMED:
+        return Meaning("probability" if meaning.kind == "distribution" else "log-probability")
+    return replace(meaning, layout="") if meaning is not None and meaning.kind == "image" else meaning
+
+
+KINDS = frozenset({
+    "logits", "activation", "probability", "distribution", "log-distribution", "log-probability", "binary",
+    "class-index", "image", "noise", "loss",
+})  # fmt: skip
+
+
+def meaning_of(call: Call) -> Meaning | None:
+    """What the result of a call stands for."""
+    rule = MEANING_RULES.get(call.op.meaning)
+    return rule(call) if rule is not None else Meaning(call.op.meaning)
+
+
+__all__ = ["BINARY", "KINDS", "MEANING_RULES", "Const", "at", "meaning_of"]

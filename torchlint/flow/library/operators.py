@@ -1,0 +1,202 @@
+"""Operators between tensors and numbers: ``+ - * / // % ** @``, comparisons, ``& | ^ ~``.
+
+Worked example: ``(torch.tanh(x) + 1) / 2`` is [0, 1]; ``1 - torch.sigmoid(x)`` is a probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torchlint.flow import interval as arithmetic
+from torchlint.flow import shape as sizes
+from torchlint.flow.interval import UNIT, Interval
+from torchlint.flow.library import meanings, ranges
+from torchlint.flow.library.dtypes import category, promote
+from torchlint.flow.library.reading import as_tensor, dim_of, interval_of, is_scalar
+from torchlint.flow.library.shapes import matmul_shapes
+from torchlint.flow.shape import Shape
+from torchlint.flow.values import UNKNOWN, Const, Meaning, Number, Place, Run, Tensor, Trail, Unknown, Value
+
+COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+LOGICAL = ("&", "|", "^")
+
+_RANGES: dict[str, Callable[[Value | None, Value | None], Interval | None]] = {
+    "+": ranges.add_values,
+    "-": ranges.subtract_values,
+    "*": ranges.multiply_values,
+    "/": ranges.divide_values,
+    "//": ranges.floor_divide_values,
+    "%": ranges.remainder_values,
+    "**": ranges.power_values,
+    "@": ranges.matmul_values,
+}
+
+
+def grad_of(tensors: list[Tensor], unknown: bool) -> str | None:
+    """Attached if one operand is; detached if all are."""
+    if any(t.grad == "attached" for t in tensors):
+        return "attached"
+    return "detached" if tensors and not unknown and all(t.grad == "detached" for t in tensors) else None
+
+
+def run_of(tensors: list[Tensor]) -> Run | None:
+    """The model's call that the result goes back to: the first that is known."""
+    return next((t.run for t in tensors if t.run is not None), None)
+
+
+def trail_of(tensors: list[Tensor]) -> Trail | None:
+    """The history that the result continues: that of a model's output first."""
+    for tensor in tensors:
+        if tensor.run is not None and tensor.trail is not None:
+            return tensor.trail
+    return next((t.trail for t in tensors if t.trail is not None), None)
+
+
+def holder_of(tensors: list[Tensor]) -> str:
+    """numpy only if every array among them is one."""
+    arrays = [t for t in tensors if t.shape != () or t.holder != "tensor"]
+    return "numpy" if arrays and all(t.holder != "tensor" for t in arrays) else "tensor"
+
+
+def note(spelled: str, a: Interval | None, shape: Shape = None) -> str:
+    """A step of a trail: ``"`torch.sigmoid` → [0, 1]"``."""
+    facts = [str(a)] if a is not None else []
+    if shape is not None and shape:
+        facts.append(sizes.render(shape))
+    return f"`{spelled}` → {', '.join(facts)}" if facts else f"`{spelled}`"
+
+
+def binary(op: str, left: Value, right: Value, place: Place, spelled: str) -> Value:
+    """``left op right`` for tensors and numbers; two plain constants are the interpreter's own business."""
+    if not isinstance(left, Tensor) and not isinstance(right, Tensor):
+        return _numbers(op, left, right)
+    operands = [left, right]
+    if op in ("in", "not in", "is", "is not", "and", "or"):
+        return UNKNOWN
+    tensors = [t for t in operands if isinstance(t, Tensor)]
+    known = all(isinstance(v, Tensor) or is_scalar(v) for v in operands)
+    shape = _shape(op, left, right)
+    if op in COMPARISONS:
+        found: Interval | None = ranges.compare(op, left, right)
+        meaning: Meaning | None = meanings.BINARY
+        dtype: str | None = "bool"
+    elif op in LOGICAL or op in ("<<", ">>"):
+        dtype = promote(operands) if known else None
+        boolean = any(t.dtype == "bool" for t in tensors) and dtype in ("bool", None)
+        boolean = boolean and (dtype == "bool" or op in LOGICAL)
+        unit = [interval_of(v) for v in operands]
+        both = op in LOGICAL and all(a is not None and a.within(0, 1, 0) for a in unit)
+        found, meaning = (UNIT.loose(), meanings.BINARY) if dtype == "bool" or both else (None, None)
+        del boolean
+    else:
+        rule = _RANGES.get(op)
+        found = rule(left, right) if rule is not None else None
+        dtype = promote(operands) if known else None
+        if op == "/" and category(dtype) in (0, 1):
+            dtype = "float64" if any(t.holder == "numpy" for t in tensors) else "float32"
+        if category(dtype) == 1:
+            found = _wrapped(found, dtype)
+        meaning = _meaning(op, left, right, found)
+    grad = grad_of(tensors, not known)
+    if op in COMPARISONS or op in LOGICAL:
+        grad = "detached"
+    parent = trail_of(tensors)
+    changed = all(found != t.range for t in tensors) and (found is not None or any(t.range for t in tensors))
+    trail = Trail(place, note(spelled, found), parent) if changed else parent
+    return Tensor(found, meaning, dtype, shape, grad, trail, run_of(tensors), holder_of(tensors))
+
+
+def _wrapped(a: Interval | None, dtype: str | None) -> Interval | None:
+    """Integer arithmetic wraps around where the result does not fit."""
+    return ranges.cast(a, dtype, dtype) if a is not None and dtype is not None else a
+
+
+def _shape(op: str, left: Value, right: Value) -> Shape:
+    shapes: list[Shape] = []
+    for value in (left, right):
+        tensor = as_tensor(value)
+        shapes.append(None if tensor is None else tensor.shape)
+    if op == "@":
+        return matmul_shapes(shapes[0], shapes[1])
+    return sizes.broadcast(shapes[0], shapes[1])
+
+
+def _meaning(op: str, left: Value, right: Value, a: Interval | None) -> Meaning | None:
+    if op in ("+", "-"):
+        return meanings.meaning_of_sum(left, right, a, 1 if op == "+" else -1)
+    if op in ("*", "/"):
+        return meanings.meaning_of_product(left, right, a, op == "/")
+    if op == "@" and ranges.is_free(a):
+        return Meaning("logits")
+    return None
+
+
+def _numbers(op: str, left: Value, right: Value) -> Value:
+    """Numbers that are not constants: sizes and floats."""
+    if isinstance(left, Unknown) or isinstance(right, Unknown) or not (is_scalar(left) and is_scalar(right)):
+        return UNKNOWN
+    if op in COMPARISONS:
+        return UNKNOWN
+    a, b = dim_of(left), dim_of(right)
+    sized = [isinstance(v, Const) and isinstance(v.value, int) or isinstance(v, Number) and v.interval is None
+             for v in (left, right)]  # fmt: skip
+    if all(sized) and (a is not None and b is not None):
+        dim = None
+        if op == "+":
+            dim = sizes.add(a, b)
+        elif op == "-":
+            dim = sizes.subtract(a, b)
+        elif op == "*":
+            dim = sizes.multiply(a, b)
+        elif op == "//" and isinstance(b, int) and b > 0:
+            dim = sizes.floor_divide(a, b)
+        elif op == "%" and isinstance(a, int) and isinstance(b, int) and b:
+            dim = a % b
+        if dim is not None:
+            return Const(dim) if isinstance(dim, int) else Number(dim)
+        if op in ("+", "-", "*", "//", "%", "**"):
+            return Number()
+    rule = _RANGES.get(op)
+    found = rule(left, right) if rule is not None and op != "@" else None
+    if isinstance(left, Const) and isinstance(right, Const) and found is not None and found.low == found.high:
+        whole = isinstance(left.value, int) and isinstance(right.value, int) and op != "/"
+        return Const(int(found.low)) if whole and found.low == int(found.low) else Const(found.low)
+    return Number(None, found)
+
+
+def unary(op: str, operand: Value, place: Place, spelled: str) -> Value:
+    """``-x``, ``+x``, ``~x``, ``not x``."""
+    if op == "not":
+        return UNKNOWN
+    if not isinstance(operand, Tensor):
+        if op == "-" and isinstance(operand, Number):
+            return Number(sizes.scale(operand.dim, -1), arithmetic.negate(operand.interval))
+        if isinstance(operand, Const) and isinstance(operand.value, (int, float)):
+            return Const(-operand.value) if op == "-" else Const(+operand.value) if op == "+" else UNKNOWN
+        return operand if op == "+" and isinstance(operand, Number) else UNKNOWN
+    if op == "+":
+        return operand
+    meaning = operand.meaning
+    if op == "-":
+        found = arithmetic.negate(operand.range)
+        if (operand.dtype or "").startswith("uint"):
+            found = ranges.cast(found, operand.dtype, operand.dtype)
+        kept = meaning is not None and meaning.kind in ("logits", "activation", "noise", "loss")
+        meaning = meaning if kept else None
+    elif operand.dtype == "bool":
+        found, meaning = UNIT.loose(), meanings.BINARY
+    else:
+        found, meaning = None, None
+    grad = operand.grad if op == "-" else "detached"
+    changed = found != operand.range
+    trail = Trail(place, note(spelled, found), operand.trail) if changed else operand.trail
+    return operand.with_(range=found, meaning=meaning, grad=grad, trail=trail)
+
+
+def extreme_of_two(name: str, left: Tensor, right: Tensor) -> Tensor:
+    """``torch.max(a, b)`` and its like."""
+    rule = ranges.maximum_values if "max" in name else ranges.minimum_values
+    tensors = [left, right]
+    return Tensor(rule(left, right), meanings.meaning_of_all([left, right]), promote([left, right]),
+                  sizes.broadcast(left.shape, right.shape), grad_of(tensors, False), trail_of(tensors),
+                  run_of(tensors), holder_of(tensors))  # fmt: skip

@@ -1,0 +1,213 @@
+"""Reading arguments: a call of an operation, and what its abstract arguments say.
+
+Definitions
+    call     an operation with its bound arguments
+    input    the tensor that the operation works on: the argument of its first parameter
+    blank    a `Tensor` of which nothing is known; it stands for every argument that is not known to be a tensor
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from torchlint.flow.interval import Interval, point
+from torchlint.flow.library.tables import Operation
+from torchlint.flow.shape import Dim
+from torchlint.flow.values import Const, Dict, Library, List, Number, Tensor, Tuple, Unknown, Value
+
+BLANK = Tensor()
+FLOATS = frozenset({"float", "float16", "bfloat16", "float32", "float64"})
+INTEGERS = frozenset({"uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64"})
+COMPLEX = frozenset({"complex32", "complex64", "complex128"})
+DTYPES = FLOATS | INTEGERS | COMPLEX | {"bool"}
+
+_DTYPE_NAMES = {
+    "half": "float16", "double": "float64", "short": "int16", "int": "int32", "long": "int64", "byte": "uint8",
+    "bool_": "bool", "int_": "int64", "float_": "float64", "single": "float32", "intp": "int64", "cfloat": "complex64",
+    "char": "int8", "ubyte": "uint8", "FloatTensor": "float32", "DoubleTensor": "float64", "HalfTensor": "float16",
+    "BFloat16Tensor": "bfloat16", "LongTensor": "int64", "IntTensor": "int32", "ShortTensor": "int16",
+    "CharTensor": "int8", "ByteTensor": "uint8", "BoolTensor": "bool", "Tensor": "float32",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Call:
+    """An operation and its bound arguments."""
+
+    op: Operation
+    arguments: Mapping[str, Value]
+
+    def __getitem__(self, name: str) -> Value | None:
+        return self.arguments.get(name)
+
+    def given(self, *names: str) -> Value | None:
+        """The first of these arguments that is there and not None."""
+        for name in names:
+            value = self.arguments.get(name)
+            if value is not None and not (isinstance(value, Const) and value.value is None):
+                return value
+        return None
+
+    @property
+    def input(self) -> Tensor:
+        """The tensor that the operation works on; blank if it is not known."""
+        for parameter in self.op.parameters.params:
+            if parameter.kind == "*":
+                continue
+            return as_tensor(self.arguments.get(parameter.name)) or BLANK
+        return BLANK
+
+    def tensor(self, name: str) -> Tensor:
+        """The argument as a tensor; blank if it is not known."""
+        return as_tensor(self.arguments.get(name)) or BLANK
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Every tensor among the arguments, those in tuples and lists included."""
+        for value in self.arguments.values():
+            yield from _tensors(value)
+
+    def unknowns(self) -> bool:
+        """Whether an argument may be a tensor that is not known."""
+        if isinstance(self.arguments.get(self._first), (Tensor, Const, Number)):
+            return any(isinstance(v, Unknown) for v in self.arguments.values())
+        return not any(True for _ in self.tensors())
+
+    @property
+    def _first(self) -> str:
+        params = self.op.parameters.params
+        return params[0].name if params else ""
+
+    def flag(self, *names: str, default: bool = False) -> bool | None:
+        """A boolean argument; None if it is not constant."""
+        value = self.given(*names)
+        if value is None:
+            return default
+        return bool(value.value) if isinstance(value, Const) else None
+
+    def number(self, *names: str) -> float | None:
+        """A constant number; None if it is absent or not constant."""
+        value = self.given(*names)
+        if isinstance(value, Const) and isinstance(value.value, (int, float)):
+            return value.value
+        return None
+
+    def integer(self, *names: str) -> int | None:
+        """A constant integer; None if it is absent or not constant."""
+        value = self.given(*names)
+        if isinstance(value, Const) and isinstance(value.value, int):
+            return int(value.value)
+        return None
+
+    def text(self, *names: str) -> str | None:
+        """A constant string; None if it is absent or not constant."""
+        value = self.given(*names)
+        return value.value if isinstance(value, Const) and isinstance(value.value, str) else None
+
+    def sizes(self, *names: str) -> tuple[Dim, ...] | None:
+        """Sizes given one by one (``*args``) or as one sequence; None if their number is not known."""
+        rest = self.arguments.get("*")
+        if isinstance(rest, Tuple):
+            items = rest.items
+            for name in names:
+                first = self.arguments.get(name)
+                if first is not None and not isinstance(first, (Tuple, List)):
+                    return dims_of(Tuple((first, *items)))
+            if len(items) == 1 and not isinstance(items[0], (Const, Number)):
+                return dims_of(items[0])
+            return dims_of(rest)
+        value = self.given(*names)
+        return None if value is None else dims_of(value)
+
+
+def _tensors(value: Value) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    else:
+        for item in items_of(value) or ():
+            yield from _tensors(item)
+
+
+def items_of(value: Value | None) -> tuple[Value, ...] | None:
+    """The items of a tuple or a list whose length is known."""
+    if isinstance(value, Tuple):
+        return value.items
+    if isinstance(value, List):
+        return value.items
+    if isinstance(value, Dict) and not value.meta.get("open"):
+        return tuple(value.items.values())
+    return None
+
+
+def as_tensor(value: Value | None) -> Tensor | None:
+    """A tensor, or a number as a tensor without dimensions; None for anything else."""
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, Const) and isinstance(value.value, (bool, int, float)):
+        kind = "bool" if isinstance(value.value, bool) else "int64" if isinstance(value.value, int) else "float32"
+        return Tensor(point(float(value.value)), None, kind, (), "detached")
+    if isinstance(value, Number):
+        return Tensor(interval_of(value), None, None if value.dim is None else "int64", (), "detached")
+    return None
+
+
+def interval_of(value: Value | None) -> Interval | None:
+    """What is known of a number's (or a tensor's) values."""
+    if isinstance(value, Tensor):
+        return value.range
+    if isinstance(value, Const) and isinstance(value.value, (bool, int, float)):
+        number = float(value.value)
+        return None if number != number else point(number)
+    if isinstance(value, Number):
+        if value.interval is not None:
+            return value.interval
+        if isinstance(value.dim, int):
+            return point(float(value.dim))
+    return None
+
+
+def is_scalar(value: Value | None) -> bool:
+    """Whether the value is a Python number rather than a tensor."""
+    return isinstance(value, Number) or (isinstance(value, Const) and isinstance(value.value, (bool, int, float)))
+
+
+def dim_of(value: Value | None) -> Dim:
+    """A size: an int, a symbolic one, or None."""
+    if isinstance(value, Const) and isinstance(value.value, int):
+        return int(value.value)
+    if isinstance(value, Number):
+        dim: Dim = value.dim
+        return dim
+    return None
+
+
+def dims_of(value: Value) -> tuple[Dim, ...] | None:
+    """The sizes in a tuple or list, or a single one; None if their number is not known."""
+    items = items_of(value)
+    if items is not None:
+        return tuple(dim_of(item) for item in items)
+    if isinstance(value, (Const, Number)):
+        return (dim_of(value),)
+    return None
+
+
+def size_value(dim: Dim) -> Value:
+    """A size as the program sees it."""
+    return Const(dim) if isinstance(dim, int) else Number(dim)
+
+
+def dtype_name(value: Value | None) -> str | None:
+    """The dtype that a value names: ``torch.float``, ``"float32"``, ``np.uint8``, ``torch.LongTensor``, ``int``."""
+    if isinstance(value, Library):
+        owner, _, name = value.name.rpartition(".")
+    elif isinstance(value, Const) and isinstance(value.value, str):
+        owner, _, name = value.value.rpartition(".")
+        owner = owner or "numpy"
+    else:
+        return None
+    if name == "float":
+        return "float32" if owner.startswith("torch") else "float64"
+    if name == "int":
+        return "int32" if owner.startswith("torch") else "int64"
+    name = _DTYPE_NAMES.get(name, name)
+    return name if name in DTYPES else None

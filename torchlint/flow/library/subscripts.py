@@ -1,0 +1,192 @@
+"""``tensor[index]``: integers, slices, None, ``...``, tensors, and tuples of these.
+
+Worked example: ``x[:, 0]`` with x of B×2 is B; of a distribution over dimension 1 it is a probability.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torchlint.flow import shape as sizes
+from torchlint.flow.interval import Interval
+from torchlint.flow.library.reading import dim_of, items_of
+from torchlint.flow.library.results import without
+from torchlint.flow.shape import Dim
+from torchlint.flow.values import Const, List, Meaning, Number, Tensor, Tuple, Unknown, Value
+
+
+@dataclass(frozen=True, slots=True)
+class SliceIndex(Value):
+    """``lower:upper:step`` in an index; each is a value, None where it is left out."""
+
+    lower: Value | None = None
+    upper: Value | None = None
+    step: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ellipse(Value):
+    """``...`` in an index."""
+
+
+ELLIPSIS = Ellipse()
+
+
+def _none(value: Value | None) -> bool:
+    return value is None or (isinstance(value, Const) and value.value is None)
+
+
+def sliced(size: Dim, index: SliceIndex) -> Dim:
+    """The size of a dimension after a slice."""
+    step = 1 if _none(index.step) else dim_of(index.step)
+    if not isinstance(step, int) or step == 0:
+        return None
+    if _none(index.lower) and _none(index.upper):
+        if step in (1, -1):
+            return size
+        if isinstance(size, int):
+            return -(-size // abs(step))
+        return None if step < 0 else sizes.floor_divide(sizes.add(size, step - 1), step)
+    lower = None if _none(index.lower) else dim_of(index.lower)
+    upper = None if _none(index.upper) else dim_of(index.upper)
+    if (lower is None and not _none(index.lower)) or (upper is None and not _none(index.upper)):
+        return None
+    if isinstance(size, int) and not isinstance(lower, sizes.Linear) and not isinstance(upper, sizes.Linear):
+        return len(range(size)[lower:upper:step])
+    if step != 1 or size is None:
+        return None
+    if isinstance(upper, int) and upper < 0 and (lower is None or (isinstance(lower, int) and lower >= 0)):
+        return sizes.add(size, upper - (lower or 0))
+    if isinstance(lower, int) and upper is None and lower >= 0:
+        return sizes.subtract(size, lower)
+    if upper is not None and sizes.same(size, upper) and (lower is None or isinstance(lower, int) and lower >= 0):
+        return sizes.subtract(size, lower or 0)
+    return None
+
+
+def subscript(tensor: Tensor, index: Value) -> Value:
+    """The part of a tensor that an index picks; data only move, so there is no new step in its trail."""
+    parts: tuple[Value, ...] = index.items if isinstance(index, Tuple) else (index,)
+    mask = next((p for p in parts if isinstance(p, Tensor) and p.dtype == "bool"), None)
+    if mask is not None:
+        return tensor.with_(shape=(None,) if len(parts) == 1 and mask.shape == tensor.shape else None,
+                            meaning=_partly(tensor.meaning))  # fmt: skip
+    if any(isinstance(p, (Unknown, List)) or not _understood(p) for p in parts):
+        # an unknown index may be a slice, a mask or a number
+        return tensor.with_(shape=None, meaning=_partly(tensor.meaning))
+    if tensor.shape is None:
+        return _without_shape(tensor, parts)
+    consumed = sum(1 for p in parts if isinstance(p, (Const, Number, SliceIndex, Tensor)) and not _none(p))
+    missing = len(tensor.shape) - consumed
+    if missing < 0:
+        return tensor.with_(shape=None, meaning=_partly(tensor.meaning))
+    if not any(isinstance(p, Ellipse) for p in parts):
+        parts = (*parts, ELLIPSIS)
+    result, at, advanced = tensor, 0, False
+    place: list[int] = []
+    for one in parts:
+        if isinstance(one, Ellipse):
+            at += missing
+        elif _none(one):
+            result = _inserted(result, at)
+            at += 1
+        elif isinstance(one, SliceIndex):
+            result = _cut(result, at, one)
+            at += 1
+        elif isinstance(one, Tensor):
+            advanced = True
+            place.append(at)
+            at += 1
+        else:
+            result = without(result, at)
+    if advanced:
+        return _gathered(result, parts, place)
+    return result
+
+
+def _understood(value: Value) -> bool:
+    return isinstance(value, (Const, Number, SliceIndex, Tensor, Ellipse))
+
+
+def _partly(meaning: Meaning | None) -> Meaning | None:
+    """A part of which it is not known whether it is whole along a distribution's dimension."""
+    if meaning is None:
+        return None
+    if meaning.kind == "distribution":
+        return Meaning("probability")
+    if meaning.kind == "log-distribution":
+        return Meaning("log-probability")
+    return replace(meaning, layout="") if meaning.kind == "image" else meaning
+
+
+def _without_shape(tensor: Tensor, parts: tuple[Value, ...]) -> Tensor:
+    meaning = tensor.meaning
+    if meaning is not None and meaning.kind in ("distribution", "log-distribution"):
+        simple = meaning.dim is not None and meaning.dim > 0
+        if simple and len(parts) == 1 and isinstance(parts[0], SliceIndex):
+            return tensor
+        if simple and len(parts) == 1 and isinstance(parts[0], (Const, Number)) and not _none(parts[0]):
+            return tensor.with_(meaning=replace(meaning, dim=(meaning.dim or 1) - 1))
+        meaning = _partly(meaning)
+    elif meaning is not None and meaning.kind == "image":
+        whole = len(parts) == 1 and isinstance(parts[0], (Const, Number, SliceIndex))
+        if len(parts) == 2 and isinstance(parts[0], Ellipse):
+            meaning = _flipped(meaning, parts[1])
+        elif not whole:
+            meaning = replace(meaning, layout="")
+    return tensor.with_(meaning=meaning, shape=None)
+
+
+def _flipped(meaning: Meaning, one: Value) -> Meaning:
+    """``image[..., ::-1]``: the colours the other way round."""
+    if isinstance(one, SliceIndex) and isinstance(one.step, Const) and one.step.value == -1 and meaning.layout != "CHW":
+        other = {"RGB": "BGR", "BGR": "RGB"}
+        return replace(meaning, mode=other.get(meaning.mode, meaning.mode))
+    return meaning if isinstance(one, SliceIndex) else replace(meaning, layout="")
+
+
+def _inserted(tensor: Tensor, at: int) -> Tensor:
+    assert tensor.shape is not None
+    meaning = tensor.meaning
+    if meaning is not None and meaning.dim is not None:
+        old = meaning.dim + len(tensor.shape) if meaning.dim < 0 else meaning.dim
+        meaning = replace(meaning, dim=old + (at <= old))
+    return tensor.with_(shape=(*tensor.shape[:at], 1, *tensor.shape[at:]), meaning=meaning)
+
+
+def _cut(tensor: Tensor, at: int, one: SliceIndex) -> Tensor:
+    assert tensor.shape is not None
+    from torchlint.flow.library.results import part
+
+    size = sliced(tensor.shape[at], one)
+    meaning = tensor.meaning
+    if _none(one.lower) and _none(one.upper):
+        if meaning is not None and meaning.kind == "image" and len(tensor.shape) >= 3:
+            channel = len(tensor.shape) - (1 if meaning.layout == "HWC" else 3)
+            if at == channel:
+                meaning = _flipped(replace(meaning, layout="HWC"), one)
+                meaning = replace(meaning, layout=tensor.meaning.layout if tensor.meaning else "")
+        step = 1 if _none(one.step) else dim_of(one.step)
+        if step in (1, -1):
+            return tensor.with_(shape=(*tensor.shape[:at], size, *tensor.shape[at + 1 :]), meaning=meaning)
+    return part(tensor, at, size)
+
+
+def _gathered(tensor: Tensor, parts: tuple[Value, ...], place: list[int]) -> Tensor:
+    """Index tensors beside slices: their common shape stands where the first of them stood, if they are neighbours."""
+    assert tensor.shape is not None
+    indices = [p for p in parts if isinstance(p, Tensor)]
+    numbers = any(isinstance(p, (Const, Number)) and not _none(p) for p in parts)
+    shape: sizes.Shape = indices[0].shape
+    for other in indices[1:]:
+        shape = sizes.broadcast(shape, other.shape)
+    meaning = _partly(tensor.meaning)
+    first, last = place[0], place[-1]
+    if shape is None or numbers or last - first != len(place) - 1:
+        return tensor.with_(shape=None, meaning=meaning)
+    return tensor.with_(shape=(*tensor.shape[:first], *shape, *tensor.shape[last + 1 :]), meaning=meaning)
+
+
+def within_index(a: Interval | None) -> bool:
+    """Whether every value can be an index counted from the left."""
+    return a is not None and a.low >= 0
