@@ -30,7 +30,7 @@ class Const(Node):
     """A literal: None, a bool, an int, a float or a str (adjacent string literals are joined)."""
 
     n: int
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
 
 
 class Bytes(Node):

@@ -8,7 +8,7 @@ Worked example: ``lower(parse("y = f(x)\\n"))`` is ``Module(body=[Assign(...)], 
 
 The pass is written by hand and calls through two tables, because a generic visitor costs hundreds of times as much.
 Numbers depend on the tree alone. So does the depth of the result, which is bounded: an expression that is nested past
-the bound is `Opaque`, a ladder past it is a `Match` that says the same, and a block past it raises `TooDeep`.
+the bound is `Opaque`, a ladder past it is a `Match` that says the same, and a block past it raises `TooDeepError`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ import libcst as cst
 
 from torchlint.syntax import ir
 from torchlint.syntax.lower_expr import AUGMENTED, DEEPEST, State, expression, parameters, target
+from torchlint.syntax.tree import TOO_DEEP, SyntaxProblem, parse
 
 LONGEST_LADDER = 50
 
 
-class TooDeep(Exception):
+class TooDeepError(Exception):
     """Blocks are nested deeper than any program that Python itself accepts."""
 
 
@@ -40,9 +41,20 @@ def lower(tree: cst.Module, record: list[cst.CSTNode] | None = None) -> ir.Modul
     return ir.Module(body, sorted(s.uses))
 
 
+def read(text: str) -> ir.Module | SyntaxProblem:
+    """The IR of a text. Never raises."""
+    tree = parse(text)
+    if isinstance(tree, SyntaxProblem):
+        return tree
+    try:
+        return lower(tree)
+    except TooDeepError:
+        return TOO_DEEP
+
+
 def _statements(nodes: Sequence[cst.CSTNode], s: State, d: int) -> list[ir.Stmt]:
     if d > DEEPEST:
-        raise TooDeep
+        raise TooDeepError
     body: list[ir.Stmt] = []
     for node in nodes:
         if type(node) is cst.SimpleStatementLine:

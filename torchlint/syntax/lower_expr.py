@@ -45,10 +45,10 @@ class Table(dict[type, Lowered]):
     """Which function lowers which node; a node that nobody knows is `Opaque`."""
 
     def __missing__(self, kind: type) -> Lowered:
-        return opaque
+        return _opaque
 
 
-def opaque(node: cst.CSTNode, s: State, d: int) -> ir.Expr:
+def _opaque(node: cst.CSTNode, s: State, d: int) -> ir.Expr:
     """An expression of unknown value, and nothing inside is looked at."""
     return ir.Opaque(s.number(node), [])
 
@@ -58,7 +58,7 @@ def opaque(node: cst.CSTNode, s: State, d: int) -> ir.Expr:
 _SINGLETONS: dict[str, bool | None] = {"None": None, "True": True, "False": False}
 
 
-def name(node: cst.Name, s: State, d: int) -> ir.Expr:
+def _name(node: cst.Name, s: State, d: int) -> ir.Expr:
     n = len(s)
     s.append(node)
     value = node.value
@@ -68,31 +68,31 @@ def name(node: cst.Name, s: State, d: int) -> ir.Expr:
     return ir.Name(n, value)
 
 
-def integer(node: cst.Integer, s: State, d: int) -> ir.Expr:
+def _integer(node: cst.Integer, s: State, d: int) -> ir.Expr:
     n = len(s)
     s.append(node)
     value = literals.integer(node.value)
     return ir.Opaque(n, []) if value is None else ir.Const(n, value)
 
 
-def real(node: cst.Float, s: State, d: int) -> ir.Expr:
+def _real(node: cst.Float, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     value = literals.real(node.value)
     return ir.Opaque(n, []) if value is None else ir.Const(n, value)
 
 
-def string(node: cst.SimpleString, s: State, d: int) -> ir.Expr:
+def _string(node: cst.SimpleString, s: State, d: int) -> ir.Expr:
     n = len(s)
     s.append(node)
     value = literals.text(node.value)
     return ir.Bytes(n) if value is None else ir.Const(n, value)
 
 
-def dots(node: cst.Ellipsis, s: State, d: int) -> ir.Expr:
+def _dots(node: cst.Ellipsis, s: State, d: int) -> ir.Expr:
     return ir.Dots(s.number(node))
 
 
-def joined(node: cst.ConcatenatedString, s: State, d: int) -> ir.Expr:
+def _joined(node: cst.ConcatenatedString, s: State, d: int) -> ir.Expr:
     """Adjacent literals: a `Const`, `Bytes`, or a `Format` as soon as one of them is an f-string."""
     n = s.number(node)
     pieces: list[cst.CSTNode] = []
@@ -116,7 +116,7 @@ def joined(node: cst.ConcatenatedString, s: State, d: int) -> ir.Expr:
     return ir.Opaque(n, parts) if template else ir.Format(n, parts)
 
 
-def formatted(node: cst.FormattedString, s: State, d: int) -> ir.Expr:
+def _formatted(node: cst.FormattedString, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     if d > DEEPEST:
         return ir.Opaque(n, [])
@@ -125,7 +125,7 @@ def formatted(node: cst.FormattedString, s: State, d: int) -> ir.Expr:
     return ir.Format(n, parts)
 
 
-def template(node: cst.TemplatedString, s: State, d: int) -> ir.Expr:
+def _template(node: cst.TemplatedString, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     if d > DEEPEST:
         return ir.Opaque(n, [])
@@ -148,7 +148,7 @@ def _parts(node: cst.FormattedString | cst.TemplatedString, parts: list[ir.Expr]
 # --- access ------------------------------------------------------------------------------------------------------
 
 
-def attribute(node: cst.Attribute, s: State, d: int) -> ir.Expr:
+def _attribute(node: cst.Attribute, s: State, d: int) -> ir.Expr:
     n = len(s)
     s.append(node)
     if d > DEEPEST:
@@ -159,7 +159,7 @@ def attribute(node: cst.Attribute, s: State, d: int) -> ir.Expr:
     return ir.Attr(n, TABLE[type(value)](value, s, d + 1), word)
 
 
-def call(node: cst.Call, s: State, d: int) -> ir.Expr:
+def _call(node: cst.Call, s: State, d: int) -> ir.Expr:
     n = len(s)
     s.append(node)
     if d > DEEPEST:
@@ -183,7 +183,7 @@ def call(node: cst.Call, s: State, d: int) -> ir.Expr:
     return ir.Call(n, head, args, keywords)
 
 
-def subscript(node: cst.Subscript, s: State, d: int) -> ir.Expr:
+def _subscript(node: cst.Subscript, s: State, d: int) -> ir.Expr:
     n = len(s)
     s.append(node)
     if d > DEEPEST:
@@ -205,7 +205,7 @@ def _index(node: cst.BaseSlice, s: State, d: int) -> ir.Expr:
             return ir.Starred(m, TABLE[type(value)](value, s, d + 1))
         return TABLE[type(value)](value, s, d)
     if not isinstance(node, cst.Slice):
-        return opaque(node, s, d)
+        return _opaque(node, s, d)
     n = s.number(node)
     lower, upper, step = node.lower, node.upper, node.step
     return ir.Slice(
@@ -231,22 +231,22 @@ def _items(elements: Sequence[cst.BaseElement], s: State, d: int) -> list[ir.Exp
     return items
 
 
-def tuple_(node: cst.Tuple, s: State, d: int) -> ir.Expr:
+def _tuple(node: cst.Tuple, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     return ir.Opaque(n, []) if d > DEEPEST else ir.TupleExpr(n, _items(node.elements, s, d + 2))
 
 
-def list_(node: cst.List, s: State, d: int) -> ir.Expr:
+def _list(node: cst.List, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     return ir.Opaque(n, []) if d > DEEPEST else ir.ListExpr(n, _items(node.elements, s, d + 2))
 
 
-def set_(node: cst.Set, s: State, d: int) -> ir.Expr:
+def _set(node: cst.Set, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     return ir.Opaque(n, []) if d > DEEPEST else ir.SetExpr(n, _items(node.elements, s, d + 2))
 
 
-def dict_(node: cst.Dict, s: State, d: int) -> ir.Expr:
+def _dict(node: cst.Dict, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     if d > DEEPEST:
         return ir.Opaque(n, [])
@@ -263,7 +263,7 @@ def dict_(node: cst.Dict, s: State, d: int) -> ir.Expr:
     return ir.DictExpr(n, keys, values)
 
 
-def starred(node: cst.StarredElement, s: State, d: int) -> ir.Expr:
+def _starred(node: cst.StarredElement, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     if d > DEEPEST:
         return ir.Opaque(n, [])
@@ -291,7 +291,7 @@ _COMPARE: dict[type, str] = {
 }  # fmt: skip
 
 
-def binary(node: cst.BinaryOperation, s: State, d: int) -> ir.Expr:
+def _binary(node: cst.BinaryOperation, s: State, d: int) -> ir.Expr:
     n = len(s)
     s.append(node)
     if d > DEEPEST:
@@ -302,7 +302,7 @@ def binary(node: cst.BinaryOperation, s: State, d: int) -> ir.Expr:
     )
 
 
-def unary(node: cst.UnaryOperation, s: State, d: int) -> ir.Expr:
+def _unary(node: cst.UnaryOperation, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     if d > DEEPEST:
         return ir.Opaque(n, [])
@@ -310,7 +310,7 @@ def unary(node: cst.UnaryOperation, s: State, d: int) -> ir.Expr:
     return ir.UnaryOp(n, _UNARY[type(node.operator)], TABLE[type(value)](value, s, d + 1))
 
 
-def boolean(node: cst.BooleanOperation, s: State, d: int) -> ir.Expr:
+def _boolean(node: cst.BooleanOperation, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     if d > DEEPEST:
         return ir.Opaque(n, [])
@@ -325,7 +325,7 @@ def boolean(node: cst.BooleanOperation, s: State, d: int) -> ir.Expr:
     return ir.BoolOp(n, "and" if kind is cst.And else "or", values)
 
 
-def comparison(node: cst.Comparison, s: State, d: int) -> ir.Expr:
+def _comparison(node: cst.Comparison, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     if d > DEEPEST:
         return ir.Opaque(n, [])
@@ -340,7 +340,7 @@ def comparison(node: cst.Comparison, s: State, d: int) -> ir.Expr:
     return ir.Compare(n, first, ops, comparators)
 
 
-def conditional(node: cst.IfExp, s: State, d: int) -> ir.Expr:
+def _conditional(node: cst.IfExp, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     if d > DEEPEST:
         return ir.Opaque(n, [])
@@ -349,7 +349,7 @@ def conditional(node: cst.IfExp, s: State, d: int) -> ir.Expr:
     return ir.IfExp(n, TABLE[type(test)](test, s, d + 1), yes, TABLE[type(orelse)](orelse, s, d + 1))
 
 
-def walrus(node: cst.NamedExpr, s: State, d: int) -> ir.Expr:
+def _walrus(node: cst.NamedExpr, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     if d > DEEPEST:
         return ir.Opaque(n, [])
@@ -357,7 +357,7 @@ def walrus(node: cst.NamedExpr, s: State, d: int) -> ir.Expr:
     return ir.Walrus(n, target(node.target, s, d + 1), TABLE[type(value)](value, s, d + 1))
 
 
-def await_(node: cst.Await, s: State, d: int) -> ir.Expr:
+def _await(node: cst.Await, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     if d > DEEPEST:
         return ir.Opaque(n, [])
@@ -365,7 +365,7 @@ def await_(node: cst.Await, s: State, d: int) -> ir.Expr:
     return ir.Await(n, TABLE[type(value)](value, s, d + 1))
 
 
-def yield_(node: cst.Yield, s: State, d: int) -> ir.Expr:
+def _yield(node: cst.Yield, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     s.yields = True
     value: cst.CSTNode | None = node.value
@@ -403,7 +403,7 @@ def _param(node: cst.Param, kind: str, s: State, d: int) -> ir.Param:
     return ir.Param(node.name.value, kind, value, annotation)
 
 
-def lambda_(node: cst.Lambda, s: State, d: int) -> ir.Expr:
+def _lambda(node: cst.Lambda, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     if d > DEEPEST:
         return ir.Opaque(n, [])
@@ -415,7 +415,7 @@ def lambda_(node: cst.Lambda, s: State, d: int) -> ir.Expr:
     return ir.Lambda(n, params, value)
 
 
-def comprehension(node: cst.ListComp | cst.SetComp | cst.GeneratorExp, s: State, d: int) -> ir.Expr:
+def _comprehension(node: cst.ListComp | cst.SetComp | cst.GeneratorExp, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     if d > DEEPEST:
         return ir.Opaque(n, [])
@@ -424,7 +424,7 @@ def comprehension(node: cst.ListComp | cst.SetComp | cst.GeneratorExp, s: State,
     return ir.Comp(n, _COMP[type(node)], first, None, _generators(node.for_in, s, d + 3))
 
 
-def dict_comprehension(node: cst.DictComp, s: State, d: int) -> ir.Expr:
+def _dict_comprehension(node: cst.DictComp, s: State, d: int) -> ir.Expr:
     n = s.number(node)
     if d > DEEPEST:
         return ir.Opaque(n, [])
@@ -459,7 +459,7 @@ def target(node: cst.CSTNode, s: State, d: int) -> ir.Expr:
     """An expression that is assigned to: its names count as bound, not as used."""
     kind = type(node)
     if d > DEEPEST:
-        return opaque(node, s, d)
+        return _opaque(node, s, d)
     if isinstance(node, cst.Name):
         n = len(s)
         s.append(node)
@@ -488,13 +488,13 @@ def expression(node: cst.BaseExpression, s: State, d: int) -> ir.Expr:
 
 TABLE = Table(
     {
-        cst.Name: name, cst.Attribute: attribute, cst.Call: call, cst.Integer: integer, cst.SimpleString: string,
-        cst.Subscript: subscript, cst.BinaryOperation: binary, cst.Float: real, cst.Tuple: tuple_, cst.List: list_,
-        cst.Comparison: comparison, cst.BooleanOperation: boolean, cst.UnaryOperation: unary, cst.IfExp: conditional,
-        cst.FormattedString: formatted, cst.ConcatenatedString: joined, cst.Dict: dict_, cst.Set: set_,
-        cst.Lambda: lambda_, cst.ListComp: comprehension, cst.SetComp: comprehension,
-        cst.GeneratorExp: comprehension, cst.DictComp: dict_comprehension, cst.Ellipsis: dots,
-        cst.NamedExpr: walrus, cst.Await: await_, cst.Yield: yield_, cst.StarredElement: starred,
-        cst.TemplatedString: template,
+        cst.Name: _name, cst.Attribute: _attribute, cst.Call: _call, cst.Integer: _integer, cst.Float: _real,
+        cst.SimpleString: _string, cst.Subscript: _subscript, cst.BinaryOperation: _binary, cst.Tuple: _tuple,
+        cst.List: _list, cst.Comparison: _comparison, cst.BooleanOperation: _boolean, cst.UnaryOperation: _unary,
+        cst.IfExp: _conditional, cst.FormattedString: _formatted, cst.ConcatenatedString: _joined, cst.Dict: _dict,
+        cst.Set: _set, cst.Lambda: _lambda, cst.ListComp: _comprehension, cst.SetComp: _comprehension,
+        cst.GeneratorExp: _comprehension, cst.DictComp: _dict_comprehension, cst.Ellipsis: _dots,
+        cst.NamedExpr: _walrus, cst.Await: _await, cst.Yield: _yield, cst.StarredElement: _starred,
+        cst.TemplatedString: _template,
     }
 )  # fmt: skip

@@ -1,0 +1,224 @@
+"""Which files are meant by the paths that a user gives.
+
+Definitions
+    root      a folder that the user names
+    ignored   matched by a ``.gitignore`` between the repository's top and the file, or by an exclude pattern
+
+Worked example: in a repository whose ``.gitignore`` says ``runs/``, ``discover(["."])`` gives ``["model.py",
+"data/loader.py", …]`` sorted, without ``runs/dump.py``; ``discover(["runs/dump.py"])`` gives just that file.
+
+A folder that looks excluded, such as ``build``, is skipped when it is met below a root, not when it is the root or
+above it. Paths are reported as they were given: relative ones stay relative, and a leading ``./`` is dropped.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+SUFFIXES = (".py", ".pyi")
+
+DEFAULT_EXCLUDES = frozenset(
+    {
+        ".bzr", ".direnv", ".eggs", ".git", ".git-rewrite", ".hg", ".ipynb_checkpoints", ".mypy_cache", ".nox",
+        ".pants.d", ".pyenv", ".pytest_cache", ".pytype", ".ruff_cache", ".svn", ".tox", ".venv", ".vscode",
+        "__pycache__", "__pypackages__", "_build", "buck-out", "build", "dist", "node_modules", "site-packages", "venv",
+    }
+)  # fmt: skip
+
+Matcher = Callable[[str], "bool | None"]
+
+
+class MissingPathError(Exception):
+    """Paths that do not exist, as the user gave them."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__("no such file or folder: " + ", ".join(paths))
+        self.paths = tuple(paths)
+
+
+def discover(
+    paths: Sequence[str],
+    *,
+    exclude: Sequence[str] = (),
+    respect_gitignore: bool = True,
+    force_exclude: bool = False,
+) -> list[str]:
+    """The Python files under `paths`, sorted and once each.
+
+    `exclude` holds patterns as a ``.gitignore`` in the working folder would. A file that is named itself is always
+    taken, unless `force_exclude`. Raises `MissingPathError`, naming every path that does not exist.
+    """
+    missing = [path for path in paths if not os.path.exists(path)]
+    if missing:
+        raise MissingPathError(missing)
+    rules = _Rules(exclude, respect_gitignore)
+    found: dict[str, str] = {}
+    for path in paths:
+        shown = _shown(path)
+        for file in _walk(shown, rules, force_exclude) if os.path.isdir(path) else _named(shown, rules, force_exclude):
+            # The same file may be named twice, as `a.py` and by its full path: the shorter name wins.
+            key = os.path.abspath(file)
+            if key not in found or (len(file), file) < (len(found[key]), found[key]):
+                found[key] = file
+    return sorted(found.values())
+
+
+def _shown(path: str) -> str:
+    while path.startswith("./") or path.startswith("." + os.sep):
+        path = path[2:].lstrip("/" + os.sep)
+    return path or "."
+
+
+def _named(file: str, rules: _Rules, force_exclude: bool) -> Iterator[str]:
+    if not force_exclude or not rules.ignores_named(os.path.abspath(file), False):
+        yield file
+
+
+def _walk(root: str, rules: _Rules, force_exclude: bool) -> Iterator[str]:
+    """The files under a folder; a folder reached twice through symbolic links is entered once."""
+    top = os.path.abspath(root)
+    if force_exclude and rules.ignores_named(top, True):
+        return
+    seen = {os.path.realpath(top)}
+    stack = [(root, top, rules.above(top))]
+    while stack:
+        shown, folder, above = stack.pop()
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            continue  # no permission, or gone since: nothing to read there
+        matchers = rules.entering(folder, above)
+        for entry in entries:
+            name = entry.name
+            path = name if shown == "." else os.path.join(shown, name)
+            full = os.path.join(folder, name)
+            if _is_folder(entry):
+                if name in DEFAULT_EXCLUDES or rules.ignores(full, True, matchers):
+                    continue
+                if entry.is_symlink() or os.path.islink(folder):
+                    real = os.path.realpath(full)
+                    if real in seen or _contains(real, full):
+                        continue
+                    seen.add(real)
+                stack.append((path, full, matchers))
+            elif name.endswith(SUFFIXES) and _is_file(entry) and not rules.ignores(full, False, matchers):
+                yield path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def _contains(folder: str, path: str) -> bool:
+    """Whether `path` lies in `folder`, links followed in the part above `path`: entering it would go round."""
+    parent = os.path.realpath(os.path.dirname(path))
+    return parent == folder or parent.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+class _Rules:
+    """The ignore rules of one run. A chain of matchers goes from the outermost folder to the innermost."""
+
+    def __init__(self, exclude: Sequence[str], respect_gitignore: bool) -> None:
+        self._exclude = _matcher(os.getcwd(), exclude) if exclude else None
+        self._respect = respect_gitignore
+        self._loaded: dict[str, Matcher | None] = {}
+
+    def above(self, folder: str) -> tuple[Matcher, ...]:
+        """The matchers of the folders above `folder`, up to the top of its repository; none without a repository."""
+        if not self._respect:
+            return ()
+        folders: list[str] = []
+        inner = folder
+        while not os.path.exists(os.path.join(inner, ".git")):
+            outer = os.path.dirname(inner)
+            if outer == inner:
+                return ()
+            folders.append(outer)
+            inner = outer
+        found: list[Matcher] = []
+        for outer in reversed(folders):
+            found.extend(self._of(outer))
+        return tuple(found)
+
+    def entering(self, folder: str, above: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
+        """The matchers that count in `folder`; a nested repository is a part of the walk like any folder."""
+        return above + tuple(self._of(folder)) if self._respect else above
+
+    def ignores(self, path: str, is_folder: bool, matchers: tuple[Matcher, ...]) -> bool:
+        """Whether a path is left out; the innermost ``.gitignore`` that says anything decides."""
+        asked = path + "/" if is_folder else path
+        if self._exclude is not None and self._exclude(asked):
+            return True
+        for matcher in reversed(matchers):
+            verdict = matcher(asked)
+            if verdict is not None:
+                return verdict
+        return False
+
+    def ignores_named(self, path: str, is_folder: bool) -> bool:
+        """Whether a path that the user named would have been left out by a walk from the working folder."""
+        cwd = os.getcwd()
+        start = cwd if _below(path, cwd) else os.path.dirname(path)
+        matchers = self.above(start)
+        folder = start
+        parts = os.path.relpath(path, start).split(os.sep)
+        for index, part in enumerate(parts):
+            matchers = self.entering(folder, matchers)
+            folder = os.path.join(folder, part)
+            folder_here = is_folder or index < len(parts) - 1
+            if (folder_here and part in DEFAULT_EXCLUDES) or self.ignores(folder, folder_here, matchers):
+                return True
+        return False
+
+    def _of(self, folder: str) -> Iterable[Matcher]:
+        if folder not in self._loaded:
+            self._loaded[folder] = _gitignore(folder)
+        matcher = self._loaded[folder]
+        return () if matcher is None else (matcher,)
+
+
+def _below(path: str, folder: str) -> bool:
+    return path != folder and path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _gitignore(folder: str) -> Matcher | None:
+    try:
+        with open(os.path.join(folder, ".gitignore"), encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return None
+    lines = [line for line in lines if line.strip() and not line.startswith("#")]
+    return _matcher(folder, lines) if lines else None
+
+
+def _matcher(folder: str, lines: Sequence[str]) -> Matcher:
+    """A function from a full path (folders end in ``/``) to True, False (negated), or None: nothing is said."""
+    from pathspec import GitIgnoreSpec  # slow to import, and most runs do without
+
+    kept = []
+    for line in lines:
+        try:
+            GitIgnoreSpec.from_lines([line])
+        except ValueError:
+            continue  # git, too, passes over a pattern that it cannot read
+        kept.append(line)
+    spec = GitIgnoreSpec.from_lines(kept)
+    prefix = folder.rstrip(os.sep) + os.sep
+
+    def match(path: str) -> bool | None:
+        if not path.startswith(prefix):
+            return None
+        return spec.check_file(path[len(prefix) :].replace(os.sep, "/")).include
+
+    return match
