@@ -44,7 +44,7 @@ def load(folders: Iterable[Path] = ()) -> Registry:
     """Torchlint's own rules and those of further folders."""
     rules: list[Rule] = []
     problems: list[str] = []
-    for folder in (own_folder(), *folders):
+    for folder in (own_folder(), *(further.resolve() for further in folders)):
         if not folder.is_dir():
             problems.append(f"{folder}: no such folder of rules")
         for path in sorted(folder.rglob("*.py")):

@@ -84,7 +84,8 @@ def reveal(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"{visible(path)}:{shown.row}: {visible(shown.name)}: {visible(shown.text)}\n")
     if not analysis.revealed:
         sys.stderr.write("torchlint: nothing is known here; does anything in the given files reach it?\n")
-    problems = [(one.path, one.message) for one in (*analysis.problems, *analysis.faults)]
+    problems = [(one.path, one.message) for one in analysis.problems]
+    problems += [(one.path, one.message) for one in analysis.faults]
     for where, message in problems:
         sys.stderr.write(f"torchlint: {where}: {message}\n")
     return ERROR if problems else CLEAN

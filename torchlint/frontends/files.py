@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torchlint.config import Settings, nearest, read, with_values
 from torchlint.source.discover import discover
-from torchlint.source.text import decode
+from torchlint.source.text import DecodeError, decode
 
 
 @dataclass(slots=True)
@@ -76,9 +76,15 @@ class Sources:
         """The text of a file, or None if it has none."""
         if path not in self._texts:
             content = self.given[path] if path in self.given else self.context(path)
-            decoded = decode(content) if content is not None else None
-            self._texts[path] = decoded if isinstance(decoded, str) else None
+            self._texts[path] = None if content is None else _decode_or_none(content)
         return self._texts[path]
+
+
+def _decode_or_none(content: bytes) -> str | None:
+    try:
+        return decode(content)
+    except DecodeError:
+        return None
 
 
 def _read_or_none(path: str) -> bytes | None:
