@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from torchlint.flow.library.reading import COMPLEX, FLOATS, INTEGERS, Call, as_tensor, dtype_name, is_scalar
+from torchlint.flow.library.reading import (
+    COMPLEX, FLOATS, INTEGERS, Call, as_tensor, dtype_name, is_scalar, items_of,
+)  # fmt: skip
 from torchlint.flow.values import Tensor, Value
 
 _WIDTH = {"uint8": 8, "int8": 8, "int16": 16, "uint16": 16, "int32": 32, "uint32": 32, "int64": 64, "uint64": 64}
@@ -256,7 +258,74 @@ DTYPE_RULES: dict[str, Callable[[Call], str | None]] = {
                                    if v is not None]),
     "div": lambda call: _promote(call) if call.given("rounding_mode") is not None else _promote_float(call),
     "hull-args": _hull,
+    "bool-or-byte": lambda call: "bool" if call.input.dtype not in ("uint8", None) else (
+        "uint8" if call.input.dtype == "uint8" and call.input.holder != "numpy" else
+        "bool" if call.input.holder == "numpy" else None
+    ),
+    "full": lambda call: _full(call),
+    "int64-or-argument": lambda call: "int64" if call.given("dtype") is None else dtype_name(call.given("dtype")),
+    "arange": lambda call: _arange(call),
+    "data": lambda call: _data(call),
 }
+
+
+def _full(call: Call) -> str | None:
+    """`full`: the dtype of the number that it is filled with."""
+    named = call.given("dtype")
+    if named is not None:
+        return dtype_name(named)
+    value = call.given("fill_value")
+    number = as_tensor(value)
+    kind = None if number is None else category(number.dtype)
+    if isinstance(value, Tensor) or call.op.name.startswith("numpy"):
+        return {0: "bool", 1: "int64", 2: "float64"}.get(kind) if kind is not None and is_scalar(value) else None
+    return {0: "bool", 1: "int64", 2: "float32"}.get(kind) if kind is not None else None
+
+
+def _arange(call: Call) -> str | None:
+    """Integers, if every argument is one."""
+    named = call.given("dtype")
+    if named is not None:
+        return dtype_name(named)
+    kinds = []
+    for name in ("start", "end", "stop", "step"):
+        value = call.given(name)
+        if value is not None:
+            number = as_tensor(value)
+            kinds.append(None if number is None else category(number.dtype))
+    if None in kinds:
+        return None
+    if all(kind is not None and kind <= 1 for kind in kinds):
+        return "int64"
+    return "float64" if call.op.name.startswith("numpy") else "float32"
+
+
+def _data(call: Call) -> str | None:
+    """The dtype of literal data: that of an array, or inferred from the numbers."""
+    named = call.given("dtype")
+    if named is not None:
+        return dtype_name(named)
+    return data_dtype(call.given("data", "object", "a"), call.op.name.startswith("numpy"))
+
+
+def data_dtype(value: Value | None, numpy: bool) -> str | None:
+    """The dtype that torch (or numpy) infers from nested sequences of numbers."""
+    if isinstance(value, Tensor):
+        return value.dtype
+    items = items_of(value)
+    if items is None:
+        number = as_tensor(value)
+        kind = None if number is None else category(number.dtype)
+        return None if kind is None else {0: "bool", 1: "int64"}.get(kind, "float64" if numpy else "float32")
+    if not items:
+        return "float64" if numpy else "float32"
+    found = {data_dtype(item, numpy) for item in items}
+    if len(found) == 1:
+        return found.pop()
+    plain = {"bool", "int64", "float64" if numpy else "float32"}
+    if None in found or not found <= plain or any(isinstance(item, Tensor) for item in items):
+        return None
+    return max((d for d in found if d is not None), key=lambda d: category(d) or 0)
 
 
 def dtype_of(call: Call) -> str | None:

@@ -424,8 +424,16 @@ MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
     "part": lambda call: part_of(call.input.meaning),
     "matmul": lambda call: Meaning("logits") if is_free(_range(call)) else None,
     "einsum": lambda call: Meaning("logits") if is_free(_range(call)) else None,
+    "data": lambda call: call.tensor("data").meaning if call.given("data") is not None else None,
+    "scatter": lambda call: _scattered(call),
     "array": lambda call: call.tensor(call.op.parameters.params[0].name).meaning,
 }
+
+
+def _scattered(call: Call) -> Meaning | None:
+    """Ones written into zeros are a binary mask."""
+    values = [interval_of(call["input"]), interval_of(call.given("src", "value"))]
+    return BINARY if all(a is not None and (a.low, a.high) in ((0, 0), (1, 1)) for a in values) else None
 
 
 def _expanded(call: Call) -> Meaning | None:

@@ -351,6 +351,33 @@ def _nonzero_of(call: Call) -> Value:
     return list_of(one, "tuple") if not shape else Tuple((one,) * len(shape))
 
 
+def _legacy(call: Call) -> Value:
+    """``torch.LongTensor(data)`` or ``torch.Tensor(2, 3)``, whose content is not set."""
+    from torchlint.flow.library.ranges import data_range
+    from torchlint.flow.library.shapes import data_shape
+
+    dtype = "float32" if call.op.dtype == "same" else call.op.dtype
+    items = items_of(call["*"]) or ()
+    if len(items) == 1 and not isinstance(items[0], (Const, Number)):
+        data = items[0]
+        source = as_tensor(data)
+        meaning = None if source is None else source.meaning
+        return Tensor(data_range(data), meaning, dtype, data_shape(data), "detached")
+    known = all(isinstance(i, (Const, Number)) for i in items) and "*" in call.arguments
+    return Tensor(None, None, dtype, tuple(dim_of(i) for i in items) if known else None, "detached")
+
+
+def _parameter(call: Call) -> Value:
+    """A parameter: trained, it may take any value."""
+    from torchlint.flow.interval import REAL
+
+    tensor = call.input
+    trained = call.flag("requires_grad", default=True)
+    if trained is False:
+        return tensor.with_(grad="detached")
+    return Tensor(REAL, None, tensor.dtype, tensor.shape, "attached" if trained else None)
+
+
 def _reinterpreted(call: Call) -> Value | None:
     """``view(dtype)``: the same bytes as other numbers."""
     from torchlint.flow.library.reading import dtype_name
@@ -384,6 +411,9 @@ RESULT_RULES: dict[str, Callable[[Call], Value | None]] = {
     "attention": _attention,
     "where": lambda call: _nonzero_of(call) if call.given("input") is None and call.given("other") is None else None,
     "view-dtype": lambda call: _reinterpreted(call),
+    "legacy": lambda call: _legacy(call),
+    "parameter": lambda call: _parameter(call),
+    "type": lambda call: UNKNOWN if call.given("dtype") is None else None,
     "affine-grid": _grid_like,
     "pool": _pool_with_indices,
     "unknown": lambda call: UNKNOWN,

@@ -541,6 +541,10 @@ SHAPE_RULES: dict[str, Callable[[Call], Shape]] = {
     "other": lambda call: _like(call, "other"),
     "masked": lambda call: broadcast_all([call.input.shape, call.tensor("mask").shape]),
     "einsum": lambda call: _einsum(call),
+    "norm": lambda call: reduce(call) if call.given("dim", "axis") is not None else reduce(call),
+    "randint": lambda call: _randint(call),
+    "normal": lambda call: call.input.shape if isinstance(call["mean"], Tensor) else _number_like(call),
+    "data": lambda call: data_shape(call.given("data", "object", "a")),
     "like-tgt": lambda call: _like(call, "tgt"),
     "grid": lambda call: (
         (*call.input.shape[:2], *call.tensor("grid").shape[1:-1])  # type: ignore[index]
@@ -571,6 +575,30 @@ def _halved(call: Call) -> Shape:
     if shape is None or at is None:
         return None
     return (*shape[:at], sizes.floor_divide(shape[at], 2), *shape[at + 1 :])
+
+
+def _randint(call: Call) -> Shape:
+    """``randint(high, size)`` gives its size in the place of ``high``."""
+    second = call.given("high")
+    if second is not None and items_of(second) is not None:
+        return dims_of(second)
+    given = call.given("size")
+    return None if given is None else dims_of(given)
+
+
+def data_shape(value: Value | None) -> Shape:
+    """The shape of nested sequences of numbers and tensors."""
+    if isinstance(value, Tensor):
+        return value.shape
+    if is_scalar(value):
+        return ()
+    items = items_of(value)
+    if items is None:
+        return (None, *inner) if (inner := data_shape(getattr(value, "element", None))) is not None else None
+    if not items:
+        return (0,)
+    first = data_shape(items[0])
+    return None if first is None else (len(items), *first)
 
 
 def einsum_operands(call: Call) -> list[Tensor]:
