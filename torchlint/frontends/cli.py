@@ -32,6 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        import traceback
+
+        traceback.print_exception(error)
+        sys.stderr.write("torchlint: this is a fault of torchlint, not of your code; please report it\n")
+        return 2
 
 
 def _run(command: str, arguments: argparse.Namespace) -> int:

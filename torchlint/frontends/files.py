@@ -103,13 +103,27 @@ def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: b
     found: dict[str, None] = {}
     for path in paths:
         settings = configuration.of(path)
-        found.update(
-            (str(file), None)
-            for file in discover(
-                [path],
-                exclude=[*settings.exclude, *configuration.exclude],
-                respect_gitignore=settings.respect_gitignore,
-                force_exclude=force_exclude,
-            )
+        # patterns that start here let the search pass over whole folders; the others are applied to what it finds
+        here = settings.exclude if os.path.abspath(settings.folder) == os.getcwd() else ()
+        files = discover(
+            [path],
+            exclude=[*here, *configuration.exclude],
+            respect_gitignore=settings.respect_gitignore,
+            force_exclude=force_exclude,
         )
+        named = os.path.isfile(path) and not force_exclude
+        found.update((file, None) for file in files if named or not _excluded(file, configuration.of(file)))
     return list(found)
+
+
+def _excluded(file: str, settings: Settings) -> bool:
+    """Whether a file matches the patterns of its own configuration, which start from that configuration's folder."""
+    if not settings.exclude:
+        return False
+    from pathspec import GitIgnoreSpec  # slow to import, and most runs do without
+
+    try:
+        relative = Path(os.path.abspath(file)).relative_to(os.path.abspath(settings.folder))
+    except ValueError:  # a configuration that was named on the command line need not stand above
+        return False
+    return GitIgnoreSpec.from_lines(settings.exclude).match_file(relative.as_posix())
