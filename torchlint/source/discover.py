@@ -65,7 +65,7 @@ def discover(
 
 
 def _shown(path: str) -> str:
-    while path.startswith("./") or path.startswith("." + os.sep):
+    while path.startswith(("./", "." + os.sep)):
         path = path[2:].lstrip("/" + os.sep)
     return path or "."
 
@@ -76,11 +76,12 @@ def _named(file: str, rules: _Rules, force_exclude: bool) -> Iterator[str]:
 
 
 def _walk(root: str, rules: _Rules, force_exclude: bool) -> Iterator[str]:
-    """The files under a folder; a folder reached twice through symbolic links is entered once."""
+    """The files under a folder. A link to a folder inside or around the root is not followed, so no walk is endless."""
     top = os.path.abspath(root)
     if force_exclude and rules.ignores_named(top, True):
         return
-    seen = {os.path.realpath(top)}
+    base = os.path.realpath(top)
+    seen = {base}
     stack = [(root, top, rules.above(top))]
     while stack:
         shown, folder, above = stack.pop()
@@ -96,9 +97,9 @@ def _walk(root: str, rules: _Rules, force_exclude: bool) -> Iterator[str]:
             if _is_folder(entry):
                 if name in DEFAULT_EXCLUDES or rules.ignores(full, True, matchers):
                     continue
-                if entry.is_symlink() or os.path.islink(folder):
+                if entry.is_symlink():
                     real = os.path.realpath(full)
-                    if real in seen or _contains(real, full):
+                    if real in seen or _below(real, base) or _below(base, real):
                         continue
                     seen.add(real)
                 stack.append((path, full, matchers))
@@ -118,12 +119,6 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return entry.is_file()
     except OSError:
         return False
-
-
-def _contains(folder: str, path: str) -> bool:
-    """Whether `path` lies in `folder`, links followed in the part above `path`: entering it would go round."""
-    parent = os.path.realpath(os.path.dirname(path))
-    return parent == folder or parent.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 class _Rules:
