@@ -1,0 +1,61 @@
+"""TL201: images go from the scaling to [0, 1] into a model with no normalisation on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torchlint.facts import ModelCalled, Place, Tensor, TrailStep, trail
+from torchlint.rule import Finding, Severity, rule
+
+IMAGENET = "mean [0.485, 0.456, 0.406] and std [0.229, 0.224, 0.225] for ImageNet"
+
+
+@rule(code="TL201", name="missing-normalize", since="0.1.0", severity=Severity.WARNING)
+def missing_normalize(call: ModelCalled) -> Iterator[Finding]:
+    """An image reaches a classifier or segmenter as it left the scaling to [0, 1]."""
+    image = call.input
+    if not call.image_model or call.task not in ("classifier", "segmenter") or call.normalizes_itself:
+        return
+    if not _scaled_only(image) or not (call.pretrained or _in_colour(image)):
+        return
+    steps = trail(image)
+    fed = TrailStep(call.place, f"`{call.model}` is given it here")
+    if call.pretrained:
+        what = f"`{call.model}` was made with `{call.pretrained}`"
+        message = (
+            f"images reach `{call.model}` in [0, 1], scaled but not normalized, though {what}: "
+            f"add `Normalize` with the statistics of those weights ({IMAGENET})"
+        )
+    else:
+        message = (
+            f"images reach `{call.model}` in [0, 1], scaled but not normalized; "
+            "add `Normalize` with the mean and std of the training data after this step"
+        )
+    yield Finding(_scaling(steps, call.place), message, trail=(*steps, fed))
+
+
+def _scaled_only(image: Tensor) -> bool:
+    meaning = image.meaning
+    if meaning is None or meaning.kind != "image" or meaning.scale != "unit" or meaning.normalized:
+        return False
+    return image.range is not None and image.range.tight and image.range.low == 0.0 and image.range.high == 1.0
+
+
+def _in_colour(image: Tensor) -> bool:
+    if image.meaning is not None and image.meaning.mode in ("RGB", "BGR"):
+        return True
+    if image.meaning is not None and image.meaning.mode:
+        return False
+    return image.shape is not None and len(image.shape) >= 3 and image.shape[-3] == 3
+
+
+def _scaling(steps: tuple[TrailStep, ...], otherwise: Place) -> Place:
+    """Where the values came to lie in [0, 1] for good: the place to add a normalisation at."""
+    found, inside = otherwise, False
+    for step in steps:
+        if "[0, 1]" in step.note:
+            found = found if inside else step.place
+            inside = True
+        elif "→ [" in step.note:
+            inside = False
+    return found

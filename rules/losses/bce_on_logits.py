@@ -1,0 +1,61 @@
+"""TL101: a loss on probabilities is fed values that no sigmoid bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torchlint.facts import LossCalled, Tensor, TrailStep, trail
+from torchlint.rule import Finding, Severity, rule
+
+#: Meanings of values that a network computes and that are no probabilities, in words.
+RAW = {
+    "logits": "raw scores",
+    "activation": "an activation that is no sigmoid",
+    "log-distribution": "log-probabilities",
+    "log-probability": "log-probabilities",
+}
+
+#: Meanings that are probabilities or labels, whatever their range says.
+PROBABLE = frozenset({"probability", "distribution", "binary", "class-index", "image"})
+
+
+@rule(code="TL101", name="bce-on-logits", since="0.1.0", severity=Severity.ERROR)
+def bce_on_logits(call: LossCalled) -> Iterator[Finding]:
+    """The input of a loss on probabilities is known to leave [0, 1]."""
+    given = call.input
+    if call.family != "bce" or given is None or not _leaves_unit_range(given):
+        return
+    kind = "" if given.meaning is None else given.meaning.kind
+    computed = given.grad == "attached" or given.run is not None
+    if kind in PROBABLE or not (kind in RAW or computed):
+        return
+    assert given.range is not None
+    unbounded = given.range.unbounded
+    extent = "is unbounded" if unbounded else f"ranges over {given.range}"
+    steps = trail(given)
+    words = ": " + " of ".join(part for part in (RAW.get(kind, ""), _last_operation(steps)) if part)
+    cure = _cure(call.loss, kind, unbounded)
+    yield Finding(
+        call.place,
+        f"`{call.loss}` expects probabilities in [0, 1], but `{call.input_text}` {extent}{words.rstrip(': ')}; {cure}",
+        trail=steps,
+    )
+
+
+def _last_operation(steps: tuple[TrailStep, ...]) -> str:
+    """What the trail ends in, as the program spells it."""
+    quoted = steps[-1].note.split("`") if steps else []
+    return f"`{quoted[1]}`" if len(quoted) > 2 else ""
+
+
+def _leaves_unit_range(tensor: Tensor) -> bool:
+    return tensor.range is not None and tensor.range.tight and not tensor.range.within(0.0, 1.0)
+
+
+def _cure(loss: str, kind: str, unbounded: bool) -> str:
+    if kind in ("log-distribution", "log-probability"):
+        return "take the `exp` of them first, or feed the raw scores to the loss on logits"
+    if unbounded:
+        twin = "BCEWithLogitsLoss" if loss == "BCELoss" else "binary_cross_entropy_with_logits"
+        return f"use `{twin}`, or apply a sigmoid first"
+    return "let a sigmoid be the last activation"

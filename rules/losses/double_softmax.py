@@ -1,0 +1,40 @@
+"""TL103: a loss that applies log-softmax itself is fed the output of a softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torchlint.facts import LossCalled, trail
+from torchlint.rule import Finding, Severity, rule
+
+#: Families of losses that apply log-softmax to their input.
+APPLY_LOG_SOFTMAX = frozenset({"cross-entropy", "soft-cross-entropy"})
+
+#: The loss that takes log-probabilities instead.
+LIKELIHOODS = {"CrossEntropyLoss": "NLLLoss", "cross_entropy": "nll_loss"}
+
+
+@rule(code="TL103", name="double-softmax", since="0.1.0", severity=Severity.ERROR)
+def double_softmax(call: LossCalled) -> Iterator[Finding]:
+    """The input of a cross-entropy is a softmax's output, or (redundant) a log-softmax's."""
+    given = call.input
+    if call.family not in APPLY_LOG_SOFTMAX or given is None or given.meaning is None:
+        return
+    likelihood = LIKELIHOODS.get(call.loss)
+    if given.meaning.kind == "distribution":
+        other = f", or take the log of them and use `{likelihood}`" if likelihood else ""
+        yield Finding(
+            call.place,
+            f"`{call.loss}` applies log-softmax itself, but `{call.input_text}` already holds the probabilities of a "
+            f"softmax, which a second one flattens; pass the raw scores{other}",
+            trail=trail(given),
+        )
+    elif given.meaning.kind == "log-distribution":
+        other = f", or use `{likelihood}`" if likelihood else ""
+        yield Finding(
+            call.place,
+            f"`{call.loss}` applies log-softmax itself, and `{call.input_text}` has been through one already: "
+            f"harmless, but redundant; pass the raw scores{other}",
+            trail=trail(given),
+            severity=Severity.INFO,
+        )

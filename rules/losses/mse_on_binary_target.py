@@ -1,0 +1,40 @@
+"""TL107: a regression loss between a sigmoid's output and labels that are 0 or 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torchlint.facts import LossCalled, Tensor, trail
+from torchlint.rule import Finding, Severity, rule
+
+REGRESSION = frozenset({"mse", "l1", "smooth-l1", "huber"})
+FLOATS = frozenset({None, "float", "float16", "bfloat16", "float32", "float64"})
+
+
+@rule(code="TL107", name="mse-on-binary-target", since="0.1.0", severity=Severity.WARNING)
+def mse_on_binary_target(call: LossCalled) -> Iterator[Finding]:
+    """A sigmoid's output is trained by regression towards labels that are 0 or 1."""
+    if call.family not in REGRESSION or call.input is None or call.target is None:
+        return
+    output, target = call.input, call.target
+    if not (_trained_probability(output) and _binary_labels(target)):
+        return
+    twin = "BCELoss" if call.loss[:1].isupper() else "binary_cross_entropy"
+    yield Finding(
+        call.place,
+        f"`{call.loss}` compares the sigmoid output `{call.input_text}` with `{call.target_text}`, which is only ever "
+        f"0 or 1: where the model is confident and wrong, the gradient vanishes; use `{twin}`, "
+        "or the loss on logits without the sigmoid",
+        trail=trail(output),
+    )
+
+
+def _trained_probability(tensor: Tensor) -> bool:
+    return tensor.meaning is not None and tensor.meaning.kind == "probability" and tensor.grad == "attached"
+
+
+def _binary_labels(tensor: Tensor) -> bool:
+    """Both 0 and 1 occur: tensors of ones or of zeros are what least-squares adversarial training aims at."""
+    if tensor.meaning is None or tensor.meaning.kind != "binary" or tensor.dtype not in FLOATS:
+        return False
+    return tensor.range is not None and tensor.range.low <= 0.0 and tensor.range.high >= 1.0

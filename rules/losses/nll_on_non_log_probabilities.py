@@ -1,0 +1,41 @@
+"""TL104: the negative log-likelihood is fed something that is no log-probability."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torchlint.facts import LossCalled, Tensor, trail
+from torchlint.rule import Finding, Severity, rule
+
+
+@rule(code="TL104", name="nll-on-non-log-probabilities", since="0.1.0", severity=Severity.ERROR)
+def nll_on_non_log_probabilities(call: LossCalled) -> Iterator[Finding]:
+    """The input of a negative log-likelihood is known to be scores or probabilities."""
+    given = call.input
+    if call.family != "nll" or given is None:
+        return
+    came = _not_log(given)
+    if came is None:
+        return
+    combined = "CrossEntropyLoss" if call.loss == "NLLLoss" else "cross_entropy"
+    words, cure = {
+        "logits": ("raw scores of a layer", f"apply `log_softmax` first, or use `{combined}`"),
+        "distribution": ("the output of a softmax", f"use `log_softmax`, or pass the raw scores to `{combined}`"),
+        "probability": ("the output of a sigmoid", f"use `log_softmax`, or pass the raw scores to `{combined}`"),
+    }[came]
+    yield Finding(
+        call.place,
+        f"`{call.loss}` expects log-probabilities, but `{call.input_text}` is {words}, "
+        f"and the loss takes no logarithm itself; {cure}",
+        trail=trail(given),
+    )
+
+
+def _not_log(tensor: Tensor) -> str | None:
+    """What the tensor is, if that is known to be no log-probability."""
+    kind = None if tensor.meaning is None else tensor.meaning.kind
+    if kind == "logits":
+        return kind if tensor.range is not None and tensor.range.tight and tensor.range.unbounded else None
+    if kind in ("distribution", "probability"):
+        return kind if tensor.range is None or tensor.range.within(0.0, 1.0) else None
+    return None
