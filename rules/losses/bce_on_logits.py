@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from torchlint.facts import LossCalled, Tensor, TrailStep, trail
 from torchlint.rule import Finding, Severity, rule
 
-#: Meanings of values that a network computes and that are no probabilities, in words.
+#: Meanings of values that a network computes and that are no probabilities: what their last operation does.
 RAW = {
-    "logits": "raw scores",
-    "activation": "an activation that is no sigmoid",
-    "log-distribution": "log-probabilities",
-    "log-probability": "log-probabilities",
+    "logits": "gives raw scores",
+    "activation": "is no sigmoid",
+    "log-distribution": "gives log-probabilities",
+    "log-probability": "gives log-probabilities",
 }
 
 #: Meanings that are probabilities or labels, whatever their range says.
@@ -33,11 +33,12 @@ def bce_on_logits(call: LossCalled) -> Iterator[Finding]:
     unbounded = given.range.unbounded
     extent = "is unbounded" if unbounded else f"ranges over {given.range}"
     steps = trail(given)
-    words = ": " + " of ".join(part for part in (RAW.get(kind, ""), _last_operation(steps)) if part)
+    words = f": {_last_operation(steps)} {RAW[kind]}" if kind in RAW else ""
     cure = _cure(call.loss, kind, unbounded)
+    given_text = f"`{call.input_text}`" if call.input_text else "its input"
     yield Finding(
         call.place,
-        f"`{call.loss}` expects probabilities in [0, 1], but `{call.input_text}` {extent}{words.rstrip(': ')}; {cure}",
+        f"`{call.loss}` expects probabilities in [0, 1], but {given_text} {extent}{words}; {cure}",
         trail=steps,
     )
 
@@ -45,7 +46,7 @@ def bce_on_logits(call: LossCalled) -> Iterator[Finding]:
 def _last_operation(steps: tuple[TrailStep, ...]) -> str:
     """What the trail ends in, as the program spells it."""
     quoted = steps[-1].note.split("`") if steps else []
-    return f"`{quoted[1]}`" if len(quoted) > 2 else ""
+    return f"`{quoted[1]}`" if len(quoted) > 2 else "its last operation"
 
 
 def _leaves_unit_range(tensor: Tensor) -> bool:

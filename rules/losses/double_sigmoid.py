@@ -38,9 +38,10 @@ def double_sigmoid(call: LossCalled) -> Iterator[Finding]:
         return
     other = ON_PROBABILITIES.get(call.loss)
     cure = f"drop {first}, or {other}" if other and given.meaning.kind == "probability" else f"drop {first}"
+    given_text = f"`{call.input_text}`" if call.input_text else "its input"
     yield Finding(
         call.place,
-        f"`{call.loss}` {APPLY[call.family]}, but `{call.input_text}` already holds {held}, "
+        f"`{call.loss}` {APPLY[call.family]}, but {given_text} already holds {held}, "
         f"which a second activation squeezes together; {cure}",
         trail=trail(given),
     )

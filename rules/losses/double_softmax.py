@@ -20,12 +20,13 @@ def double_softmax(call: LossCalled) -> Iterator[Finding]:
     given = call.input
     if call.family not in APPLY_LOG_SOFTMAX or given is None or given.meaning is None:
         return
+    given_text = f"`{call.input_text}`" if call.input_text else "its input"
     likelihood = LIKELIHOODS.get(call.loss)
     if given.meaning.kind == "distribution":
         other = f", or take the log of them and use `{likelihood}`" if likelihood else ""
         yield Finding(
             call.place,
-            f"`{call.loss}` applies log-softmax itself, but `{call.input_text}` already holds the probabilities of a "
+            f"`{call.loss}` applies log-softmax itself, but {given_text} already holds the probabilities of a "
             f"softmax, which a second one flattens; pass the raw scores{other}",
             trail=trail(given),
         )
@@ -33,7 +34,7 @@ def double_softmax(call: LossCalled) -> Iterator[Finding]:
         other = f", or use `{likelihood}`" if likelihood else ""
         yield Finding(
             call.place,
-            f"`{call.loss}` applies log-softmax itself, and `{call.input_text}` has been through one already: "
+            f"`{call.loss}` applies log-softmax itself, and {given_text} has been through one already: "
             f"harmless, but redundant; pass the raw scores{other}",
             trail=trail(given),
             severity=Severity.INFO,

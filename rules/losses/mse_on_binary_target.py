@@ -20,9 +20,11 @@ def mse_on_binary_target(call: LossCalled) -> Iterator[Finding]:
     if not (_trained_probability(output) and _binary_labels(target)):
         return
     twin = "BCELoss" if call.loss[:1].isupper() else "binary_cross_entropy"
+    given_text = f"`{call.input_text}`" if call.input_text else "its input"
+    target_text = f"`{call.target_text}`" if call.target_text else "a target"
     yield Finding(
         call.place,
-        f"`{call.loss}` compares the sigmoid output `{call.input_text}` with `{call.target_text}`, which is only ever "
+        f"`{call.loss}` compares {given_text}, a sigmoid's output, with {target_text}, which is only ever "
         f"0 or 1: where the model is confident and wrong, the gradient vanishes; use `{twin}`, "
         "or the loss on logits without the sigmoid",
         trail=trail(output),

@@ -23,9 +23,10 @@ def nll_on_non_log_probabilities(call: LossCalled) -> Iterator[Finding]:
         "distribution": ("the output of a softmax", f"use `log_softmax`, or pass the raw scores to `{combined}`"),
         "probability": ("the output of a sigmoid", f"use `log_softmax`, or pass the raw scores to `{combined}`"),
     }[came]
+    given_text = f"`{call.input_text}`" if call.input_text else "its input"
     yield Finding(
         call.place,
-        f"`{call.loss}` expects log-probabilities, but `{call.input_text}` is {words}, "
+        f"`{call.loss}` expects log-probabilities, but {given_text} is {words}, "
         f"and the loss takes no logarithm itself; {cure}",
         trail=trail(given),
     )

@@ -30,9 +30,11 @@ def output_size_mismatch(call: LossCalled) -> Iterator[Finding]:
         return
     smaller = all(isinstance(a, int) and isinstance(b, int) and a < b for a, b in pairs)
     layers = "pad the layers that shrink it" if smaller else "make the layers keep the size"
+    given_text = f"`{call.input_text}`" if call.input_text else "its input"
+    target_text = f"`{call.target_text}`" if call.target_text else "a target"
     yield Finding(
         call.place,
-        f"`{call.loss}` compares `{call.input_text}` of size {render(output)} with `{call.target_text}` of size "
+        f"`{call.loss}` compares {given_text} of size {render(output)} with {target_text} of size "
         f"{render(target)}; {layers}, or crop or resize one to the other",
         trail=trail(call.input),
     )
