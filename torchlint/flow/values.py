@@ -270,11 +270,17 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """A call of a whole model: which model (`model`, the outermost `Instance` or `Object`), where, and on what."""
+    """A call of a model: which (`model`, an `Instance` or `Object`), where, and on what.
+
+    `image` is the image tensor as it reached the model's first convolution, if one did; `pretrained` the words that
+    ask for trained weights; `name` what to call the model.
+    """
 
     model: Value
+    name: str
     place: Place
     inputs: tuple[Value, ...]
+    image: Tensor | None = None
     pretrained: str | None = None
 
 

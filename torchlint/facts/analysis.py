@@ -1,0 +1,354 @@
+"""The whole way from files to facts: which roots are run, in which order, and what is counted.
+
+Roots, in order: the top level of every file that mentions a framework; the blocks under ``if __name__ ==
+"__main__":``; Lightning's hooks; then classes that nothing constructs and functions that nothing calls, if what they
+use can lead to a fact.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torchlint.facts.base import Occurrence
+from torchlint.facts.build import facts, options
+from torchlint.flow import attributes, calls, imports, models, objects, statements
+from torchlint.flow.describe import describe
+from torchlint.flow.events import LossEvent
+from torchlint.flow.library import tables
+from torchlint.flow.library.tables import Contracts
+from torchlint.flow.machine import Frame, Machine
+from torchlint.flow.values import (
+    UNKNOWN,
+    Class,
+    Function,
+    Instance,
+    Namespace,
+    Tensor,
+    Unknown,
+    Value,
+)
+from torchlint.project.modules import Problem, Project
+from torchlint.source.text import decode
+from torchlint.syntax import ir
+from torchlint.syntax.positions import locate
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An internal error: the file that was being analysed, and what went wrong."""
+
+    path: str
+    message: str
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What an analysis covered. `unfollowed` counts, by reason, the loss calls whose input was not followed."""
+
+    files: int = 0
+    parsed: int = 0
+    lines: int = 0
+    loss_calls: int = 0
+    loss_calls_followed: int = 0
+    roots: int = 0
+    roots_exhausted: int = 0
+    unfollowed: dict[str, int] = field(default_factory=dict)
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    """The value of a name after the statement at `row`."""
+
+    row: int
+    name: str
+    text: str
+
+
+@dataclass(slots=True)
+class Analysis:
+    """What is known after a run: facts, files that could not be read, faults, counts, revealed values."""
+
+    occurrences: list[Occurrence]
+    problems: list[Problem]
+    faults: list[Fault]
+    statistics: Statistics
+    revealed: list[Reveal] = field(default_factory=list)
+
+
+def analyse(
+    files: Mapping[str, bytes],
+    context: Callable[[str], bytes | None],
+    contract_folders: Sequence[str],
+    *,
+    watch: tuple[str, int | None] | None = None,
+) -> Analysis:
+    """Run a project on abstract values.
+
+    Args:
+        files: what is linted, path to content. context: reads further files of the project.
+        contract_folders: folders of contract tables, later ones overriding earlier ones.
+        watch: a (path, row) whose values are wanted; row None for the whole file.
+
+    Raises:
+        ContractError: a contract table cannot be read.
+    """
+    project = Project(files, context)
+    machine = Machine(project, Contracts.load(contract_folders))
+    rows: dict[int, int] = {}
+    if watch is not None:
+        rows = _watch(machine, project, watch)
+    run = _Run(machine, project)
+    run.all()
+    statistics = _count(machine, project)
+    problems = [u.problem for u in project.units.values() if u.problem is not None and u.path in files]
+    analysis = Analysis(facts(machine.events), problems, run.faults, statistics)
+    if watch is not None:
+        analysis.revealed = list(_revealed(machine, rows))
+    return analysis
+
+
+class _Run:
+    """One run over a project: roots in order, faults kept by file."""
+
+    def __init__(self, machine: Machine, project: Project) -> None:
+        self.m = machine
+        self.project = project
+        self.faults: list[Fault] = []
+
+    def root(self, path: str, run: Callable[[], object]) -> None:
+        """Run one root; an exception costs this root and is reported for its file."""
+        try:
+            self.m.run_root(run)
+        except Exception as error:
+            if not any(f.path == path for f in self.faults):
+                self.faults.append(Fault(path, f"{type(error).__name__}: {error} ({_where(error)})"))
+
+    def all(self) -> None:
+        """Every root, in the order of the module's docstring."""
+        m = self.m
+        for path in self.project.relevant():
+            self.root(self.project.units[path].path, lambda path=path: imports.load(m, path))  # type: ignore[misc]
+        for namespace, body in list(m.mains):
+            self.root(namespace.path, lambda n=namespace, b=body: _main(m, n, b))  # type: ignore[misc]
+        interesting = _interesting(m)
+        for kind in (objects.is_lightning, lambda c: True):
+            for cls in list(m.classes):
+                if kind(cls):
+                    self.class_root(cls, interesting)
+        done = 0
+        while done < len(m.functions):
+            function = m.functions[done]
+            done += 1
+            node = function.node
+            if id(node) in m.entered or function.owner is not None or not isinstance(node, ir.FunctionDef):
+                continue
+            if function.closure == () and not _may_matter(node, interesting):
+                continue
+            self.root(function.path, lambda f=function: _call_unknown(m, f, None))  # type: ignore[misc]
+
+    def class_root(self, cls: Class, interesting: frozenset[str]) -> None:
+        """A class that nothing constructs, and the methods that nothing calls."""
+        m = self.m
+        methods = [v for v in cls.attrs.values() if isinstance(v, Function) and isinstance(v.node, ir.FunctionDef)]
+        pending = [f for f in methods if id(f.node) not in m.entered and f.name not in ("__init__", "__repr__")]
+        module = objects.is_module_class(m, cls)
+        lightning = objects.is_lightning(cls)
+        if lightning and id(cls.node) in m.driven:
+            pending = [f for f in pending if f.name not in ("training_step", "validation_step", "test_step")]
+        wanted = [f for f in pending if isinstance(f.node, ir.FunctionDef) and _may_matter(f.node, interesting)]
+        build = module and id(cls.node) not in m.constructed and "forward" in cls.attrs
+        if not wanted and not build:
+            return
+        made: list[Instance] = []
+
+        def construct() -> None:
+            known = m.instances.get(id(cls.node))
+            if known is not None:
+                made.append(known)
+                return
+            init = next(
+                (f for b in cls.mro if isinstance(b, Class) and isinstance(f := b.attrs.get("__init__"), Function)), None
+            )
+            keywords = _unknown_arguments(m, init) if init is not None else {}
+            value = calls.construct(m, cls, [], keywords, m.place(0))
+            if isinstance(value, Instance):
+                made.append(value)
+
+        self.root(cls.path, construct)
+        if not made:
+            return
+        instance = made[0]
+        if lightning and id(cls.node) not in m.driven and "training_step" in {f.name for f in pending}:
+            self.root(cls.path, lambda: models.drive(m, instance, None, None, m.place(0)))
+        if build and attributes.find_method(m, instance, "forward") is not None:
+            self.root(cls.path, lambda: _forward(m, instance))
+        for method in wanted:
+            if id(method.node) not in m.entered:
+                self.root(cls.path, lambda f=method: _call_unknown(m, f, instance))  # type: ignore[misc]
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    code = trace.tb_frame.f_code
+    return f"{code.co_filename.replace(chr(92), '/').rsplit('torchlint/', 1)[-1]}:{trace.tb_lineno} in {code.co_name}"
+
+
+def _main(m: Machine, namespace: Namespace, body: list[ir.Stmt]) -> None:
+    m.push(Frame(namespace.attrs, (), namespace, namespace.path))
+    statements.execute(m, body)
+    m.pop()
+
+
+def _forward(m: Machine, instance: Instance) -> None:
+    forward = attributes.find_method(m, instance, "forward")
+    assert forward is not None
+    keywords = _unknown_arguments(m, forward)
+    keywords.pop(forward.node.params[0].name if forward.node.params else "", None)
+    models.call_module(m, instance, [], keywords, m.place(0), None)
+
+
+def _unknown_arguments(m: Machine, function: Function) -> dict[str, Value]:
+    """Arguments for a function that nothing calls: unknown, but for constant defaults that are no switches."""
+    out: dict[str, Value] = {}
+    for param in function.node.params:
+        if param.kind in ("args", "kwargs"):
+            continue
+        default = function.defaults.get(param.name)
+        switch = isinstance(default, Value) and getattr(default, "value", ...) in (None, True, False)
+        if default is None or (switch and not isinstance(default, Tensor)):
+            out[param.name] = Unknown(("name", param.name, m.fresh_key()))
+    return out
+
+
+def _call_unknown(m: Machine, function: Function, receiver: Instance | None) -> None:
+    keywords = _unknown_arguments(m, function)
+    params = function.node.params
+    args: list[Value] = []
+    if receiver is not None and params and "staticmethod" not in function.decorations:
+        keywords.pop(params[0].name, None)
+        args = [receiver.cls if "classmethod" in function.decorations else receiver]
+    calls.call_function(m, function, args, keywords, receiver)
+
+
+# --- what can matter ---------------------------------------------------------------------------------------------
+
+SEEDS = frozenset({"backward", "fit", "training_step", "validation_step"})
+COMMON = frozenset({"__init__", "forward", "__call__", "__getitem__", "__len__", "step", "train", "eval", "update"})
+
+
+def _interesting(m: Machine) -> frozenset[str]:
+    """Names whose use can lead to a fact: losses, backward passes, conversions to pictures, and the project's own
+    functions and classes that use them, to any depth."""
+    seeds = set(SEEDS)
+    for row in m.contracts.rows:
+        if isinstance(row, tables.Loss):
+            seeds.add(row.short)
+            if row.function:
+                seeds.add(row.function.rsplit(".", 1)[-1])
+        elif isinstance(row, tables.Transform) and row.does in ("to_pil", "to_tensor", "compose"):
+            seeds.update((row.short, *(f.rsplit(".", 1)[-1] for f in row.function)))
+    users: dict[str, list[str]] = {}
+    for function in m.functions:
+        node = function.node
+        if not isinstance(node, ir.FunctionDef):
+            continue
+        name = function.owner.name if function.owner is not None and node.name in COMMON else node.name
+        for used in node.uses:
+            users.setdefault(used, []).append(name)
+    pending = list(seeds)
+    while pending:
+        for name in users.get(pending.pop(), ()):
+            if name not in seeds and name not in COMMON:
+                seeds.add(name)
+                pending.append(name)
+    return frozenset(seeds)
+
+
+def _may_matter(node: ir.FunctionDef, interesting: frozenset[str]) -> bool:
+    return not interesting.isdisjoint(node.uses)
+
+
+# --- counting and revealing --------------------------------------------------------------------------------------
+
+
+def _count(m: Machine, project: Project) -> Statistics:
+    out = Statistics(files=len(project.linted))
+    for unit in project.units.values():
+        if unit.loaded:
+            out.parsed += 1
+            out.lines += unit.lines
+    followed: dict[object, str] = {}
+    for event in m.events:
+        if isinstance(event, LossEvent):
+            reason = _unfollowed(event)
+            if not reason or event.place not in followed:
+                followed[event.place] = reason
+    out.loss_calls = len(followed)
+    out.loss_calls_followed = sum(1 for reason in followed.values() if not reason)
+    out.unfollowed = dict(Counter(reason for reason in followed.values() if reason))
+    out.roots, out.roots_exhausted, out.steps = m.roots, m.exhausted, m.total_steps
+    return out
+
+
+def _unfollowed(event: LossEvent) -> str:
+    """Why a loss's input was not followed to a model's last operation; empty if it was."""
+    reasons = []
+    for _, tensor in options(event.arguments["input"], event.guard):
+        if tensor is None:
+            reasons.append("nothing is known of the input")
+        elif tensor.grad == "attached" and (tensor.meaning is not None or tensor.range is not None):
+            return ""
+        elif tensor.run is not None and (tensor.meaning is not None or tensor.range is not None):
+            return ""
+        elif tensor.run is not None:
+            reasons.append("the model's output is a tensor of unknown origin")
+        else:
+            reasons.append("the input is a tensor that no model gave")
+    return reasons[0] if reasons else "nothing is known of the input"
+
+
+def _watch(m: Machine, project: Project, watch: tuple[str, int | None]) -> dict[int, int]:
+    path, row = watch
+    unit = next((u for u in project.units.values() if u.path == path), None)
+    module = unit.load() if unit is not None else None
+    if unit is None or module is None:
+        return {}
+    numbers = list(_statement_numbers(module.body))
+    spans = locate(decode(unit.data), numbers, path)
+    rows = {n: span.end.row for n, span in spans.items() if row is None or span.start.row <= row <= span.end.row}
+    if row is not None and rows:
+        least = {n: spans[n].end.row - spans[n].start.row for n in rows}
+        rows = {n: row for n in rows if least[n] == min(least.values())}
+    m.watch = (path, frozenset(rows))
+    return rows
+
+
+def _statement_numbers(body: Sequence[ir.Stmt]) -> Iterator[int]:
+    for node in body:
+        yield node.n
+        for name in ("body", "orelse", "final"):
+            yield from _statement_numbers(getattr(node, name, ()))
+        for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+            yield from _statement_numbers(part.body)
+
+
+def _revealed(m: Machine, rows: Mapping[int, int]) -> Iterator[Reveal]:
+    for n in sorted(m.watched, key=lambda n: (rows[n], n)):
+        names: dict[str, list[str]] = {}
+        for scope in m.watched[n]:
+            for name, value in scope.items():
+                text = describe(value)
+                if not name.startswith("__") and text not in names.setdefault(name, []):
+                    names[name].append(text)
+        for name, texts in names.items():
+            yield Reveal(rows[n], name, " | ".join(texts[:4]))
+
+
+__all__ = ["UNKNOWN", "Analysis", "Fault", "Problem", "Reveal", "Statistics", "analyse"]

@@ -1,0 +1,189 @@
+"""From what the interpreter saw to facts: events are grouped, alternatives are opened, loops are read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from torchlint.facts.base import Fact, Occurrence
+from torchlint.facts.data import TransformApplied
+from torchlint.facts.losses import LossCalled
+from torchlint.facts.modules import LayerCalled, ModelCalled
+from torchlint.facts.training import TrainingEvent, TrainingIteration
+from torchlint.flow import join
+from torchlint.flow.events import Event, LayerEvent, LoopEvent, LossEvent, StepEvent, TransformEvent
+from torchlint.flow.spell import spell_guard
+from torchlint.flow.values import Alternatives, Guard, Object, Place, Tensor, Value
+
+#: Combinations of alternatives of one call that are looked at; beyond them the call says nothing.
+MOST_COMBINATIONS = 32
+
+CLASSIFICATION = frozenset({"cross-entropy", "nll", "bce", "bce-with-logits", "dice", "focal", "multilabel-soft-margin"})
+
+
+def options(value: Value, guard: Guard) -> list[tuple[Guard, Tensor | None]]:
+    """What a value may be under a guard: tensors, and None for whatever is no tensor."""
+    if isinstance(value, Alternatives):
+        out: list[tuple[Guard, Tensor | None]] = []
+        for inner, v in value.options:
+            if not join.contradicts(guard, inner):
+                out.extend(options(v, join.merge(guard, inner)))
+        return out
+    return [(guard, value if isinstance(value, Tensor) else None)]
+
+
+def loss_facts(event: LossEvent) -> tuple[LossCalled, ...]:
+    """Every combination of input and target that can meet at this call."""
+    facts: list[LossCalled] = []
+    names = event.arguments
+    for guard, given in options(names["input"], event.guard):
+        for both, target in options(names["target"], guard):
+            facts.append(
+                LossCalled(
+                    event.place, spell_guard(both), event.name.rsplit(".", 1)[-1], event.family, given, target,
+                    event.input_text, event.target_text,
+                )  # fmt: skip
+            )
+    return tuple(facts) if len(facts) <= MOST_COMBINATIONS else ()
+
+
+def _losses(events: Sequence[Event]) -> Iterable[Occurrence]:
+    seen: set[object] = set()
+    for event in events:
+        if isinstance(event, LossEvent):
+            facts = loss_facts(event)
+            key = tuple((f.place, f.loss, id(f.input), id(f.target), f.guard) for f in facts)
+            if facts and key not in seen:
+                seen.add(key)
+                yield Occurrence((facts,))
+
+
+def _task(event: LossEvent, given: Tensor, target: Tensor | None) -> str:
+    """What a model is trained for, by a loss that its output meets."""
+    if event.family not in CLASSIFICATION:
+        return "generative" if target is not None and target.meaning and target.meaning.kind == "image" else ""
+    if target is not None:
+        constant = target.range is not None and target.range.low == target.range.high
+        if constant or (target.meaning is not None and target.meaning.kind == "image"):
+            return "generative"
+    elif event.family.startswith("bce"):
+        return ""
+    return "segmenter" if given.shape is not None and len(given.shape) == 4 else "classifier"
+
+
+def _models(events: Sequence[Event]) -> Iterable[Occurrence]:
+    tasks: dict[tuple[Place, int], set[str]] = defaultdict(set)
+    calls: dict[tuple[Place, int], tuple[Tensor, Guard]] = {}
+    for event in events:
+        if not isinstance(event, LossEvent):
+            continue
+        targets = options(event.arguments["target"], event.guard)
+        for guard, given in options(event.arguments["input"], event.guard):
+            run = given.run if given is not None else None
+            if given is None or run is None or run.image is None:
+                continue
+            key = (run.place, id(run.model))
+            calls.setdefault(key, (given, guard))
+            tasks[key].update(_task(event, given, target) for _, target in targets)
+    for key, (given, guard) in calls.items():
+        run = given.run
+        assert run is not None and run.image is not None
+        found = tasks[key]
+        task = "generative" if "generative" in found else next(iter(sorted(found - {""})), "")
+        yield Occurrence(
+            ((ModelCalled(run.place, spell_guard(guard), run.name, run.pretrained, run.image, False, True, task),),)
+        )
+
+
+def _layers(events: Sequence[Event]) -> Iterable[Occurrence]:
+    groups: dict[tuple[Place, int], list[LayerEvent]] = {}
+    for event in events:
+        if isinstance(event, LayerEvent):
+            groups.setdefault((event.place, event.call), []).append(event)
+    for group in groups.values():
+        if all(e.given is None or e.given == e.expected for e in group):
+            continue
+        yield Occurrence((tuple(_layer(e) for e in group),))
+
+
+def _layer(e: LayerEvent) -> LayerCalled:
+    return LayerCalled(
+        e.place, spell_guard(e.guard), e.layer.short, e.layer.made or e.place, e.parameter, e.expected, e.given, e.input
+    )
+
+
+def _transforms(events: Sequence[Event]) -> Iterable[Occurrence]:
+    groups: dict[tuple[Place, Place, int], list[TransformEvent]] = {}
+    for event in events:
+        if isinstance(event, TransformEvent):
+            groups.setdefault((event.place, event.made, event.call), []).append(event)
+    for group in groups.values():
+        facts = tuple(TransformApplied(e.made, spell_guard(e.guard), e.transform, e.made, e.input) for e in group)
+        yield Occurrence((facts,))
+
+
+# --- training iterations -----------------------------------------------------------------------------------------
+
+
+def _iterations(events: Sequence[Event]) -> Iterable[Occurrence]:
+    seen: set[Place] = set()
+    for event in events:
+        if isinstance(event, LoopEvent):
+            for fact in _iteration(event):
+                if fact.place not in seen or fact.cleared or fact.cleared_unknown:
+                    seen.add(fact.place)
+                    yield Occurrence(((fact,),))
+
+
+def _whole(loop: LoopEvent, subject: Value) -> bool:
+    """Whether a loop's iteration has both a backward pass and a step of this optimizer."""
+    steps = [e for e in loop.events if isinstance(e, StepEvent)]
+    return any(e.kind == "backward" for e in steps) and any(
+        e.kind == "step" and e.subject is subject for e in steps
+    )
+
+
+def _iteration(loop: LoopEvent) -> Iterable[TrainingIteration]:
+    steps = [e for e in loop.events if isinstance(e, StepEvent)]
+    backward = [e for e in steps if e.kind == "backward"]
+    if not backward:
+        return
+    numbers: dict[int, int] = {}
+    inner = [e for e in loop.events if isinstance(e, LoopEvent)]
+    for step in steps:
+        optimizer = step.subject
+        if step.kind != "step" or not isinstance(optimizer, Object) or id(optimizer) in numbers:
+            continue
+        numbers[id(optimizer)] = len(numbers)
+        if any(_whole(other, optimizer) for other in inner):
+            continue
+        cleared = any(
+            e.kind == "zero_grad" and (e.subject is optimizer or e.subject is None or not _is_optimizer(e.subject))
+            for e in steps
+        )
+        unknown = any(e.kind in ("unknown", "made") and e.subject is optimizer for e in steps)
+        trace = tuple(
+            TrainingEvent(
+                e.kind, e.place, numbers.get(id(e.subject)) if e.subject is not None else None, not e.guard
+            )
+            for e in steps
+            if e.kind in ("zero_grad", "backward", "step")
+        )
+        yield TrainingIteration(
+            step.place, spell_guard(step.guard), trace, step.name, cleared, unknown, backward[-1].place
+        )
+
+
+def _is_optimizer(value: Value) -> bool:
+    return isinstance(value, Object) and value.kind == "optimizer"
+
+
+def facts(events: Sequence[Event]) -> list[Occurrence]:
+    """All facts of a run, in a fixed order."""
+    out: list[Occurrence] = []
+    for builder in (_losses, _models, _layers, _transforms, _iterations):
+        out.extend(builder(events))
+    return out
+
+
+__all__ = ["Fact", "facts", "options"]

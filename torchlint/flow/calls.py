@@ -1,0 +1,404 @@
+"""Calls: arguments, functions of the project, classes, bound methods, and the way to the library's handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torchlint.flow import attributes, builtins, expressions, join, models, objects, statements, tensors, training
+from torchlint.flow.machine import DEPTH, NEXT, Frame, Machine, flatten
+from torchlint.flow.values import (
+    NONE,
+    UNKNOWN,
+    Alternatives,
+    Bound,
+    Class,
+    Const,
+    Dict,
+    Function,
+    Instance,
+    Library,
+    List,
+    Object,
+    Partial,
+    Place,
+    Super,
+    Tensor,
+    Tuple,
+    Unknown,
+    Value,
+    list_of,
+    make_list,
+)
+from torchlint.syntax import ir
+
+#: Stands for an unknown number of further positional arguments; as a keyword ``**``, of further keywords.
+REST = Unknown(("rest",))
+
+Keywords = dict[str, Value]
+
+
+def call_node(m: Machine, node: ir.Call) -> Value:
+    """A call as it stands in the program."""
+    callee = expressions.evaluate(m, node.func)
+    args, keywords = arguments(m, node)
+    if type(callee) is Bound and callee.function == "super()":
+        callee = callee.receiver
+    result = call(m, callee, args, keywords, m.place(node.n), node)
+    func = node.func
+    if isinstance(func, ir.Attr):
+        if isinstance(callee, Unknown):
+            training.unknown_method(m, func, args, m.place(node.n))
+        elif func.name.endswith("_") and not func.name.endswith("__"):
+            _in_place(m, func, callee, result, m.place(node.n))
+    elif isinstance(callee, Unknown):
+        training.unknown_call(m, args, keywords, m.place(node.n))
+    return result
+
+
+def _in_place(m: Machine, func: ir.Attr, callee: Value, result: Value, place: Place) -> None:
+    """An in-place method gives its receiver a new value."""
+    if training.clears_gradient(func):
+        training.cleared(m, None, place)
+    receivers = [c.receiver for c in flatten([callee]) if isinstance(c, Bound)]
+    if receivers and all(isinstance(r, Tensor) for r in receivers):
+        if isinstance(func.value, (ir.Name, ir.Attr)) and not training.is_data(func.value):
+            expressions.evaluate(m, func.value)
+            from torchlint.flow import subscripts
+
+            subscripts.assign(m, func.value, result)
+
+
+def arguments(m: Machine, node: ir.Call) -> tuple[list[Value], Keywords]:
+    """The evaluated arguments of a call; `REST` where a starred one has an unknown number."""
+    args: list[Value] = []
+    for arg in node.args:
+        if isinstance(arg, ir.Starred):
+            value = expressions.evaluate(m, arg.value)
+            items = builtins.items_of(m, value)
+            if items is not None:
+                args.extend(items)
+            elif isinstance(m.resolve(value), Alternatives):
+                args.extend(_spread(m, value))
+            else:
+                args.append(REST)
+        else:
+            args.append(expressions.evaluate(m, arg))
+    keywords: Keywords = {}
+    for keyword in node.keywords:
+        value = expressions.evaluate(m, keyword.value)
+        if keyword.name is not None:
+            keywords[keyword.name] = value
+            continue
+        value = m.resolve(value)
+        if isinstance(value, Dict):
+            keywords.update({str(k): v for k, v in value.items.items()})
+            if value.meta.get("open"):
+                keywords["**"] = UNKNOWN
+        else:
+            keywords["**"] = UNKNOWN
+    return args, keywords
+
+
+def _spread(m: Machine, value: Value) -> list[Value]:
+    """``*value`` where its alternatives have the same number of items."""
+    value = m.resolve(value)
+    assert isinstance(value, Alternatives)
+    columns = [(guard, builtins.items_of(m, option)) for guard, option in value.options]
+    lengths = {None if items is None else len(items) for _, items in columns}
+    if len(lengths) != 1 or None in lengths:
+        return [REST]
+    return [
+        join.alternatives([(guard, items[i]) for guard, items in columns if items is not None])
+        for i in range(lengths.pop() or 0)
+    ]
+
+
+def call(
+    m: Machine,
+    callee: Value,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None = None,
+) -> Value:
+    """``callee(*args, **keywords)`` for any value.
+
+    Args:
+        place: where the call stands; node: the call, if it stands in the program as it is.
+    """
+    kind = type(callee)
+    if kind is Function:
+        assert isinstance(callee, Function)
+        return call_function(m, callee, args, keywords, None)
+    if kind is Bound:
+        assert isinstance(callee, Bound)
+        return _call_bound(m, callee, args, keywords, place, node)
+    if kind is Class:
+        assert isinstance(callee, Class)
+        return construct(m, callee, args, keywords, place)
+    if kind is Library:
+        assert isinstance(callee, Library)
+        return objects.call_library(m, callee.name, args, keywords, place, node)
+    if kind is Instance:
+        assert isinstance(callee, Instance)
+        return call_instance(m, callee, args, keywords, place, node)
+    if kind is Object:
+        assert isinstance(callee, Object)
+        return objects.call_object(m, callee, args, keywords, place, node)
+    if kind is Alternatives:
+        return _call_alternatives(m, m.resolve(callee), args, keywords, place, node)
+    if kind is Partial:
+        assert isinstance(callee, Partial)
+        return call(m, callee.function, [*callee.args, *args], {**callee.keywords, **keywords}, place, node)
+    builtins.escape(m, args, keywords)
+    return UNKNOWN
+
+
+def _call_alternatives(
+    m: Machine,
+    callee: Value,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+) -> Value:
+    if not isinstance(callee, Alternatives):
+        return call(m, callee, args, keywords, place, node)
+    results: list[tuple[join.Guard, Value]] = []
+    arms = []
+    m.calls += 1
+    for guard, option in callee.options:
+
+        def run(guard: join.Guard = guard, option: Value = option) -> int:
+            results.append((guard, call(m, option, args, keywords, place, node)))
+            return NEXT
+
+        arms.append((guard, run))
+    saved = m.path
+    m.branch(arms)
+    m.path = saved
+    return join.alternatives(results)
+
+
+def _call_bound(
+    m: Machine,
+    bound: Bound,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+) -> Value:
+    receiver = bound.receiver
+    if isinstance(bound.function, Function):
+        return call_function(m, bound.function, [receiver, *args], keywords, receiver)
+    name = bound.function
+    if isinstance(receiver, Tensor):
+        return tensors.call_method(m, receiver, name, args, keywords, place)
+    if isinstance(receiver, Instance):
+        return models.call_method(m, receiver, name, args, keywords, place)
+    if isinstance(receiver, Object):
+        return objects.call_method(m, receiver, name, args, keywords, place)
+    return builtins.call_method(m, receiver, name, args, keywords, place)
+
+
+def bind(
+    m: Machine, function: Function, args: Sequence[Value], keywords: Mapping[str, Value]
+) -> dict[str, Value]:
+    """The parameters of a project function as a call fills them."""
+    scope: dict[str, Value] = {}
+    rest = list(args)
+    left = dict(keywords)
+    open_keywords = left.pop("**", None) is not None
+    open_args = False
+    for param in function.node.params:
+        kind = param.kind
+        if kind in ("any", "pos"):
+            if rest and rest[0] is REST:
+                open_args = True
+            if open_args:
+                scope[param.name] = left.pop(param.name, UNKNOWN)
+            elif rest:
+                scope[param.name] = rest.pop(0)
+            else:
+                scope[param.name] = _keyword(m, function, param, left, open_keywords)
+        elif kind == "args":
+            scope[param.name] = list_of(UNKNOWN) if REST in rest else Tuple(tuple(rest))
+            rest = []
+        elif kind == "kw":
+            scope[param.name] = _keyword(m, function, param, left, open_keywords)
+        else:
+            scope[param.name] = Dict({str(k): v for k, v in left.items()}, {"open": open_keywords})
+    return scope
+
+
+def _keyword(
+    m: Machine, function: Function, param: ir.Param, left: dict[str, Value], open_keywords: bool
+) -> Value:
+    given = left.pop(param.name, None)
+    if given is not None:
+        return given
+    default = function.defaults.get(param.name)
+    if open_keywords or default is None:
+        return Unknown(("name", param.name, m.fresh_key()))
+    return default
+
+
+def call_function(
+    m: Machine,
+    function: Function,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    receiver: Value | None,
+    scope: dict[str, Value] | None = None,
+) -> Value:
+    """Run a function of the project; unknown if it is nested too deeply or calls itself again and again.
+
+    Args:
+        args: with the receiver of a method first. scope: the parameters, if they are bound already.
+    """
+    node = function.node
+    if len(m.frames) > DEPTH or m.active.count(id(node)) > 1:
+        return UNKNOWN
+    m.entered.add(id(node))
+    if scope is None:
+        scope = bind(m, function, args, keywords)
+    frame = Frame(
+        scope, function.closure, function.module, function.path, function, function.owner,
+        receiver if receiver is not None else args[0] if args and function.owner is not None else None,
+    )  # fmt: skip
+    generator = isinstance(node, ir.FunctionDef) and node.is_generator
+    if generator:
+        frame.yields = []
+    m.push(frame)
+    m.active.append(id(node))
+    grad = m.grad
+    if "no_grad" in function.decorations or "inference_mode" in function.decorations:
+        m.grad = False
+    try:
+        if isinstance(node, ir.Lambda):
+            value = expressions.evaluate(m, node.body)
+        else:
+            status = statements.execute(m, node.body)
+            value = m.finish(frame, status)
+    finally:
+        m.grad = grad
+        m.active.pop()
+        m.pop()
+    if generator:
+        return list_of(join.summary(frame.yields or []) if frame.yields else UNKNOWN)
+    return value
+
+
+# --- classes and instances ---------------------------------------------------------------------------------------
+
+
+def construct(
+    m: Machine, cls: Class, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> Value:
+    """An object of a project class, its ``__init__`` run."""
+    if m.active.count(id(cls.node)) > 1:
+        return UNKNOWN
+    m.constructed.add(id(cls.node))
+    if any(isinstance(b, Library) and b.name in ("enum.Enum", "enum.IntEnum") for b in cls.mro):
+        return UNKNOWN
+    instance = Instance(cls, {}, place)
+    m.instances.setdefault(id(cls.node), instance)
+    m.active.append(id(cls.node))
+    try:
+        init = attributes.find_method(m, instance, "__init__")
+        if init is not None:
+            call_function(m, init, [instance, *args], keywords, instance)
+        elif not _record(m, instance, args, keywords):
+            library = next((b for b in cls.mro if isinstance(b, Library)), None)
+            if library is not None:
+                objects.library_init(m, instance, args, keywords, place)
+    finally:
+        m.active.pop()
+    return instance
+
+
+def _record(m: Machine, instance: Instance, args: Sequence[Value], keywords: Mapping[str, Value]) -> bool:
+    """Fill in the fields of a dataclass or ``NamedTuple``; false if the class is neither."""
+    classes = [c for c in instance.cls.mro if isinstance(c, Class)]
+    named = any(isinstance(b, Library) and b.name.endswith("NamedTuple") for b in instance.cls.mro)
+    if not named and not any({"@dataclass", "@define", "@s", "@attrs"} & set(c.attrs) for c in classes):
+        return False
+    fields: dict[str, Value] = {}
+    for cls in reversed(classes):
+        for statement in cls.node.body:
+            if isinstance(statement, ir.AnnAssign) and isinstance(statement.target, ir.Name):
+                default = cls.attrs.get(statement.target.name)
+                fields[statement.target.name] = UNKNOWN if default is None else _default(m, default)
+    names = list(fields)
+    for name, value in zip(names, args):
+        fields[name] = value
+    fields.update({k: v for k, v in keywords.items() if k in fields})
+    for name, value in fields.items():
+        m.write(instance.attrs, name, value)
+    post = attributes.find_method(m, instance, "__post_init__")
+    if post is not None:
+        call_function(m, post, [instance], {}, instance)
+    return True
+
+
+def _default(m: Machine, default: Value) -> Value:
+    """The default of a dataclass field; ``field(default_factory=f)`` calls f."""
+    if isinstance(default, Object) and default.kind == "field":
+        factory = default.arguments.get("default_factory")
+        if factory is not None:
+            return call(m, factory, [], {}, m.place(0))
+        return default.arguments.get("default", UNKNOWN)
+    return default
+
+
+def call_instance(
+    m: Machine,
+    instance: Instance,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+) -> Value:
+    """Calling an object: ``__call__``, or the module protocol."""
+    own = attributes.find_method(m, instance, "__call__")
+    if own is not None:
+        return call_function(m, own, [instance, *args], keywords, instance)
+    if objects.is_module(m, instance):
+        return models.call_module(m, instance, args, keywords, place, node)
+    return UNKNOWN
+
+
+def operator(m: Machine, left: Instance, op: str, right: Value, place: Place) -> Value:
+    """``left op right`` through the class of an instance, where it defines the operator."""
+    names = {"+": "__add__", "-": "__sub__", "*": "__mul__", "/": "__truediv__", "@": "__matmul__"}
+    method = attributes.find_method(m, left, names.get(op, "")) if op in names else None
+    if method is None:
+        return UNKNOWN
+    return call_function(m, method, [left, right], {}, left)
+
+
+def enter(m: Machine, value: Value) -> Value:
+    """What ``with value as x`` binds; gradient modes take effect."""
+    value = m.resolve(value)
+    if isinstance(value, Instance):
+        method = attributes.find_method(m, value, "__enter__")
+        return call_function(m, method, [value], {}, value) if method is not None else value
+    if isinstance(value, Object):
+        if value.kind == "no_grad":
+            m.grad = False
+        return value
+    return value if isinstance(value, (Tuple, List)) else UNKNOWN
+
+
+def never_returns(node: ir.Expr) -> bool:
+    """Whether an expression statement ends the program: ``sys.exit()``, ``exit()``, ``quit()``."""
+    if not isinstance(node, ir.Call):
+        return False
+    func = node.func
+    if isinstance(func, ir.Name):
+        return func.name in ("exit", "quit")
+    return isinstance(func, ir.Attr) and func.name in ("exit", "_exit") and isinstance(func.value, ir.Name) and (
+        func.value.name in ("sys", "os"))
+
+
+__all__ = ["NONE", "REST", "Const", "Super", "arguments", "bind", "call", "call_function", "construct", "make_list"]

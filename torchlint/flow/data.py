@@ -1,0 +1,298 @@
+"""From the disk to the batch: images, transforms, datasets and loaders.
+
+Facts about what each transform does to which dtype: torchvision's documentation of its transforms, and its behaviour
+on small arrays (``ToTensor`` divides PIL images and uint8 arrays by 255 and leaves every other dtype as it is).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torchlint.flow import attributes, builtins, calls, join, objects, preprocess
+from torchlint.flow.interval import Interval
+from torchlint.flow.library import apply, tables
+from torchlint.flow.machine import Machine
+from torchlint.flow.shape import symbol
+from torchlint.flow.values import (
+    NONE,
+    UNKNOWN,
+    Alternatives,
+    Bound,
+    Const,
+    Dict,
+    Instance,
+    List,
+    Meaning,
+    Number,
+    Object,
+    Place,
+    Tensor,
+    Text,
+    Trail,
+    Tuple,
+    Value,
+    list_of,
+    make_list,
+)
+
+BATCH = symbol("B")
+
+
+def source(row: tables.Source, place: Place, args: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
+    """An image that is read from a file or made."""
+    known = row.scale == "byte"
+    found = Interval(0.0, 255.0) if known else Interval(0.0, 1.0) if row.scale == "unit" else None
+    mode = row.mode
+    if row.name == "cv2.imread":
+        flag = args[1] if len(args) > 1 else keywords.get("flags")
+        text = flag.name if hasattr(flag, "name") else str(getattr(flag, "value", ""))
+        if "GRAYSCALE" in text or text == "0":
+            mode = "L"
+        elif flag is not None and "COLOR" not in text and text != "1":
+            mode = ""
+    channels: tuple[int, ...] = (3,) if mode in ("RGB", "BGR") else ()
+    shape = (None, None, *channels) if mode and row.layout == "HWC" else None
+    if row.layout == "CHW" and mode:
+        shape = (*channels, None, None) if channels else None
+    meaning = Meaning("image", scale=row.scale, layout=row.layout, mode=mode) if row.scale else None
+    note = f"`{row.name.rsplit('.', 2)[-2]}.{row.short}` → {found}" if found else f"`{row.short}`"
+    return Tensor(found, meaning, row.dtype or None, shape, "detached", Trail(place, note), None, row.holder)
+
+
+def make(m: Machine, row: tables.Data, bound: dict[str, Value], attrs: dict[str, object], place: Place) -> Value:
+    """A loader, or a dataset made of others."""
+    if row.kind == "split":
+        dataset = bound.get("dataset", UNKNOWN)
+        lengths = builtins.items_of(m, bound.get("lengths", UNKNOWN))
+        count = len(lengths) if lengths is not None else None
+        part = Object("subset", "torch.utils.data.Subset", {"dataset": dataset}, {}, place)
+        return make_list([part] * count) if count is not None else list_of(part)
+    return Object({"base": "dataset", "sampler": "sampler", "collate": "sampler"}.get(row.kind, row.kind), row.name,
+                  bound, attrs, place)  # fmt: skip
+
+
+# --- transforms --------------------------------------------------------------------------------------------------
+
+
+def functional_transform(
+    m: Machine, row: tables.Transform, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> Value:
+    """``transforms.functional.normalize(img, mean, std)``."""
+    from torchlint.flow.library.tables import parse_signature
+
+    bound = parse_signature(row.call_signature).bind(args, keywords)
+    image = next(iter(bound.values()), UNKNOWN)
+    settings = {**row.parameters.bind([], {}), **bound}
+    return m.over([image], lambda v: preprocess.transform(m, row, name.rsplit(".", 1)[-1], settings, v[0], place, place))
+
+
+def apply_transform(
+    m: Machine, owner: Object, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> Value:
+    """A call of a transform object."""
+    row = m.contracts.lookup(owner.name)
+    if not isinstance(row, tables.Transform):
+        return UNKNOWN
+    if row.does == "albumentations_compose" or (not args and keywords):
+        return preprocess.albumentations(m, owner, keywords, place)
+    if not args:
+        return UNKNOWN
+    if len(args) > 1:
+        return Tuple(tuple(apply_one(m, owner, row, a, place) for a in args))
+    return apply_one(m, owner, row, args[0], place)
+
+
+def apply_one(m: Machine, owner: Object, row: tables.Transform, value: Value, place: Place) -> Value:
+    """A transform on one value, alternatives kept apart."""
+    if row.does == "compose":
+        return compose(m, owner, value, place)
+    if row.does == "choice":
+        return value
+    if row.does == "lambda":
+        function = owner.arguments.get("lambd", owner.arguments.get("lambda", UNKNOWN))
+        return calls.call(m, function, [value], {}, place)
+    made = owner.made or place
+    return m.over([value], lambda v: preprocess.transform(m, row, owner.short, owner.arguments, v[0], made, place))
+
+
+def compose(m: Machine, owner: Object, value: Value, place: Place) -> Value:
+    """A pipeline: each step on what the one before gave."""
+    steps = m.resolve(owner.arguments.get("transforms", UNKNOWN))
+
+    def run(items: Sequence[Value]) -> Value:
+        result = value
+        for step in items:
+            step = m.resolve(step)
+            if isinstance(step, Const) and step.value is None:
+                continue
+            result = calls.call(m, step, [result], {}, place)
+        return result
+
+    def one(values: list[Value]) -> Value:
+        listed = values[0]
+        items = builtins.items_of(m, listed)
+        if items is not None:
+            return run(items)
+        variants = listed.attrs.get("variants") if isinstance(listed, List) else None
+        if variants:
+            saved, out = m.path, []
+            for guard, some in variants:
+                if some is not None and join.compatible(guard, saved):
+                    m.path = m.under(guard)
+                    out.append((guard, run(some)))
+            m.path = saved
+            return join.alternatives(out)
+        return UNKNOWN
+
+    return m.over([steps], one)
+
+
+# --- datasets and loaders ----------------------------------------------------------------------------------------
+
+
+def sample(m: Machine, dataset: Value, place: Place) -> Value:
+    """``dataset[i]`` for some i."""
+    dataset = m.resolve(dataset)
+    if isinstance(dataset, Alternatives):
+        return m.over([dataset], lambda v: sample(m, v[0], place))
+    if isinstance(dataset, Instance):
+        method = attributes.find_method(m, dataset, "__getitem__")
+        if method is not None:
+            return calls.call_function(m, method, [dataset, Number()], {}, dataset)
+        inherited = dataset.attrs.get("(layer)")
+        return sample(m, inherited, place) if isinstance(inherited, Object) else UNKNOWN
+    if isinstance(dataset, (Tuple, List)):
+        return join.element_of(dataset)
+    if isinstance(dataset, Tensor):
+        return apply.subscript(dataset, Const(0))
+    if not isinstance(dataset, Object):
+        return UNKNOWN
+    if dataset.kind == "tensor_dataset":
+        held = dataset.arguments.get("*", dataset.arguments.get("tensors", UNKNOWN))
+        items = builtins.items_of(m, held) or ()
+        return Tuple(tuple(_row(m, t) for t in items)) if items else UNKNOWN
+    if dataset.kind in ("subset", "concat"):
+        inner = dataset.arguments.get("dataset", dataset.arguments.get("datasets", UNKNOWN))
+        inner = m.resolve(inner)
+        if isinstance(inner, (List, Tuple)):
+            inner = inner.items[0] if inner.items else UNKNOWN
+        return sample(m, inner, place)
+    if dataset.kind == "dataset":
+        return _library_sample(m, dataset, place)
+    return UNKNOWN
+
+
+def _row(m: Machine, value: Value) -> Value:
+    return m.over([value], lambda v: apply.subscript(v[0], Const(0)) if isinstance(v[0], Tensor) else UNKNOWN)
+
+
+def _library_sample(m: Machine, dataset: Object, place: Place) -> Value:
+    """A sample of a known dataset, its transforms applied."""
+    row = m.contracts.lookup(dataset.name)
+    if not isinstance(row, tables.Dataset):
+        return UNKNOWN
+    made = dataset.made or place
+    size = row.size if row.size else (None, None)
+    channels = {"RGB": (3,), "RGBA": (4,)}.get(row.image_mode, ())
+    image: Value = Tensor(
+        Interval(0.0, 255.0), Meaning("image", scale="byte", layout="HWC", mode=row.image_mode), "uint8",
+        (*size, *channels) if row.image_mode else None, "detached",
+        Trail(made, f"`{dataset.short}` yields images in [0, 255]"), None, "pil",
+    )  # fmt: skip
+    image = _transformed(m, dataset, "transform", image, place)
+    target: Value = UNKNOWN
+    if row.target == "class-index":
+        bound = float(row.classes - 1) if row.classes else float("inf")
+        target = Tensor(
+            Interval(0.0, bound), Meaning("class-index", classes=row.classes or None), "int64", (), "detached",
+            Trail(made, f"`{dataset.short}` yields class ids"),
+        )  # fmt: skip
+    elif row.target == "mask":
+        target = Tensor(
+            Interval(0.0, 255.0, False), Meaning("class-index"), "uint8", (None, None), "detached", None, None, "pil"
+        )
+    target = _transformed(m, dataset, "target_transform", target, place)
+    return Tuple((image, target))
+
+
+def _transformed(m: Machine, dataset: Object, name: str, value: Value, place: Place) -> Value:
+    transform = m.resolve(dataset.attrs.get(name, dataset.arguments.get(name, NONE)))
+    if isinstance(transform, Const) and transform.value is None:
+        return value
+    return calls.call(m, transform, [value], {}, place)
+
+
+def dataset_attribute(m: Machine, dataset: Object, name: str) -> Value:
+    """``dataset.classes`` and the like."""
+    row = m.contracts.lookup(dataset.name)
+    if name in ("classes", "class_to_idx"):
+        if isinstance(row, tables.Dataset) and row.classes and name == "classes":
+            return make_list([Text()] * row.classes)
+        return list_of(Text())
+    if name in ("data", "targets", "imgs", "samples", "labels"):
+        return UNKNOWN
+    return Bound(name, dataset)
+
+
+def drawn_from(m: Machine, owner: Object, place: Place) -> Value:
+    """What a loop over a loader (or dataset) is given."""
+    if owner.kind == "loader":
+        m.drawn += 1
+        cached = owner.attrs.get("batch")
+        if isinstance(cached, Value):
+            return cached
+        batch = _batch(m, owner, place)
+        owner.attrs["batch"] = batch
+        return batch
+    if owner.kind in ("dataset", "subset", "tensor_dataset", "concat"):
+        return sample(m, owner, place)
+    element = owner.attrs.get("element()")
+    return element if isinstance(element, Value) else UNKNOWN
+
+
+def _batch(m: Machine, loader: Object, place: Place) -> Value:
+    item = sample(m, loader.arguments.get("dataset", UNKNOWN), place)
+    size = m.resolve(loader.arguments.get("batch_size", Const(1)))
+    if isinstance(size, Const) and size.value is None:
+        return item
+    function = m.resolve(loader.arguments.get("collate_fn", NONE))
+    if isinstance(function, Const):
+        return collate(m, item)
+    return calls.call(m, function, [list_of(item)], {}, place)
+
+
+def collate(m: Machine, value: Value) -> Value:
+    """A batch of such samples, as the default collate function makes it."""
+
+    def one(values: list[Value]) -> Value:
+        v = values[0]
+        if isinstance(v, Tensor):
+            if v.holder == "pil":
+                return UNKNOWN
+            return v.with_(shape=None if v.shape is None else (BATCH, *v.shape), holder="tensor", grad="detached")
+        if isinstance(v, (Tuple, List)):
+            items = v.items
+            return Tuple(tuple(collate(m, i) for i in items)) if items is not None else list_of(UNKNOWN)
+        if isinstance(v, Dict):
+            return Dict({k: collate(m, i) for k, i in v.items.items()}, dict(v.meta))
+        if isinstance(v, Const) and isinstance(v.value, (bool, int)):
+            return Tensor(None, None, "int64", (BATCH,), "detached")
+        if isinstance(v, Const) and isinstance(v.value, float):
+            return Tensor(None, None, "float64", (BATCH,), "detached")
+        return list_of(v) if isinstance(v, (Text, Const)) else UNKNOWN
+
+    return m.over([value], one)
+
+
+def drawn_from_instance(m: Machine, owner: Instance, place: Place) -> Value:
+    """What a loop over an object of a project class is given."""
+    method = attributes.find_method(m, owner, "__iter__")
+    if method is not None:
+        return builtins.element(m, calls.call_function(m, method, [owner], {}, owner), place)
+    if attributes.find_method(m, owner, "__getitem__") is not None:
+        return sample(m, owner, place)
+    element = owner.attrs.get("element()")
+    return element if isinstance(element, Value) else UNKNOWN
+
+
+__all__ = ["objects"]

@@ -1,0 +1,80 @@
+"""What the interpreter saw happen, in order: the raw material of facts.
+
+**Invariant:** an event says what was called with which values on which path; it judges nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torchlint.flow.values import Guard, Object, Place, Run, Tensor, Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """Something that happened at `place`, under `guard` (the unknown tests decided on the way)."""
+
+    place: Place
+    guard: Guard
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LossEvent(Event):
+    """A library loss was called. `loss` is the `Object` or None for a functional form; `name` the canonical name;
+    `arguments` the bound arguments, by the names of the functional form, alternatives still in them."""
+
+    name: str
+    family: str
+    arguments: dict[str, Value]
+    input_text: str
+    target_text: str
+    loss_guard: Guard
+    call: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerEvent(Event):
+    """A layer that expects a number of channels was given `input` (no alternatives left in it)."""
+
+    layer: Object
+    parameter: str
+    expected: int
+    given: int | None
+    input: Tensor
+    call: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TransformEvent(Event):
+    """A library transform was applied to `input`; made where it was constructed."""
+
+    transform: str
+    made: Place
+    input: Tensor
+    call: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunEvent(Event):
+    """A whole model was called."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepEvent(Event):
+    """Part of a training iteration. kind: ``zero_grad``, ``backward``, ``step`` or ``unknown`` (something unknown was
+    given the optimizer or calls it). `subject` is the optimizer, model or loss concerned, None if not known."""
+
+    kind: str
+    subject: Value | None
+    name: str
+    depth: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoopEvent(Event):
+    """The steady iteration of a loop is done; `events` are those of its body, in order. `place` is the loop."""
+
+    events: tuple[Event, ...]
+    depth: int

@@ -1,0 +1,226 @@
+"""Guards and alternatives: how two ways of a program meet.
+
+Definitions
+    path       the unknown tests that were decided on the way to here: a dict from key to the way taken
+    compatible a guard that contradicts nothing of the path
+    join       one value for what is this on one way and that on another
+    widen      the steady state of a loop: what is this before an iteration and that after it
+
+Worked example: under the path ``{k: True}``, ``Alternatives([(((k, True),), a), (((k, False),), b)])`` is just ``a``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from torchlint.flow import interval, shape
+from torchlint.flow.values import (
+    UNKNOWN,
+    Alternatives,
+    Const,
+    Dict,
+    Guard,
+    List,
+    Number,
+    Tensor,
+    Tuple,
+    Unknown,
+    Value,
+    list_of,
+)
+
+#: More alternatives than these are no longer kept apart.
+MOST_ALTERNATIVES = 8
+
+Path = dict[Any, bool]
+
+
+def compatible(guard: Guard, path: Path) -> bool:
+    """Whether a guard can hold on a path."""
+    for key, way in guard:
+        decided = path.get(key)
+        if decided is not None and decided != way:
+            return False
+    return True
+
+
+def contradicts(a: Guard, b: Guard) -> bool:
+    """Whether two guards cannot hold together."""
+    return bool(a) and bool(b) and not compatible(a, dict(b))
+
+
+def merge(a: Guard, b: Guard) -> Guard:
+    """Both guards; those of `a` first."""
+    if not b:
+        return a
+    if not a:
+        return b
+    known = {key for key, _ in a}
+    return a + tuple(item for item in b if item[0] not in known)
+
+
+def resolve(value: Value, path: Path) -> Value:
+    """The value as it can be on this path: contradicted alternatives gone."""
+    if type(value) is not Alternatives or not path:
+        return value
+    kept = [(guard, v) for guard, v in value.options if compatible(guard, path)]
+    if len(kept) == len(value.options):
+        return value
+    if not kept:
+        return UNKNOWN
+    if len(kept) == 1:
+        return kept[0][1]
+    return alternatives(kept)
+
+
+def equal(a: Value, b: Value) -> bool:
+    """Whether two values are the same for every purpose; types count, so that 1 is not True."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Const):
+        assert isinstance(b, Const)
+        return type(a.value) is type(b.value) and a.value == b.value
+    if isinstance(a, Tuple):
+        assert isinstance(b, Tuple)
+        return len(a.items) == len(b.items) and all(map(equal, a.items, b.items))
+    if isinstance(a, Unknown):
+        assert isinstance(b, Unknown)
+        return a.key is not None and a.key == b.key
+    if isinstance(a, (Tensor, List, Dict, Alternatives)):
+        return False
+    return bool(a == b)
+
+
+def alternatives(options: Iterable[tuple[Guard, Value]]) -> Value:
+    """One of several values; equal ones are merged, nested ones flattened, too many become unknown."""
+    flat: list[tuple[Guard, Value]] = []
+    for guard, value in options:
+        if type(value) is Alternatives:
+            for inner, v in value.options:
+                if not contradicts(guard, inner):
+                    flat.append((merge(guard, inner), v))
+        else:
+            flat.append((guard, value))
+    if not flat:
+        return UNKNOWN
+    first = flat[0][1]
+    if all(equal(first, v) for _, v in flat[1:]):
+        return first
+    if len(flat) > MOST_ALTERNATIVES:
+        flat = _merge_equal(flat)
+        if len(flat) > MOST_ALTERNATIVES:
+            return collapse([v for _, v in flat])
+    return Alternatives(tuple(flat))
+
+
+def _merge_equal(flat: list[tuple[Guard, Value]]) -> list[tuple[Guard, Value]]:
+    """Join the options whose values are equal; the guard keeps what they share."""
+    out: list[tuple[Guard, Value]] = []
+    for guard, value in flat:
+        for i, (other, seen) in enumerate(out):
+            if equal(seen, value):
+                out[i] = (tuple(item for item in other if item in guard), seen)
+                break
+        else:
+            out.append((guard, value))
+    return out
+
+
+def collapse(values: list[Value]) -> Value:
+    """One value without guards for any of these: what they have in common, else unknown."""
+    if all(isinstance(v, Tensor) for v in values):
+        joined = values[0]
+        for v in values[1:]:
+            assert isinstance(joined, Tensor) and isinstance(v, Tensor)
+            joined = join_tensors(joined, v)
+        return joined
+    if all(isinstance(v, (Const, Number)) for v in values):
+        return Number()
+    return UNKNOWN
+
+
+def join_tensors(a: Tensor, b: Tensor) -> Tensor:
+    """What holds of both tensors; the trail is the second's."""
+    if a is b:
+        return a
+    return Tensor(
+        range=interval.hull(a.range, b.range),
+        meaning=a.meaning if a.meaning == b.meaning else None,
+        dtype=a.dtype if a.dtype == b.dtype else None,
+        shape=shape.join(a.shape, b.shape),
+        grad=a.grad if a.grad == b.grad else None,
+        trail=b.trail,
+        run=b.run,
+        holder=b.holder,
+    )
+
+
+def widen(before: Value, after: Value) -> Value:
+    """The steady state of a place that a loop's body changes from `before` to `after`."""
+    if equal(before, after):
+        return after
+    if isinstance(before, Tensor) and isinstance(after, Tensor):
+        return join_tensors(before, after)
+    if isinstance(before, Const) and isinstance(after, (Const, Number)):
+        numeric = (int, float)
+        if isinstance(before.value, numeric) and (isinstance(after, Number) or isinstance(after.value, numeric)):
+            return Number() if not isinstance(before.value, bool) else Unknown()
+        if before.value is None:
+            return after
+        return Unknown()
+    if isinstance(before, Const):
+        return after
+    if isinstance(before, Number) and isinstance(after, Const):
+        return Number()
+    if type(before) is type(after) and not isinstance(after, (Alternatives, Unknown, Tuple)):
+        return after
+    if isinstance(before, Tuple) and isinstance(after, Tuple) and len(before.items) == len(after.items):
+        return Tuple(tuple(map(widen, before.items, after.items)))
+    return after if isinstance(after, Unknown) else UNKNOWN
+
+
+def widen_items(before: Any, after: Any) -> tuple[Any, Value | None]:
+    """The steady items of a list: exact if the loop does not change them, else an unknown number of one element."""
+    if before is after:
+        return after, None
+    if before is None or after is None:
+        return None, None
+    known = [v for v in (*after, *before)]
+    if not known:
+        return after, None
+    return None, summary(known)
+
+
+def summary(values: Iterable[Value]) -> Value:
+    """One value that stands for each of several elements."""
+    seen: Value | None = None
+    for value in values:
+        if seen is None or equal(seen, value):
+            seen = value
+        elif isinstance(seen, Tensor) and isinstance(value, Tensor):
+            seen = join_tensors(seen, value)
+        elif isinstance(seen, Tuple) and isinstance(value, Tuple) and len(seen.items) == len(value.items):
+            seen = Tuple(tuple(summary(pair) for pair in zip(seen.items, value.items)))
+        elif isinstance(seen, (Const, Number)) and isinstance(value, (Const, Number)):
+            seen = Number()
+        else:
+            return UNKNOWN
+    return UNKNOWN if seen is None else seen
+
+
+def element_of(value: Value) -> Value:
+    """What iterating over a list or tuple gives, as one value."""
+    if isinstance(value, Tuple):
+        return summary(value.items)
+    if isinstance(value, List):
+        return value.element if value.items is None else summary(value.items)
+    return UNKNOWN
+
+
+__all__ = [
+    "MOST_ALTERNATIVES", "Path", "alternatives", "collapse", "compatible", "contradicts", "element_of", "equal",
+    "join_tensors", "list_of", "merge", "resolve", "summary", "widen", "widen_items",
+]  # fmt: skip

@@ -1,0 +1,175 @@
+"""Layers of ``torch.nn`` and containers of layers: children, calls, and what reaches a layer with fixed channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torchlint.flow import builtins, calls, subscripts
+from torchlint.flow.events import LayerEvent
+from torchlint.flow.library import apply, tables
+from torchlint.flow.machine import Machine
+from torchlint.flow.spell import spell
+from torchlint.flow.tensors import grad_mode
+from torchlint.flow.values import (
+    NONE,
+    UNKNOWN,
+    Const,
+    Dict,
+    Instance,
+    List,
+    Object,
+    Place,
+    Tensor,
+    Tuple,
+    Value,
+    list_of,
+    make_list,
+)
+
+Child = tuple[str, Value]
+
+
+def fill_container(
+    m: Machine, attrs: dict[str, Any], kind: str, args: Sequence[Value], keywords: Mapping[str, Value]
+) -> None:
+    """Give a container its children: the cell ``"()"`` holds (name, module) pairs, or None if they are not known."""
+    m.write(attrs, "()", None)
+    if kind == "Sequential":
+        first = m.resolve(args[0]) if len(args) == 1 else None
+        if isinstance(first, Dict):
+            if not first.meta.get("open"):
+                m.write(attrs, "()", tuple((str(k), v) for k, v in first.items.items()))
+        elif calls.REST not in args:
+            m.write(attrs, "()", tuple((str(i), v) for i, v in enumerate(args)))
+        return
+    given = m.resolve(args[0]) if args else keywords.get("modules", NONE)
+    if kind == "ModuleDict":
+        m.write(attrs, "(keyed)", True)
+        if isinstance(given, Dict):
+            if not given.meta.get("open"):
+                m.write(attrs, "()", tuple((str(k), v) for k, v in given.items.items()))
+        elif isinstance(given, Const):
+            m.write(attrs, "()", ())
+        return
+    if isinstance(given, Const):
+        m.write(attrs, "()", ())
+        return
+    items = builtins.items_of(m, given)
+    if items is not None:
+        m.write(attrs, "()", tuple((str(i), v) for i, v in enumerate(items)))
+    else:
+        m.write(attrs, "element()", builtins.element(m, given, m.place(0)))
+
+
+def add_child(m: Machine, owner: Object | Instance, name: str | None, value: Value) -> None:
+    """Append a child to a container."""
+    children = owner.attrs.get("()")
+    if isinstance(children, tuple):
+        m.write(owner.attrs, "()", (*children, (str(len(children)) if name is None else name, value)))
+
+
+def child(m: Machine, owner: Object | Instance, children: tuple[Child, ...], index: Value) -> Value:
+    """``container[index]``."""
+    index = m.resolve(index)
+    if isinstance(index, Const):
+        if isinstance(index.value, int) and -len(children) <= index.value < len(children):
+            return m.resolve(children[index.value][1])
+        for name, value in children:
+            if name == index.value:
+                return m.resolve(value)
+        return UNKNOWN
+    if isinstance(index, subscripts.Slice):
+        part = subscripts.get(m, make_list(v for _, v in children), index, m.place(0))
+        items = part.items if isinstance(part, List) else None
+        attrs: dict[str, Any] = {"()": None if items is None else tuple((str(i), v) for i, v in enumerate(items))}
+        if isinstance(owner, Object):
+            return Object(owner.kind, owner.name, owner.arguments, attrs, owner.made)
+        return Object("container", "torch.nn.Sequential", {}, attrs, owner.made)
+    if children and all(type(v) is type(children[0][1]) for _, v in children):
+        return UNKNOWN
+    return UNKNOWN
+
+
+def run_children(m: Machine, children: tuple[Child, ...] | None, args: Sequence[Value], place: Place) -> Value:
+    """A Sequential's call: each child on what the one before gave."""
+    if children is None or not args:
+        return UNKNOWN
+    value = args[0]
+    for _, module in children:
+        value = calls.call(m, m.resolve(module), [value], {}, place)
+    return value
+
+
+def spelled(layer: Object) -> str:
+    """A layer as the program made it: ``nn.Conv2d(32, 1, 3)``."""
+    text = layer.attrs.get("spelled")
+    if text is None:
+        node = layer.attrs.get("node")
+        text = layer.attrs["spelled"] = spell(node) if node is not None else layer.short
+    return str(text)
+
+
+def call_layer(
+    m: Machine,
+    layer: Object,
+    row: tables.Module,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+) -> Value:
+    """The result of calling a layer; what reaches it is recorded if the layer expects a number of channels."""
+    names, n = list(keywords), len(args)
+    text = spelled(layer)
+
+    def one(values: list[Value]) -> Value:
+        if row.expects and values and isinstance(values[0], Tensor):
+            _record(m, layer, row, values[0], place)
+        made = layer.arguments
+        if any(not isinstance(v, (Const, Tuple, List)) for v in made.values()):
+            made = {k: m.resolve(v) for k, v in made.items()}
+        bound = dict(zip(names, values[n:]))
+        return grad_mode(m, apply.apply_module(m.contracts, row, made, values[:n], bound, place, text))
+
+    if row.kind == "recurrent" or row.kind == "attention":
+        return _several(m, row, one, args, keywords)
+    return m.over([*args, *keywords.values()], one)
+
+
+def _several(m: Machine, row: tables.Module, one: Any, args: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
+    value = m.over([*args, *keywords.values()], one)
+    if isinstance(value, Tensor) and row.short in ("LSTM", "GRU", "RNN"):
+        return Tuple((value, UNKNOWN))
+    return value
+
+
+def _record(m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place: Place) -> None:
+    expected = m.resolve(layer.arguments.get(row.expects, UNKNOWN))
+    if not isinstance(expected, Const) or not isinstance(expected.value, int):
+        return
+    given = channels(tensor, row)
+    image = tensor.meaning is not None and tensor.meaning.kind == "image"
+    if isinstance(given, int) or image:
+        m.events.append(
+            LayerEvent(
+                place, m.guard(), layer, row.expects, expected.value, given if isinstance(given, int) else None,
+                tensor, 0,
+            )  # fmt: skip
+        )
+
+
+def channels(tensor: Tensor, row: tables.Module) -> object:
+    """The size of a tensor at the dimension that a layer takes for its channels; None if it is not known."""
+    shape = tensor.shape
+    if not shape:
+        return None
+    if row.channel_dim < 0:
+        return shape[row.channel_dim] if len(shape) >= -row.channel_dim else None
+    if row.spatial:
+        if len(shape) not in (row.spatial + 1, row.spatial + 2):
+            return None
+        return shape[-(row.spatial + 1)]
+    return shape[row.channel_dim] if len(shape) > row.channel_dim else None
+
+
+__all__ = ["Child", "add_child", "call_layer", "child", "fill_container", "list_of", "run_children", "spelled"]

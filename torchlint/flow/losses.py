@@ -1,0 +1,90 @@
+"""Calls of library losses: recorded with their arguments, whichever way the program spells them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torchlint.flow.events import LossEvent
+from torchlint.flow.interval import Interval
+from torchlint.flow.library import tables
+from torchlint.flow.machine import Machine
+from torchlint.flow.spell import spell
+from torchlint.flow.tensors import grad_mode, tensor_inputs
+from torchlint.flow.values import UNKNOWN, Const, Meaning, Object, Place, Tensor, Trail, Value
+from torchlint.syntax import ir
+
+
+def functional(
+    m: Machine,
+    row: tables.Loss,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+    name: str,
+) -> Value:
+    """``F.binary_cross_entropy(input, target)``."""
+    bound = row.call_parameters.bind(args, keywords)
+    return _record(m, row, bound, place, node, name)
+
+
+def module(
+    m: Machine,
+    loss: Object,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+) -> Value:
+    """``criterion(input, target)``, the arguments of its construction included."""
+    row = m.contracts.lookup(loss.name)
+    if not isinstance(row, tables.Loss):
+        return UNKNOWN
+    bound = {**loss.arguments, **row.call_parameters.bind(args, keywords)}
+    for name, value in loss.arguments.items():
+        if name not in keywords and name in row.parameters.positional:
+            bound[name] = value
+    return _record(m, row, bound, place, node, loss.name)
+
+
+def _record(
+    m: Machine, row: tables.Loss, bound: dict[str, Value], place: Place, node: ir.Call | None, name: str
+) -> Value:
+    names = row.call_parameters.positional
+    first = bound.get(names[0], UNKNOWN) if names else UNKNOWN
+    second = bound.get(names[1], UNKNOWN) if len(names) > 1 else UNKNOWN
+    texts = _texts(node, names)
+    m.events.append(
+        LossEvent(
+            place, m.guard(), name, row.family, {"input": first, "target": second, **bound}, texts[0], texts[1], (), 0
+        )
+    )
+    tensors = tensor_inputs([first])
+    source = tensors[0] if tensors else None
+    reduction = m.resolve(bound.get("reduction", Const("mean")))
+    kept = isinstance(reduction, Const) and reduction.value == "none"
+    low = 0.0 if row.family not in ("other",) else float("-inf")
+    result = Tensor(
+        Interval(low, float("inf"), False), Meaning("loss"), "float", (source.shape if source and kept else None) if kept else (),
+        source.grad if source is not None else None,
+        Trail(place, f"`{name.rsplit('.', 1)[-1]}`", source.trail if source is not None else None),
+        source.run if source is not None else None,
+    )  # fmt: skip
+    if not isinstance(reduction, Const):
+        result = result.with_(shape=None)
+    return grad_mode(m, result)
+
+
+def _texts(node: ir.Call | None, names: tuple[str, ...]) -> tuple[str, str]:
+    if node is None:
+        return "", ""
+    found = ["", ""]
+    for i, arg in enumerate(node.args[:2]):
+        if isinstance(arg, ir.Starred):
+            break
+        found[i] = spell(arg)
+    for keyword in node.keywords:
+        for i, name in enumerate(names[:2]):
+            if keyword.name == name:
+                found[i] = spell(keyword.value)
+    return found[0], found[1]

@@ -1,0 +1,474 @@
+"""The abstract interpreter: its state, its branches, and the order in which a project is run.
+
+Definitions
+    frame   one activation of a function, class body or module
+    log     the cells that a branch has written, with what they held before, so that the branch can be undone
+    arm     one way of a branch: a guard and something to run under it
+    status  how a block ended: NEXT (fell through), RETURN, RAISE, BREAK or CONTINUE
+    root    where the interpreter starts: a module's top level, then every function that nothing has called
+
+Worked example: ``if flag: x = a`` with an unknown flag runs two arms. The first writes the cell (frame.vars, "x") under
+the guard ((flag, True),); the write is undone; the second arm writes nothing. Then x becomes the alternatives of what
+each arm left in the cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torchlint.flow import join
+from torchlint.flow.events import Event
+from torchlint.flow.library.tables import Contracts
+from torchlint.flow.values import (
+    NONE,
+    UNKNOWN,
+    Alternatives,
+    Bound,
+    Class,
+    Const,
+    Dict,
+    Function,
+    Guard,
+    Instance,
+    Key,
+    Library,
+    List,
+    Namespace,
+    Number,
+    Object,
+    Partial,
+    Place,
+    Tuple,
+    Unknown,
+    Value,
+)
+from torchlint.project.modules import Project
+from torchlint.syntax import ir
+
+NEXT, RETURN, RAISE, BREAK, CONTINUE = range(5)
+
+#: Nodes that one root may evaluate, and calls that may be nested, before what is left is unknown.
+STEPS_PER_ROOT = 60_000
+DEPTH = 40
+
+MISSING: Any = object()
+Cells = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
+
+
+class Exhausted(BaseException):
+    """A root has used up its budget."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """One activation: see the module's definitions. `returns` collects (guard, value, cells) of its returns."""
+
+    vars: dict[str, Value]
+    closure: tuple[dict[str, Value], ...]
+    module: Namespace
+    path: str
+    function: Function | None = None
+    owner: Class | None = None
+    receiver: Value | None = None
+    entry: join.Path = field(default_factory=dict)
+    returns: list[tuple[Guard, Value, Cells]] = field(default_factory=list)
+    yields: list[Value] | None = None
+    logs: int = 0
+    outer_names: dict[str, str] | None = None
+    loop_breaks: list[tuple[Guard, Cells]] | None = None
+
+
+class Machine:
+    """Runs a project on abstract values and records events.
+
+    Args:
+        project: the files. contracts: what is known of libraries.
+        interesting: names whose call or attribute can lead to a fact; other functions are no roots.
+        watch: a (path, set of statement numbers) whose variables are recorded in `watched`.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        contracts: Contracts,
+        watch: tuple[str, frozenset[int]] | None = None,
+    ) -> None:
+        self.project = project
+        self.contracts = contracts
+        self.watch = watch
+        self.watched: dict[int, list[dict[str, Value]]] = {}
+        self.events: list[Event] = []
+        self.namespaces: dict[str, Namespace] = {}
+        self.path: join.Path = {}
+        self.log: list[tuple[dict[Any, Any], Any, Any]] | None = None
+        self.logs: list[list[tuple[dict[Any, Any], Any, Any]]] = []
+        self.frames: list[Frame] = []
+        self.frame: Frame = Frame({}, (), Namespace("", "", {}), "")
+        self.steps = 0
+        self.total_steps = 0
+        self.limit = STEPS_PER_ROOT
+        self.fresh = 0
+        self.entered: set[int] = set()
+        self.constructed: set[int] = set()
+        self.instances: dict[int, Instance] = {}
+        self.functions: list[Function] = []
+        self.classes: list[Class] = []
+        self.mains: list[tuple[Namespace, list[ir.Stmt]]] = []
+        self.active: list[int] = []
+        self.runs = 0
+        self.drawn = 0
+        self.loops = 0
+        self.calls = 0
+        self.exhausted = 0
+        self.roots = 0
+        self.grad = True
+        self.driven: set[int] = set()
+
+    # --- cells ---------------------------------------------------------------------------------------------------
+
+    def write(self, cells: dict[Any, Any], key: Any, value: Any) -> None:
+        """Set a cell, remembering what it held if a branch or loop is open."""
+        if self.log is not None:
+            self.log.append((cells, key, cells.get(key, MISSING)))
+        cells[key] = value
+
+    def remove(self, cells: dict[Any, Any], key: Any) -> None:
+        """Delete a cell."""
+        if key in cells:
+            if self.log is not None:
+                self.log.append((cells, key, cells[key]))
+            del cells[key]
+
+    def open_log(self) -> list[tuple[dict[Any, Any], Any, Any]]:
+        """Start a new log on top of the open ones."""
+        log: list[tuple[dict[Any, Any], Any, Any]] = []
+        self.logs.append(log)
+        self.log = log
+        return log
+
+    def close_log(self, *, keep: bool) -> Cells:
+        """End the newest log; its writes are kept (and passed to the log below) or undone.
+
+        Returns the written cells with their values at this moment.
+        """
+        log = self.logs.pop()
+        self.log = self.logs[-1] if self.logs else None
+        cells: Cells = {}
+        for owner, key, _ in log:
+            cells[(id(owner), key)] = (owner, key, owner.get(key, MISSING))
+        if keep:
+            if self.log is not None:
+                self.log.extend(log)
+        else:
+            for owner, key, old in reversed(log):
+                if old is MISSING:
+                    owner.pop(key, None)
+                else:
+                    owner[key] = old
+        return cells
+
+    def written_since(self, depth: int, without: dict[Any, Any] | None) -> Cells:
+        """The cells written in the logs above `depth`, except those of `without`."""
+        cells: Cells = {}
+        for log in self.logs[depth:]:
+            for owner, key, _ in log:
+                if owner is not without:
+                    cells[(id(owner), key)] = (owner, key, owner.get(key, MISSING))
+        return cells
+
+    # --- paths and branches --------------------------------------------------------------------------------------
+
+    def fresh_key(self, text: str = "") -> Key:
+        """A name for an unknown test that is met only once."""
+        self.fresh += 1
+        return ("fresh", text, self.fresh)
+
+    def guard(self, entry: join.Path | None = None) -> Guard:
+        """The tests decided since `entry` (default: since the start)."""
+        if not self.path:
+            return ()
+        if not entry:
+            return tuple(self.path.items())
+        return tuple((k, w) for k, w in self.path.items() if k not in entry)
+
+    def resolve(self, value: Value) -> Value:
+        """The value on the present path."""
+        if type(value) is Alternatives:
+            return join.resolve(value, self.path)
+        return value
+
+    def under(self, guard: Guard) -> join.Path:
+        """The present path with a guard added."""
+        return {**self.path, **dict(guard)} if guard else self.path
+
+    def over(self, values: Sequence[Value], f: Callable[[list[Value]], Value]) -> Value:
+        """f of every combination of the alternatives in `values`, as alternatives again."""
+        for i, value in enumerate(values):
+            if type(value) is Alternatives:
+                value = join.resolve(value, self.path)
+                rest = list(values)
+                rest[i] = value
+                if type(value) is not Alternatives:
+                    return self.over(rest, f)
+                saved, out = self.path, []
+                for guard, option in value.options:
+                    self.path = {**saved, **dict(guard)}
+                    rest[i] = option
+                    out.append((guard, self.over(list(rest), f)))
+                self.path = saved
+                return join.alternatives(out)
+        return f(list(values))
+
+    def branch(self, arms: Sequence[tuple[Guard, Callable[[], int]]]) -> int:
+        """Run each arm from the same state and join the states of those that fall through."""
+        saved = self.path
+        live: list[tuple[Guard, Cells]] = []
+        statuses: list[int] = []
+        for guard, run in arms:
+            self.path = {**saved, **dict(guard)}
+            self.open_log()
+            try:
+                status = run()
+            except BaseException:
+                self.close_log(keep=False)
+                self.path = saved
+                raise
+            arm_path = self.path
+            cells = self.close_log(keep=False)
+            statuses.append(status)
+            if status == NEXT:
+                extra = tuple((k, w) for k, w in arm_path.items() if k not in saved)
+                live.append((extra, cells))
+        self.path = saved
+        if not live:
+            return max(set(statuses), key=lambda s: (s == RETURN, s == CONTINUE, s == BREAK, s))
+        if len(live) == 1:
+            if len(arms) > 1:
+                self.path = {**saved, **dict(live[0][0])}
+            for owner, key, value in live[0][1].values():
+                self.put(owner, key, value)
+            return NEXT
+        self.merge_cells(live)
+        return NEXT
+
+    def put(self, owner: dict[Any, Any], key: Any, value: Any) -> None:
+        """Write a cell, or remove it if the value is MISSING."""
+        if value is MISSING:
+            self.remove(owner, key)
+        else:
+            self.write(owner, key, value)
+
+    def merge_cells(self, arms: Sequence[tuple[Guard, Cells]]) -> None:
+        """Give every cell that an arm wrote the alternatives of what the arms left in it."""
+        keys: dict[tuple[int, Any], tuple[dict[Any, Any], Any]] = {}
+        for _, cells in arms:
+            for identity, (owner, key, _) in cells.items():
+                keys.setdefault(identity, (owner, key))
+        for identity, (owner, key) in keys.items():
+            now = owner.get(key, MISSING)
+            options = []
+            for guard, cells in arms:
+                found = cells.get(identity)
+                options.append((guard, now if found is None else found[2]))
+            self.put(owner, key, self.join_cell(owner, key, options))
+
+    def join_cell(self, owner: dict[Any, Any], key: Any, options: list[tuple[Guard, Any]]) -> Any:
+        """One content for a cell; absent ones give way, raw contents (not values) must agree."""
+        present = [(g, v) for g, v in options if v is not MISSING]
+        if not present:
+            return MISSING
+        first = present[0][1]
+        if all(v is first for _, v in present[1:]):
+            return first
+        if all(isinstance(v, Value) for _, v in present):
+            return join.alternatives(present)
+        if key == "items":
+            return self.join_items(owner, present)
+        return present[-1][1]
+
+    def join_items(self, owner: dict[Any, Any], options: list[tuple[Guard, Any]]) -> Any:
+        """The items of a list that differs between arms: position by position, or an unknown number of one."""
+        lengths = {None if items is None else len(items) for _, items in options}
+        if len(lengths) == 1 and None not in lengths:
+            columns = zip(*(items for _, items in options))
+            return tuple(
+                join.alternatives([(g, v) for (g, _), v in zip(options, column)]) for column in columns
+            )
+        known = [items for _, items in options if items]
+        self.write(owner, "variants", tuple((g, items) for g, items in options))
+        self.write(owner, "element", join.summary(v for items in known for v in items))
+        return None
+
+    # --- keeping time --------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Count one node; past the budget of the root, stop."""
+        self.steps += 1
+        if self.steps > self.limit:
+            raise Exhausted
+
+    def place(self, n: int) -> Place:
+        """A node of the file that is being run."""
+        return Place(self.frame.path, n)
+
+    # --- scopes --------------------------------------------------------------------------------------------------
+
+    def look_up(self, name: str) -> Value | None:
+        """A name as Python finds it: local, enclosing, global; None if it is nowhere (perhaps a builtin)."""
+        frame = self.frame
+        value = frame.vars.get(name)
+        if value is None:
+            for scope in frame.closure:
+                value = scope.get(name)
+                if value is not None:
+                    break
+            else:
+                value = frame.module.attrs.get(name)
+                if value is None:
+                    return None
+        if type(value) is Alternatives:
+            return join.resolve(value, self.path)
+        return value
+
+    def bind(self, name: str, value: Value) -> None:
+        """Assign a name in the scope that the present frame assigns it in."""
+        frame = self.frame
+        target = frame.vars
+        if frame.outer_names and name in frame.outer_names:
+            target = frame.module.attrs
+            if frame.outer_names[name] == "nonlocal":
+                target = next((scope for scope in frame.closure if name in scope), target)
+        self.write(target, name, value)
+
+    # --- decisions -----------------------------------------------------------------------------------------------
+
+    def decide(self, value: Value) -> list[tuple[Guard, bool]]:
+        """The ways a test can go: one (guard, truth) each; one with an empty guard if it is known."""
+        kind = type(value)
+        if kind is Const:
+            assert isinstance(value, Const)
+            return [((), bool(value.value))]
+        if kind is Alternatives:
+            assert isinstance(value, Alternatives)
+            ways: list[tuple[Guard, bool]] = []
+            saved = self.path
+            for guard, option in value.options:
+                if not join.compatible(guard, saved):
+                    continue
+                self.path = {**saved, **dict(guard)}
+                ways.extend((join.merge(guard, inner), truth) for inner, truth in self.decide(option))
+            self.path = saved
+            return self._few(ways)
+        if kind is Unknown:
+            assert isinstance(value, Unknown)
+            return self._decide_key(value.key, True)
+        if kind is Tuple:
+            assert isinstance(value, Tuple)
+            return [((), bool(value.items))]
+        if kind is List:
+            assert isinstance(value, List)
+            if value.items is not None:
+                return [((), bool(value.items))]
+            return self._decide_key(None, True)
+        if kind is Dict:
+            assert isinstance(value, Dict)
+            if value.items or not value.meta.get("open"):
+                return [((), bool(value.items))]
+            return self._decide_key(None, True)
+        if kind in (Function, Class, Bound, Partial, Namespace, Object, Instance, Library):
+            return [((), True)]
+        if kind is Number:
+            return self._decide_key(None, True)
+        return self._decide_key(None, True)
+
+    def _decide_key(self, key: Key, way: bool) -> list[tuple[Guard, bool]]:
+        while isinstance(key, tuple) and key[0] == "not":
+            key, way = key[1], not way
+        if key is None:
+            key = self.fresh_key()
+        decided = self.path.get(key)
+        if decided is not None:
+            return [((), decided == way)]
+        return [(((key, True),), way), (((key, False),), not way)]
+
+    def _few(self, ways: list[tuple[Guard, bool]]) -> list[tuple[Guard, bool]]:
+        if len({truth for _, truth in ways}) == 1 and ways:
+            return [((), ways[0][1])]
+        if len(ways) > join.MOST_ALTERNATIVES:
+            key = self.fresh_key()
+            return [(((key, True),), True), (((key, False),), False)]
+        return ways
+
+    # --- roots ---------------------------------------------------------------------------------------------------
+
+    def run_root(self, run: Callable[[], Any]) -> bool:
+        """Run one root within its budget; False if the budget was used up. State that it left open is closed."""
+        self.roots += 1
+        self.steps, self.path, self.grad = 0, {}, True
+        self.active.clear()
+        self.log, depth = None, len(self.frames)
+        self.logs.clear()
+        self.runs = self.loops = 0
+        try:
+            run()
+            return True
+        except Exhausted:
+            self.exhausted += 1
+            return False
+        except RecursionError:
+            self.exhausted += 1
+            return False
+        finally:
+            self.total_steps += self.steps
+            self.logs.clear()
+            self.log = None
+            self.path = {}
+            if len(self.frames) > depth:
+                self.frame = self.frames[depth]
+                del self.frames[depth:]
+
+    def push(self, frame: Frame) -> None:
+        """Enter a frame."""
+        self.frames.append(self.frame)
+        frame.entry = self.path
+        frame.logs = len(self.logs)
+        self.frame = frame
+
+    def pop(self) -> Frame:
+        """Leave the present frame; the path is again what it was when it was entered."""
+        done = self.frame
+        self.path = done.entry
+        self.frame = self.frames.pop()
+        return done
+
+    def finish(self, frame: Frame, status: int, last: Value = NONE) -> Value:
+        """The value of a call whose body has ended with `status`; joins the states of its early returns.
+
+        Call it before `pop`, while the path still tells which way the body fell through.
+        """
+        returns = frame.returns
+        if status == NEXT:
+            returns.append((self.guard(frame.entry), last, {}))
+        if not returns:
+            return UNKNOWN
+        if len(returns) == 1:
+            if returns[0][2]:
+                for owner, key, value in returns[0][2].values():
+                    self.put(owner, key, value)
+            return returns[0][1]
+        if any(cells for _, _, cells in returns):
+            self.merge_cells([(guard, cells) for guard, _, cells in returns])
+        return join.alternatives([(guard, value) for guard, value, _ in returns])
+
+
+def flatten(values: Iterable[Value]) -> list[Value]:
+    """The values, alternatives opened."""
+    out: list[Value] = []
+    for value in values:
+        if isinstance(value, Alternatives):
+            out.extend(option for _, option in value.options)
+        else:
+            out.append(value)
+    return out

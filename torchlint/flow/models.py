@@ -1,0 +1,421 @@
+"""The ``nn.Module`` protocol: calling models, their methods, known architectures, and Lightning's hooks.
+
+Definitions
+    run    one call of a model, noted on the tensors that it returns; the innermost model that returned them counts
+    part   a piece of a known architecture that the program names (``model.classifier``), made when it is named
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torchlint.flow import attributes, builtins, calls, data, interval, join, layers, losses, objects, training
+from torchlint.flow.events import LayerEvent, LoopEvent
+from torchlint.flow.library import tables
+from torchlint.flow.machine import Machine, flatten
+from torchlint.flow.shape import symbol
+from torchlint.flow.tensors import grad_mode
+from torchlint.flow.values import (
+    NONE,
+    TRUE,
+    UNKNOWN,
+    Alternatives,
+    Bound,
+    Class,
+    Const,
+    Dict,
+    Function,
+    Instance,
+    Library,
+    List,
+    Meaning,
+    Number,
+    Object,
+    Place,
+    Run,
+    Tensor,
+    Trail,
+    Tuple,
+    Value,
+    list_of,
+    make_list,
+)
+from torchlint.syntax import ir
+
+#: Methods of a module that give the module itself and change nothing that matters here.
+SAME = frozenset(
+    "to cuda cpu float half double bfloat16 type requires_grad_ apply share_memory to_empty xpu npu compile "
+    "_to_device".split()
+)
+
+
+def call_module(
+    m: Machine,
+    instance: Instance,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+) -> Value:
+    """A call of a model of the project: its ``forward``, with the call noted on what it returns."""
+    forward = attributes.find_method(m, instance, "forward")
+    mark = len(m.events)
+    m.runs += 1
+    try:
+        if forward is not None:
+            value = calls.call_function(m, forward, [instance, *args], keywords, instance)
+        else:
+            value = run_library_part(m, instance, args, keywords, place)
+    finally:
+        m.runs -= 1
+    return tag(value, _run(m, instance, instance.cls.name, args, place, mark))
+
+
+def _run(m: Machine, model: Value, name: str, args: Sequence[Value], place: Place, mark: int) -> Run:
+    image = None
+    for event in m.events[mark:]:
+        if isinstance(event, LayerEvent) and event.layer.short.startswith("Conv"):
+            meaning = event.input.meaning
+            if meaning is not None and meaning.kind == "image":
+                image = event.input
+            break
+    return Run(model, name, place, tuple(args), image, pretrained(m, model))
+
+
+def tag(value: Value, run: Run) -> Value:
+    """Note a model's call on every tensor in what it returns."""
+    if isinstance(value, Tensor):
+        return value.with_(run=run)
+    if isinstance(value, Tuple):
+        return Tuple(tuple(tag(v, run) for v in value.items))
+    if isinstance(value, List) and value.items is not None:
+        return make_list((tag(v, run) for v in value.items), value.kind)
+    if isinstance(value, Dict):
+        return Dict({k: tag(v, run) for k, v in value.items.items()}, dict(value.meta))
+    if isinstance(value, Alternatives):
+        return join.alternatives([(g, tag(v, run)) for g, v in value.options])
+    return value
+
+
+def run_library_part(
+    m: Machine, instance: Instance, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> Value:
+    """The ``forward`` that an instance inherits from a library: a container's, a layer's or a loss's."""
+    inherited = instance.attrs.get("(layer)")
+    if isinstance(inherited, Object):
+        return objects.call_object(m, inherited, args, keywords, place, None)
+    if "()" in instance.attrs:
+        sequential = any(isinstance(b, Library) and b.name.endswith(".Sequential") for b in instance.cls.mro)
+        return layers.run_children(m, instance.attrs["()"], args, place) if sequential else UNKNOWN
+    return UNKNOWN
+
+
+def call_library_module(
+    m: Machine,
+    owner: Object,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+) -> Value:
+    """A call of a layer, a container or a known architecture."""
+    if owner.kind == "model":
+        return call_known_model(m, owner, args, place)
+    if owner.kind == "container":
+        if owner.short != "Sequential":
+            return UNKNOWN
+        mark = len(m.events)
+        value = layers.run_children(m, owner.attrs.get("()"), args, place)
+        return tag(value, _run(m, owner, owner.short, args, place, mark)) if m.runs == 0 else value
+    row = m.contracts.lookup(owner.name)
+    if not isinstance(row, tables.Module):
+        return UNKNOWN
+    return layers.call_layer(m, owner, row, args, keywords, place)
+
+
+# --- attributes and methods --------------------------------------------------------------------------------------
+
+
+def module_attribute(m: Machine, instance: Instance, name: str, n: int) -> Value:
+    """An attribute of a model that neither it nor its project classes have."""
+    if name == "training":
+        return TRUE
+    inherited = instance.attrs.get("(layer)")
+    if isinstance(inherited, Object) and name in inherited.arguments:
+        return inherited.arguments[name]
+    for key, child in instance.attrs.get("()") or ():
+        if key == name:
+            return m.resolve(child)
+    if objects.is_lightning(instance.cls) and name in ("trainer", "logger", "current_epoch", "global_step", "device"):
+        return UNKNOWN
+    return Bound(name, instance, m.place(n))
+
+
+def call_method(
+    m: Machine, instance: Instance, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> Value:
+    """A method that an instance inherits from a library's class."""
+    if name == "__init__":
+        objects.library_init(m, instance, args, keywords, place)
+        return NONE
+    if not objects.is_module(m, instance):
+        return UNKNOWN
+    if name in ("forward", "__call__"):
+        if name == "__call__":
+            return call_module(m, instance, args, keywords, place, None)
+        return run_library_part(m, instance, args, keywords, place)
+    if name == "save_hyperparameters":
+        scope = {k: v for k, v in m.frame.vars.items() if k not in ("self", "__class__")}
+        m.write(instance.attrs, "hparams", Object("arguments", "hparams", {}, scope, place))
+        return NONE
+    if name == "manual_backward":
+        training.record(m, "backward", args[0] if args else None, "", place)
+        return NONE
+    return _method(m, instance, name, args, keywords, place)
+
+
+def library_method(
+    m: Machine, owner: Object, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> Value:
+    """A method of a library's module."""
+    if name in ("forward", "__call__"):
+        return objects.call_object(m, owner, args, keywords, place, None)
+    if owner.kind == "part" and name == "children":
+        return list_of(UNKNOWN)
+    return _method(m, owner, name, args, keywords, place)
+
+
+def _method(
+    m: Machine, owner: Instance | Object, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> Value:
+    if name in SAME:
+        return owner
+    if name in ("train", "eval"):
+        mode = m.resolve(args[0]) if args else keywords.get("mode", TRUE)
+        set_mode(m, owner, Const(False) if name == "eval" else mode)
+        return owner
+    if name in ("parameters", "named_parameters", "buffers", "state_dict"):
+        return training.parameters(owner) if name != "state_dict" else Dict({}, {"open": True})
+    if name in ("children", "named_children", "modules"):
+        return _children(m, owner, name)
+    if name == "zero_grad":
+        training.record(m, "zero_grad", owner, "", place)
+        return NONE
+    if name in ("add_module", "register_module", "register_buffer", "register_parameter") and len(args) >= 2:
+        key = m.resolve(args[0])
+        if isinstance(key, Const) and isinstance(key.value, str):
+            if isinstance(owner.attrs.get("()"), tuple):
+                layers.add_child(m, owner, key.value, args[1])
+            m.write(owner.attrs, key.value, args[1])
+        elif isinstance(owner.attrs.get("()"), tuple):
+            m.write(owner.attrs, "()", None)
+        return NONE
+    if name == "append" and args:
+        layers.add_child(m, owner, None, args[0])
+        return owner
+    if name == "extend" and args:
+        items = builtins.items_of(m, args[0])
+        if items is None:
+            m.write(owner.attrs, "()", None)
+        for item in items or ():
+            layers.add_child(m, owner, None, item)
+        return owner
+    if name in ("insert", "pop", "__delitem__"):
+        m.write(owner.attrs, "()", None)
+        return UNKNOWN
+    children = owner.attrs.get("()")
+    if isinstance(children, tuple) and name in ("items", "keys", "values"):
+        if name == "values":
+            return make_list(v for _, v in children)
+        return make_list(Const(k) if name == "keys" else Tuple((Const(k), v)) for k, v in children)
+    return UNKNOWN
+
+
+def _children(m: Machine, owner: Instance | Object, name: str) -> Value:
+    if owner.kind == "model" if isinstance(owner, Object) else False:
+        return list_of(UNKNOWN)
+    if name == "modules":
+        return list_of(UNKNOWN)
+    pairs = owner.attrs.get("()")
+    if not isinstance(pairs, tuple):
+        pairs = tuple((k, v) for k, v in owner.attrs.items() if _is_submodule(m, v))
+    if name == "children":
+        return make_list(v for _, v in pairs)
+    return make_list(Tuple((Const(k), v)) for k, v in pairs)
+
+
+def _is_submodule(m: Machine, value: object) -> bool:
+    if isinstance(value, Object):
+        return value.kind in ("module", "container", "model", "loss")
+    return isinstance(value, Instance) and objects.is_module(m, value)
+
+
+def set_mode(m: Machine, owner: Value, mode: Value, seen: set[int] | None = None) -> None:
+    """``train(mode)`` of a model and of the models inside it."""
+    seen = set() if seen is None else seen
+    if id(owner) in seen or len(seen) > 200 or not isinstance(owner, (Instance, Object)):
+        return
+    seen.add(id(owner))
+    if isinstance(owner, Instance):
+        m.write(owner.attrs, "training", mode)
+    for value in list(owner.attrs.values()):
+        if isinstance(value, Instance) or (isinstance(value, Object) and value.kind == "container"):
+            set_mode(m, value, mode, seen)
+        elif isinstance(value, tuple):
+            for item in value:
+                if isinstance(item, tuple) and len(item) == 2:
+                    set_mode(m, item[1], mode, seen)
+
+
+# --- known architectures -----------------------------------------------------------------------------------------
+
+
+def pretrained(m: Machine, model: Value, depth: int = 0) -> str | None:
+    """The words that ask for trained weights, of a model or of a known architecture inside it."""
+    if isinstance(model, Object) and model.kind == "model":
+        row = m.contracts.lookup(model.name)
+        if not isinstance(row, tables.Model):
+            return None
+        for name in row.pretrained_params:
+            value = m.resolve(model.arguments.get(name, NONE))
+            if isinstance(value, Const) and value.value not in (None, False):
+                return f"{name}={value.value!r}"
+            if isinstance(value, Library):
+                return f"{name}={value.name.rsplit('.', 2)[-2]}.{value.name.rsplit('.', 1)[-1]}"
+        return None
+    if depth > 3:
+        return None
+    inner: list[Any] = []
+    if isinstance(model, Instance):
+        inner = list(model.attrs.values())
+    elif isinstance(model, Object) and isinstance(model.attrs.get("()"), tuple):
+        inner = [v for _, v in model.attrs["()"]]
+    for value in inner:
+        if isinstance(value, (Instance, Object)) and (found := pretrained(m, value, depth + 1)):
+            return found
+    return None
+
+
+def model_attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
+    """A part of a known architecture, made when the program first names it."""
+    found = owner.attrs.get(name)
+    if isinstance(found, Value):
+        return m.resolve(found)
+    path = f"{owner.attrs.get('path', '')}.{name}".lstrip(".")
+    root = owner.attrs.get("root", owner)
+    row = m.contracts.lookup(root.name) if isinstance(root, Object) else None
+    if isinstance(row, tables.Model) and row.head:
+        parent = path.rpartition(".")[0]
+        if parent == row.head and name in ("in_features", "in_channels"):
+            return Const(row.head_in) if row.head_in else Number()
+        if row.head == path or row.head.startswith(path + "."):
+            part = Object("part", row.name, {}, {"path": path, "root": root}, owner.made)
+            m.write(owner.attrs, name, part)
+            return part
+    methods = SAME | {
+        "train", "eval", "parameters", "named_parameters", "children", "modules", "named_children", "state_dict",
+        "load_state_dict", "zero_grad", "forward", "named_modules", "buffers",
+    }  # fmt: skip
+    if name in methods:
+        return Bound(name, owner, m.place(n))
+    return UNKNOWN
+
+
+def call_known_model(m: Machine, model: Object, args: Sequence[Value], place: Place) -> Value:
+    """What a known architecture returns: logits, or what the program put in the place of its head."""
+    row = m.contracts.lookup(model.name)
+    if not isinstance(row, tables.Model):
+        return UNKNOWN
+    outer = m.runs == 0
+    given = args[0] if args else UNKNOWN
+    image = next((t for t in flatten([given]) if isinstance(t, Tensor) and t.meaning and t.meaning.kind == "image"), None)
+    run = Run(model, model.short, place, tuple(args), image, pretrained(m, model))
+    replaced = _head(m, model, row)
+    if replaced is not None:
+        features = Tensor(None, Meaning("activation"), "float32", (symbol("B"), row.head_in or None), "attached")
+        value = calls.call(m, replaced, [features], {}, place)
+    elif row.returns in ("logits", "dict:out", "object:logits"):
+        value = _logits(m, model, row, place)
+    else:
+        value = UNKNOWN
+    if isinstance(value, Tensor):
+        value = grad_mode(m, value)
+    return tag(value, run) if outer or m.runs else value
+
+
+def _head(m: Machine, model: Object, row: tables.Model) -> Value | None:
+    """What the program assigned where the architecture's last layer was, if it did."""
+    owner = model
+    for part in row.head.split(".") if row.head else ():
+        found = owner.attrs.get(part)
+        if not isinstance(found, Value):
+            return None
+        found = m.resolve(found)
+        if not isinstance(found, Object) or found.kind != "part":
+            return found
+        owner = found
+    return None
+
+
+def _logits(m: Machine, model: Object, row: tables.Model, place: Place) -> Value:
+    activation = model.arguments.get(row.activation_param) if row.activation_param else None
+    if activation is not None and not (isinstance(activation, Const) and activation.value in (None, "identity")):
+        if not isinstance(activation, Const):
+            return UNKNOWN
+        kind = {"sigmoid": "probability", "softmax": "distribution", "softmax2d": "distribution",
+                "logsoftmax": "log-distribution"}.get(str(activation.value))  # fmt: skip
+        if kind is None:
+            return UNKNOWN
+        found = interval.UNIT if kind != "log-distribution" else interval.Interval(-interval.INF, 0.0)
+        meaning = Meaning(kind, dim=1 if kind != "probability" else None)
+    else:
+        found, meaning = interval.REAL, Meaning("logits")
+    classes = m.resolve(model.arguments.get(row.classes_param, UNKNOWN)) if row.classes_param else UNKNOWN
+    count = classes.value if isinstance(classes, Const) and isinstance(classes.value, int) else None
+    if count is None and row.default_classes and not row.classes_param:
+        count = row.default_classes
+    spatial = (None, None) if row.task == "segmenter" else ()
+    note = f"`{model.short}` → {found}"
+    tensor = Tensor(
+        found, meaning, "float32", (symbol("B"), count, *spatial), "attached", Trail(place, note)
+    )
+    if row.returns == "dict:out":
+        return Dict({"out": tensor, "aux": tensor})
+    return tensor if row.returns == "logits" else UNKNOWN
+
+
+# --- Lightning ---------------------------------------------------------------------------------------------------
+
+
+def fit(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> None:
+    """``Trainer.fit(model, loaders)``: the hooks in the order in which the framework calls them."""
+    values = {**dict(zip(("model", "train_dataloaders", "val_dataloaders"), args)), **keywords}
+    model = m.resolve(values.get("model", UNKNOWN))
+    if isinstance(model, Instance) and objects.is_module(m, model):
+        drive(m, model, values.get("train_dataloaders"), values.get("val_dataloaders"), place)
+
+
+def drive(m: Machine, model: Instance, train: Value | None, val: Value | None, place: Place) -> None:
+    """Run a LightningModule's training and validation hooks on batches of its loaders."""
+    m.driven.add(id(model.cls.node))
+    for hook, loader in (("training_step", train), ("validation_step", val), ("test_step", None)):
+        method = attributes.find_method(m, model, hook)
+        if method is None:
+            continue
+        source = m.resolve(loader) if loader is not None else NONE
+        if isinstance(source, Const):
+            own = attributes.find_method(m, model, hook.split("_")[0].replace("training", "train") + "_dataloader")
+            source = calls.call_function(m, own, [model], {}, model) if own is not None else UNKNOWN
+        if isinstance(source, Instance):
+            named = attributes.find_method(m, source, hook.split("_")[0].replace("training", "train") + "_dataloader")
+            source = calls.call_function(m, named, [source], {}, source) if named is not None else UNKNOWN
+        batch = builtins.element(m, source, place)
+        grad = m.grad
+        m.grad = hook == "training_step"
+        set_mode(m, model, Const(hook == "training_step"))
+        calls.call_function(m, method, [model, batch, Number()], {}, model)
+        m.grad = grad
+
+
+__all__ = ["Class", "Function", "LoopEvent", "data", "losses"]

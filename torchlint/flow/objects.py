@@ -1,0 +1,313 @@
+"""Objects and functions of libraries, as their contracts describe them: making, calling, attributes, items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torchlint.flow import builtins, data, functions, join, layers, losses, models, training
+from torchlint.flow.library import apply, tables
+from torchlint.flow.machine import Machine
+from torchlint.flow.tensors import grad_mode
+from torchlint.flow.values import (
+    NONE,
+    UNKNOWN,
+    Alternatives,
+    Bound,
+    Class,
+    Const,
+    Dict,
+    Instance,
+    Library,
+    Object,
+    Place,
+    Tensor,
+    Trail,
+    Tuple,
+    Unknown,
+    Value,
+    list_of,
+)
+from torchlint.flow.spell import spell
+from torchlint.syntax import ir
+
+MODULE_BASES = frozenset(
+    {
+        "torch.nn.Module", "pytorch_lightning.LightningModule", "lightning.LightningModule",
+        "lightning.pytorch.LightningModule", "pytorch_lightning.core.LightningModule", "torch.jit.ScriptModule",
+        "pytorch_lightning.core.lightning.LightningModule",
+    }
+)  # fmt: skip
+
+
+def is_lightning(cls: Class) -> bool:
+    """Whether Lightning drives the class's hooks."""
+    return any(isinstance(b, Library) and b.name.endswith("LightningModule") for b in cls.mro)
+
+
+def is_module(m: Machine, instance: Instance) -> bool:
+    """Whether an object is an ``nn.Module``, through any base."""
+    known = instance.meta.get("module")
+    if known is None:
+        known = is_module_class(m, instance.cls)
+        instance.meta["module"] = known
+    return bool(known)
+
+
+def is_module_class(m: Machine, cls: Class) -> bool:
+    """Whether a class of the project is an ``nn.Module``."""
+    for base in cls.mro:
+        if isinstance(base, Library):
+            if base.name in MODULE_BASES or base.name.endswith(".nn.Module"):
+                return True
+            if isinstance(m.contracts.lookup(base.name), (tables.Module, tables.Loss, tables.Model)):
+                return True
+    return False
+
+
+def is_known(m: Machine, library: Library) -> bool:
+    """Whether a library's name has a contract or is a base that the interpreter knows."""
+    return library.name in MODULE_BASES or m.contracts.lookup(library.name) is not None
+
+
+def library_init(
+    m: Machine, instance: Instance, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> None:
+    """The constructor of a library's class runs on an instance of a project class derived from it."""
+    for base in instance.cls.mro:
+        if not isinstance(base, Library):
+            continue
+        row = m.contracts.lookup(base.name)
+        if isinstance(row, tables.Module) and row.kind == "container":
+            layers.fill_container(m, instance.attrs, row.short, args, keywords)
+        elif isinstance(row, (tables.Module, tables.Loss, tables.Model)):
+            made = make(m, row, base.name, args, keywords, place, None)
+            m.write(instance.attrs, "(layer)", made)
+        return
+
+
+def call_library(
+    m: Machine,
+    name: str,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+) -> Value:
+    """Calling a name of a library: a function's result, or a new object."""
+    handler = functions.HANDLERS.get(name)
+    if handler is not None:
+        return handler(m, args, keywords, place)
+    row = m.contracts.lookup(name)
+    if row is None:
+        builtins.escape(m, args, keywords)
+        training.unknown_call(m, args, keywords, place)
+        return UNKNOWN
+    if isinstance(row, tables.Operation):
+        return operation(m, row, args, keywords, place, node, name)
+    if isinstance(row, tables.Loss) and (name == row.function or name.rsplit(".", 1)[-1].islower()):
+        return losses.functional(m, row, args, keywords, place, node, name)
+    if isinstance(row, tables.Transform) and (name in row.function or name.rsplit(".", 1)[-1].islower()):
+        return data.functional_transform(m, row, name, args, keywords, place)
+    if isinstance(row, tables.Wrapper):
+        bound = row.parameters.bind(args, keywords)
+        if row.argument == "*":
+            return args[0] if len(args) == 1 else Tuple(tuple(args))
+        return m.resolve(bound.get(row.argument, UNKNOWN))
+    return make(m, row, name, args, keywords, place, node)
+
+
+def operation(
+    m: Machine,
+    row: tables.Operation,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+    name: str,
+) -> Value:
+    """The result of an operation on tensors, for every combination of alternatives."""
+    spelled = spell(node.func) if node is not None else row.short
+    names, n = list(keywords), len(args)
+
+    def one(values: list[Value]) -> Value:
+        bound = row.parameters.bind(values[:n], dict(zip(names, values[n:])))
+        return grad_mode(m, apply.apply(row, bound, place, spelled))
+
+    return m.over([*args, *keywords.values()], one)
+
+
+def make(
+    m: Machine,
+    row: tables.Row,
+    name: str,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+) -> Value:
+    """A new object of a class (or from a constructor function) that a contract describes."""
+    bound = row.parameters.bind(args, keywords)
+    attrs: dict[str, object] = {"node": node}
+    if isinstance(row, tables.Module):
+        made = Object("container" if row.kind == "container" else "module", row.name, bound, attrs, place)
+        if row.kind == "container":
+            layers.fill_container(m, attrs, row.short, args, keywords)
+        return made
+    if isinstance(row, tables.Source):
+        return data.source(row, place, args, keywords)
+    if isinstance(row, tables.Data):
+        return data.make(m, row, bound, attrs, place)
+    if isinstance(row, tables.Optimizer):
+        return Object("optimizer", row.name, bound, attrs, place)
+    kinds = {
+        tables.Loss: "loss", tables.Transform: "transform", tables.Dataset: "dataset", tables.Model: "model",
+        tables.Scheduler: "scheduler",
+    }  # fmt: skip
+    return Object(kinds[type(row)], row.name, bound, attrs, place)
+
+
+def call_object(
+    m: Machine,
+    owner: Object,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+) -> Value:
+    """``owner(…)`` for an object of a library."""
+    if owner.kind in ("module", "container", "model"):
+        return models.call_library_module(m, owner, args, keywords, place, node)
+    if owner.kind == "loss":
+        return losses.module(m, owner, args, keywords, place, node)
+    if owner.kind == "transform":
+        return data.apply_transform(m, owner, args, keywords, place)
+    if owner.kind == "no_grad" and args:
+        return args[0]
+    return UNKNOWN
+
+
+def attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
+    """``owner.name`` for an object of a library."""
+    found = owner.attrs.get(name)
+    if isinstance(found, Value):
+        return m.resolve(found)
+    if owner.kind == "arguments":
+        return Unknown(("name", name, id(owner)))
+    if owner.kind in ("module", "container", "loss"):
+        if name == "training":
+            return Const(True)
+        if name in ("weight", "bias"):
+            return Tensor(grad="attached")
+        if owner.kind == "container":
+            for key, child in owner.attrs.get("()") or ():
+                if key == name:
+                    return m.resolve(child)
+        argument = owner.arguments.get(name)
+        if argument is not None:
+            return argument
+    if owner.kind in ("model", "part"):
+        return models.model_attribute(m, owner, name, n)
+    if owner.kind in ("dataset", "loader", "subset", "transform", "tensor_dataset", "concat"):
+        argument = owner.arguments.get(name)
+        if argument is not None:
+            return m.resolve(argument)
+        if name == "tensors":
+            return owner.arguments.get("*", UNKNOWN)
+        if owner.kind == "dataset":
+            return data.dataset_attribute(m, owner, name)
+    if owner.kind == "optimizer" and name == "param_groups":
+        return list_of(Dict({}, {"open": True}))
+    if owner.kind == "trainer" and name not in ("fit", "test", "validate", "predict"):
+        return UNKNOWN
+    return Bound(name, owner, m.place(n))
+
+
+def call_method(
+    m: Machine, owner: Object, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> Value:
+    """``owner.name(…)`` for an object of a library."""
+    kind = owner.kind
+    if kind in ("module", "container", "loss", "model", "part"):
+        return models.library_method(m, owner, name, args, keywords, place)
+    if kind in ("optimizer", "scheduler", "scaler"):
+        return training.call_method(m, owner, name, args, keywords, place)
+    if kind == "accelerator":
+        return training.accelerator_method(m, name, args, keywords, place)
+    if kind == "parser":
+        return functions.parser_method(m, owner, name, args, keywords, place)
+    if kind == "trainer" and name == "fit":
+        models.fit(m, args, keywords, place)
+        return NONE
+    if kind == "arguments" and name == "get" and args:
+        key = m.resolve(args[0])
+        return attribute(m, owner, str(key.value), place.n) if isinstance(key, Const) else UNKNOWN
+    if kind == "transform" and name in ("append",):
+        return NONE
+    if name == "__getitem__" and args:
+        return subscript(m, owner, args[0], place)
+    return UNKNOWN
+
+
+def subscript(m: Machine, owner: Object | Instance, index: Value, place: Place) -> Value:
+    """``owner[index]``: children of containers, samples of datasets."""
+    children = owner.attrs.get("()")
+    if isinstance(children, tuple):
+        return layers.child(m, owner, children, index)
+    if isinstance(owner, Object):
+        if owner.kind in ("dataset", "subset", "tensor_dataset", "concat"):
+            return data.sample(m, owner, place)
+        if owner.kind == "part":
+            key = m.resolve(index)
+            return models.model_attribute(m, owner, str(key.value), place.n) if isinstance(key, Const) else UNKNOWN
+        if owner.kind == "arguments" and isinstance(index, Const):
+            return attribute(m, owner, str(index.value), place.n)
+    element = owner.attrs.get("element()")
+    return element if isinstance(element, Value) else UNKNOWN
+
+
+def store(m: Machine, owner: Object | Instance, index: Value, value: Value) -> None:
+    """``owner[index] = value``: a child of a container, a layer inside a known model."""
+    children = owner.attrs.get("()")
+    key = m.resolve(index)
+    if isinstance(children, tuple) and isinstance(key, Const):
+        names = [name for name, _ in children]
+        wanted = str(key.value)
+        if isinstance(key.value, int) and -len(names) <= key.value < len(names):
+            wanted = names[key.value]
+        if wanted in names:
+            changed = tuple((n, value if n == wanted else v) for n, v in children)
+        else:
+            changed = (*children, (wanted, value))
+        m.write(owner.attrs, "()", changed)
+    elif isinstance(owner, Object) and owner.kind == "part" and isinstance(key, Const):
+        m.write(owner.attrs, str(key.value), value)
+    elif isinstance(owner, Object) and owner.kind == "arguments" and isinstance(key, Const):
+        m.write(owner.attrs, str(key.value), value)
+
+
+def children_values(m: Machine, value: Object | Instance) -> tuple[Value, ...] | None:
+    """What iterating over a container of modules gives; None for anything else."""
+    children = value.attrs.get("()")
+    if isinstance(children, tuple):
+        if value.attrs.get("(keyed)"):
+            return tuple(Const(name) for name, _ in children)
+        return tuple(m.resolve(child) for _, child in children)
+    return None
+
+
+def returned(m: Machine, value: Value, node: ir.Return) -> Value:
+    """What a model's ``forward`` returns, with the return noted in its trail."""
+    frame = m.frame
+    if m.runs != 1 or not isinstance(frame.receiver, Instance) or not is_module(m, frame.receiver):
+        return value
+    note = f"`{frame.receiver.cls.name}.forward` returns `{spell(node.value)}`"
+    place = m.place(node.n)
+
+    def mark(v: Value) -> Value:
+        if isinstance(v, Tensor) and v.trail is not None:
+            return v.with_(trail=Trail(place, note, v.trail))
+        if isinstance(v, Alternatives):
+            return join.alternatives([(g, mark(o)) for g, o in v.options])
+        return v
+
+    return mark(value)

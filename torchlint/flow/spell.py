@@ -1,0 +1,87 @@
+"""Expressions as the user spelled them, for messages and trails."""
+
+from __future__ import annotations
+
+from torchlint.syntax import ir
+
+#: Longer texts are cut in the middle of their arguments.
+LONGEST = 60
+
+
+def spell(node: ir.Expr | None) -> str:
+    """A short, readable text of an expression; ``…`` for parts that would not help."""
+    if node is None:
+        return ""
+    text = _spell(node)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _spell(node: ir.Expr, depth: int = 0) -> str:
+    if depth > 6:
+        return "…"
+    d = depth + 1
+    if isinstance(node, ir.Name):
+        return node.name
+    if isinstance(node, ir.Attr):
+        return f"{_spell(node.value, d)}.{node.name}"
+    if isinstance(node, ir.Const):
+        return repr(node.value)
+    if isinstance(node, ir.Call):
+        parts = [_spell(a, d) for a in node.args]
+        parts += [f"{k.name}={_spell(k.value, d)}" if k.name else f"**{_spell(k.value, d)}" for k in node.keywords]
+        return f"{_spell(node.func, d)}({', '.join(parts)})"
+    if isinstance(node, ir.Subscript):
+        return f"{_spell(node.value, d)}[{_spell(node.index, d)}]"
+    if isinstance(node, ir.Slice):
+        pieces = [_spell(p, d) if p is not None else "" for p in (node.lower, node.upper)]
+        return ":".join(pieces) + (f":{_spell(node.step, d)}" if node.step is not None else "")
+    if isinstance(node, ir.TupleExpr):
+        return "(" + ", ".join(_spell(i, d) for i in node.items) + ("," if len(node.items) == 1 else "") + ")"
+    if isinstance(node, ir.ListExpr):
+        return "[" + ", ".join(_spell(i, d) for i in node.items) + "]"
+    if isinstance(node, ir.BinOp):
+        return f"{_spell(node.left, d)} {node.op} {_spell(node.right, d)}"
+    if isinstance(node, ir.UnaryOp):
+        return f"{node.op}{' ' if node.op == 'not' else ''}{_spell(node.operand, d)}"
+    if isinstance(node, ir.Compare):
+        rest = "".join(f" {op} {_spell(c, d)}" for op, c in zip(node.ops, node.comparators))
+        return _spell(node.left, d) + rest
+    if isinstance(node, ir.BoolOp):
+        return f" {node.op} ".join(_spell(v, d) for v in node.values)
+    if isinstance(node, ir.Starred):
+        return "*" + _spell(node.value, d)
+    if isinstance(node, ir.IfExp):
+        return f"{_spell(node.body, d)} if {_spell(node.test, d)} else {_spell(node.orelse, d)}"
+    return "…"
+
+
+def spell_key(key: object) -> str:
+    """The unknown test that a guard's key names, as text; empty if it has no good name."""
+    if isinstance(key, tuple) and key:
+        kind = key[0]
+        if kind in ("name", "fresh"):
+            return str(key[1])
+        if kind == ".":
+            inner = spell_key(key[1])
+            return f"{inner}.{key[2]}" if inner else ""
+        if kind in ("==", "in", "<", ">", "<=", ">=", "is"):
+            inner = spell_key(key[1])
+            right = spell_key(key[2]) if isinstance(key[2], tuple) else repr(key[2])
+            return f"{inner} {kind} {right}" if inner and right else ""
+        if kind == "not":
+            inner = spell_key(key[1])
+            return f"not {inner}" if inner else ""
+        if kind == "[]":
+            inner = spell_key(key[1])
+            return f"{inner}[{key[2]!r}]" if inner else ""
+    return ""
+
+
+def spell_guard(guard: tuple[tuple[object, bool], ...]) -> str:
+    """A guard as text: ``args.sigmoid and not args.fast``; parts without a name are left out."""
+    parts = []
+    for key, way in guard:
+        text = spell_key(key)
+        if text:
+            parts.append(text if way else f"not {text}" if " " not in text else f"not ({text})")
+    return " and ".join(parts)

@@ -1,0 +1,234 @@
+"""Subscripts, and assignment to names, attributes, subscripts and patterns of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torchlint.flow import attributes, builtins, calls, expressions, join, objects
+from torchlint.flow.interval import hull, point
+from torchlint.flow.library import apply
+from torchlint.flow.machine import Machine
+from torchlint.flow.values import (
+    NONE,
+    UNKNOWN,
+    Alternatives,
+    Const,
+    Dict,
+    Instance,
+    List,
+    Meaning,
+    Number,
+    Object,
+    Place,
+    Tensor,
+    Tuple,
+    Unknown,
+    Value,
+    list_of,
+    make_list,
+)
+from torchlint.syntax import ir
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Value):
+    """``lower:upper:step``, each a value (None where absent)."""
+
+    lower: Value
+    upper: Value
+    step: Value
+
+
+def _tensor_index(value: Value) -> Value:
+    if isinstance(value, Slice):
+        return apply.SliceIndex(value.lower, value.upper, value.step)
+    if isinstance(value, Tuple):
+        return Tuple(tuple(_tensor_index(v) for v in value.items))
+    return value
+
+
+def get(m: Machine, base: Value, index: Value, place: Place) -> Value:
+    """``base[index]``."""
+
+    def one(pair: list[Value]) -> Value:
+        return _get(m, pair[0], pair[1], place)
+
+    if type(base) is Alternatives or type(index) is Alternatives:
+        return m.over([base, index], one)
+    return _get(m, base, index, place)
+
+
+def _get(m: Machine, base: Value, index: Value, place: Place) -> Value:
+    if isinstance(base, Tensor):
+        return apply.subscript(base, _tensor_index(index))
+    if isinstance(base, Dict):
+        if isinstance(index, Const):
+            found = base.items.get(index.value)
+            if found is not None:
+                return m.resolve(found)
+            return base.meta.get("element", UNKNOWN) if base.meta.get("open") else UNKNOWN
+        if not base.items:
+            element: Value = base.meta.get("element", UNKNOWN)
+            return element
+        if len(base.items) <= join.MOST_ALTERNATIVES and not base.meta.get("open"):
+            key = index.key if isinstance(index, Unknown) and index.key is not None else m.fresh_key()
+            return chosen(key, [(k, v) for k, v in base.items.items()])
+        return join.summary(base.items.values())
+    if isinstance(base, (Tuple, List)):
+        return _sequence(m, base, index)
+    if isinstance(base, Instance):
+        method = attributes.find_method(m, base, "__getitem__")
+        if method is not None:
+            return calls.call(m, attributes.get(m, base, "__getitem__", place.n), [index], {}, place)
+        return objects.subscript(m, base, index, place)
+    if isinstance(base, Object):
+        return objects.subscript(m, base, index, place)
+    if isinstance(base, Unknown) and base.key is not None and isinstance(index, Const):
+        return Unknown(("[]", base.key, index.value))
+    if isinstance(base, Const) and isinstance(base.value, str) and isinstance(index, Const):
+        if isinstance(index.value, int) and -len(base.value) <= index.value < len(base.value):
+            return Const(base.value[index.value])
+    return UNKNOWN
+
+
+def chosen(key: object, entries: list[tuple[object, Value]]) -> Value:
+    """One of the entries, by an unknown key: alternatives that exclude each other."""
+    options = []
+    for k, v in entries:
+        guard = ((("==", key, k), True), *((("==", key, other), False) for other, _ in entries if other != k))
+        options.append((guard, v))
+    return join.alternatives(options)
+
+
+def _sequence(m: Machine, base: Tuple | List, index: Value) -> Value:
+    items = base.items
+    if isinstance(index, Const) and isinstance(index.value, int):
+        if items is None:
+            return base.element if isinstance(base, List) else UNKNOWN
+        if -len(items) <= index.value < len(items):
+            return m.resolve(items[index.value])
+        return UNKNOWN
+    if isinstance(index, Slice):
+        bounds = [m.resolve(part) for part in (index.lower, index.upper, index.step)]
+        numbers = [b.value if isinstance(b, Const) else "?" for b in bounds]
+        if items is not None and all(x is None or isinstance(x, int) for x in numbers):
+            low, high, step = (x if isinstance(x, int) else None for x in numbers)
+            part = items[slice(low, high, step if step != 0 else None)]
+            return Tuple(part) if isinstance(base, Tuple) else make_list(part)
+        return list_of(join.element_of(base))
+    if items is not None and items:
+        return join.summary(items)
+    return base.element if isinstance(base, List) else UNKNOWN
+
+
+def assign(m: Machine, target: ir.Expr, value: Value) -> None:
+    """``target = value`` for every kind of target."""
+    if isinstance(target, ir.Name):
+        m.bind(target.name, value)
+    elif isinstance(target, ir.Attr):
+        attributes.assign(m, expressions.evaluate(m, target.value), target.name, value)
+    elif isinstance(target, (ir.TupleExpr, ir.ListExpr)):
+        _unpack(m, target.items, value)
+    elif isinstance(target, ir.Subscript):
+        base = m.resolve(expressions.evaluate(m, target.value))
+        store(m, base, m.resolve(expressions.evaluate(m, target.index)), value, target)
+    elif isinstance(target, ir.Starred):
+        assign(m, target.value, value)
+
+
+def _unpack(m: Machine, targets: list[ir.Expr], value: Value) -> None:
+    star = next((i for i, t in enumerate(targets) if isinstance(t, ir.Starred)), None)
+    if type(value) is Alternatives:
+        for i, target in enumerate(targets):
+            if isinstance(target, ir.Starred):
+                assign(m, target, list_of(UNKNOWN))
+            else:
+                position = i if star is None or i < star else i - len(targets)
+                assign(m, target, m.over([value], lambda v, p=position: item_at(m, v[0], p, len(targets))))
+        return
+    items = builtins.items_of(m, value)
+    if items is not None and star is None and len(items) == len(targets):
+        for target, item in zip(targets, items):
+            assign(m, target, item)
+        return
+    if items is not None and star is not None and len(items) >= len(targets) - 1:
+        after = len(targets) - star - 1
+        for target, item in zip(targets[:star], items):
+            assign(m, target, item)
+        assign(m, targets[star], make_list(items[star : len(items) - after]))
+        for target, item in zip(targets[star + 1 :], items[len(items) - after :]):
+            assign(m, target, item)
+        return
+    for i, target in enumerate(targets):
+        if isinstance(target, ir.Starred):
+            assign(m, target, list_of(UNKNOWN))
+        else:
+            assign(m, target, item_at(m, value, i, len(targets)))
+
+
+def item_at(m: Machine, value: Value, i: int, count: int) -> Value:
+    """What unpacking a value gives at position i of `count`."""
+    if isinstance(value, Tensor):
+        return apply.subscript(value, Const(0)) if value.shape else value.with_(shape=None)
+    if isinstance(value, Unknown):
+        return Unknown(("[]", value.key, i)) if value.key is not None else UNKNOWN
+    items = builtins.items_of(m, value)
+    if items is not None:
+        return m.resolve(items[i]) if -len(items) <= i < len(items) else UNKNOWN
+    return builtins.element(m, value, m.place(0))
+
+
+def store(m: Machine, base: Value, index: Value, value: Value, target: ir.Subscript) -> None:
+    """``base[index] = value``."""
+    if isinstance(base, Dict):
+        if isinstance(index, Const):
+            m.write(base.items, index.value, value)
+        else:
+            old = base.meta.get("element")
+            m.write(base.meta, "element", value if old is None else join.summary([old, value]))
+            m.write(base.meta, "open", True)
+    elif isinstance(base, List):
+        items = base.items
+        if items is not None and isinstance(index, Const) and isinstance(index.value, int):
+            i = index.value
+            if -len(items) <= i < len(items):
+                changed = list(items)
+                changed[i] = value
+                m.write(base.attrs, "items", tuple(changed))
+        elif items is not None:
+            builtins.forget(m, base)
+    elif isinstance(base, Tensor):
+        assign_tensor(m, target, base, value)
+    elif isinstance(base, (Object, Instance)):
+        if isinstance(base, Instance) and attributes.find_method(m, base, "__setitem__") is not None:
+            calls.call(m, attributes.get(m, base, "__setitem__", target.n), [index, value], {}, m.place(target.n))
+            return
+        objects.store(m, base, index, value)
+
+
+def assign_tensor(m: Machine, target: ir.Subscript, base: Tensor, value: Value) -> None:
+    """``tensor[...] = value``: the name then stands for a mixture of what was there and what is written."""
+    if isinstance(value, Const) and isinstance(value.value, (int, float)):
+        added, grad = point(float(value.value)), base.grad
+    elif isinstance(value, Tensor):
+        added, grad = value.range, base.grad or value.grad
+    else:
+        added, grad = None, None
+    mixed = hull(base.range, added)
+    binary = mixed is not None and base.meaning is not None and base.meaning.kind == "binary" and (
+        isinstance(value, Const) and value.value in (0, 1))
+    constants = (
+        base.range is not None and added is not None and base.range.low == base.range.high
+        and added.low == added.high and {base.range.low, added.low} <= {0.0, 1.0}
+    )  # fmt: skip
+    meaning = base.meaning if binary else None
+    if constants and meaning is None:
+        meaning = Meaning("binary")
+    fresh = base.with_(range=mixed, meaning=meaning, grad=grad)
+    if mixed is not None and not (binary or constants):
+        fresh = fresh.with_(range=mixed.loose())
+    if isinstance(target.value, (ir.Name, ir.Attr, ir.Subscript)):
+        assign(m, target.value, fresh)
+
+
+__all__ = ["NONE", "Number", "Slice", "assign", "chosen", "get", "item_at", "store"]

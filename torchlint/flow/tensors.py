@@ -1,0 +1,111 @@
+"""Attributes and methods of tensors, arrays and images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torchlint.flow import training
+from torchlint.flow.interval import Interval
+from torchlint.flow.library import apply
+from torchlint.flow.machine import Machine, flatten
+from torchlint.flow.spell import spell
+from torchlint.flow.values import (
+    NONE,
+    UNKNOWN,
+    Bound,
+    Const,
+    List,
+    Meaning,
+    Number,
+    Place,
+    Tensor,
+    Trail,
+    Tuple,
+    Value,
+)
+
+
+def attribute(m: Machine, tensor: Tensor, name: str, n: int) -> Value:
+    """``tensor.name``."""
+    if tensor.holder == "pil":
+        if name == "size":
+            return Tuple((UNKNOWN, UNKNOWN))
+    else:
+        found = apply.attribute(tensor, name)
+        if found is not None:
+            return found
+    if name in ("device", "is_cuda", "grad_fn", "mode", "height", "width"):
+        return UNKNOWN
+    return Bound(name, tensor, m.place(n))
+
+
+def call_method(
+    m: Machine, tensor: Tensor, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> Value:
+    """``tensor.name(…)``."""
+    if name == "backward":
+        training.record(m, "backward", tensor, "", place)
+        return NONE
+    if tensor.holder == "pil":
+        return _image(tensor, name, args, place)
+    if name == "apply_" or name == "map_":
+        return tensor.with_(range=None, meaning=None)
+    row = m.contracts.method(name, tensor.holder)
+    if row is None:
+        if name.endswith("_") and not name.endswith("__"):
+            return tensor.with_(range=None, meaning=None)
+        return UNKNOWN
+
+    def one(values: list[Value]) -> Value:
+        bound = row.parameters.bind(values[: len(args) + 1], dict(zip(keywords, values[len(args) + 1 :])))
+        return grad_mode(m, apply.apply(row, bound, place, f".{name}()"))
+
+    return m.over([tensor, *args, *keywords.values()], one)
+
+
+def grad_mode(m: Machine, value: Value) -> Value:
+    """Under ``no_grad`` nothing that is computed is attached."""
+    if not m.grad and isinstance(value, Tensor) and value.grad == "attached":
+        return value.with_(grad="detached")
+    return value
+
+
+def _image(image: Tensor, name: str, args: Sequence[Value], place: Place) -> Value:
+    """Methods of a PIL image."""
+    if name == "convert":
+        mode = args[0].value if args and isinstance(args[0], Const) else ""
+        meaning = image.meaning
+        if mode in ("L", "RGB", "RGBA", "1", "P") and meaning is not None:
+            size = image.shape[:2] if image.shape is not None and len(image.shape) >= 2 else (None, None)
+            channels = {"RGB": (3,), "RGBA": (4,)}.get(str(mode), ())
+            return image.with_(
+                meaning=Meaning("image", scale="byte", layout="HWC", mode=str(mode)), shape=(*size, *channels)
+            )
+        return image
+    if name in ("resize", "crop", "rotate", "transpose", "copy", "filter", "thumbnail", "transform", "point"):
+        kept = name in ("copy", "filter", "transpose")
+        changed = image if kept else image.with_(shape=_unsized(image))
+        return changed.with_(range=Interval(0, 255)) if name != "point" else changed
+    if name in ("split", "getbands"):
+        return UNKNOWN
+    return UNKNOWN
+
+
+def _unsized(image: Tensor) -> tuple[None, ...] | tuple[None, None, int] | None:
+    if image.shape is None:
+        return None
+    return (None, None, *image.shape[2:])  # type: ignore[return-value]
+
+
+def tensor_inputs(values: Sequence[Value]) -> list[Tensor]:
+    """The tensors among values, alternatives and one level of tuples opened."""
+    out: list[Tensor] = []
+    for value in flatten(values):
+        if isinstance(value, Tensor):
+            out.append(value)
+        elif isinstance(value, (Tuple, List)) and value.items is not None:
+            out.extend(v for v in flatten(value.items) if isinstance(v, Tensor))
+    return out
+
+
+__all__ = ["Number", "Trail", "attribute", "call_method", "spell", "tensor_inputs"]

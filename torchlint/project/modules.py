@@ -1,0 +1,159 @@
+"""From an import statement to a file of the project.
+
+Definitions
+    unit      one file: its bytes, and its IR once somebody asks for it
+    root      a folder from which an absolute import may be resolved, nearest first: the importing file's own folder,
+              its parents up to the folder that all linted files share (or out of its package), and their ``src``
+    package   a folder, with or without ``__init__.py``
+
+Worked example: in ``app/train.py``, ``from models.unet import UNet`` is looked for as ``app/models/unet.py``,
+``app/models/unet/__init__.py``, then the same in ``app/src``, in the parent folder and in its ``src``. A name that is
+found nowhere belongs to a library.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torchlint.source.text import DecodeError, decode, mentions_framework
+from torchlint.syntax import ir
+from torchlint.syntax.lower import lower
+from torchlint.syntax.tree import SyntaxProblem, parse
+
+#: Top-level packages that are never taken from the project: their contracts say more than their source would.
+LIBRARIES = frozenset({"torch", "torchvision", "numpy"})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that could not be read as Python: where and why (row and column from 1)."""
+
+    path: str
+    row: int
+    column: int
+    message: str
+
+
+@dataclass(slots=True)
+class Unit:
+    """A file: its path as the user wrote it, its bytes, and how many lines it has."""
+
+    path: str
+    data: bytes
+    module: ir.Module | None = None
+    problem: Problem | None = None
+    loaded: bool = False
+    lines: int = 0
+
+    def load(self) -> ir.Module | None:
+        """The IR of the file, or None (and `problem` says why)."""
+        if not self.loaded:
+            self.loaded = True
+            self._parse()
+        return self.module
+
+    def _parse(self) -> None:
+        try:
+            text = decode(self.data)
+        except DecodeError as error:
+            self.problem = Problem(self.path, error.row, 1, error.message)
+            return
+        self.lines = text.count("\n") + 1
+        tree = parse(text)
+        if isinstance(tree, SyntaxProblem):
+            self.problem = Problem(self.path, tree.row, tree.column, tree.message)
+            return
+        try:
+            self.module = lower(tree)
+        except RecursionError:
+            self.problem = Problem(self.path, 1, 1, "nested too deeply to be analysed")
+
+
+class Project:
+    """The files of a project, and the answers to its imports.
+
+    Args:
+        files: the linted files, path to content; paths use ``/``.
+        context: reads a further file of the project, or gives None where there is none.
+    """
+
+    def __init__(self, files: Mapping[str, bytes], context: Callable[[str], bytes | None]) -> None:
+        self.units = {posixpath.normpath(path.replace("\\", "/")): Unit(path, data) for path, data in files.items()}
+        self.linted = sorted(self.units)
+        self._context = context
+        folders = [posixpath.dirname(path) for path in self.linted]
+        common = posixpath.commonpath(folders) if folders and len({f.startswith("/") for f in folders}) == 1 else ""
+        self._common = common
+        self._resolved: dict[tuple[str, str], str | None] = {}
+        self._exists: dict[str, bool] = {}
+        self._folders = {""}
+        for folder in folders:
+            while folder and folder not in self._folders:
+                self._folders.add(folder)
+                folder = posixpath.dirname(folder)
+
+    def relevant(self) -> list[str]:
+        """The linted files that mention a framework, in order; only they are starting points."""
+        return [path for path in self.linted if mentions_framework(self.units[path].data)]
+
+    def unit(self, path: str) -> Unit | None:
+        """The file at a normalised path, read on demand."""
+        found = self.units.get(path)
+        if found is None and self._exists.get(path, True):
+            data = self._context(path)
+            self._exists[path] = data is not None
+            if data is not None:
+                found = self.units[path] = Unit(path, data)
+        return found
+
+    def _roots(self, path: str) -> list[str]:
+        folder = posixpath.dirname(path)
+        roots = [folder]
+        inside = folder
+        while inside and inside != "/":
+            parent = posixpath.dirname(inside)
+            within = parent == self._common or parent.startswith(self._common + "/") or not self._common
+            packaged = self.unit(posixpath.join(inside, "__init__.py")) is not None
+            if not (within or packaged):
+                break
+            roots.append(parent)
+            inside = parent
+        return [candidate for root in roots for candidate in (root, posixpath.join(root, "src"))]
+
+    def find(self, base: str, dotted: str) -> str | None:
+        """The file of module `dotted` below folder `base`: a path, a folder's path with a trailing ``/`` for a
+        package without ``__init__.py``, or None."""
+        stem = posixpath.normpath(posixpath.join(base, *dotted.split("."))) if dotted else base
+        for candidate in ((stem + ".py",) if dotted else ()) + (posixpath.join(stem, "__init__.py"),):
+            if self.unit(candidate) is not None:
+                return candidate
+        if stem in self._folders:
+            return stem + "/"
+        return None
+
+    def resolve(self, importer: str, dotted: str, level: int = 0) -> str | None:
+        """The file that ``import dotted`` means in `importer` (`level` dots before it), or None for a library."""
+        if level:
+            folder = posixpath.dirname(importer)
+            for _ in range(level - 1):
+                folder = posixpath.dirname(folder)
+            return self.find(folder, dotted)
+        top = dotted.partition(".")[0]
+        if top in LIBRARIES:
+            return None
+        folder = posixpath.dirname(importer)
+        key = (folder, dotted)
+        if key not in self._resolved:
+            self._resolved[key] = self._search(importer, top, dotted)
+        return self._resolved[key]
+
+    def _search(self, importer: str, top: str, dotted: str) -> str | None:
+        for root in self._roots(importer):
+            if self.find(root, top) is None:
+                continue
+            found = self.find(root, dotted)
+            if found is not None and found != importer:
+                return found
+        return None
