@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
+from torchlint.facts.analysis import Analysis, Fault, Problem, Statistics
 
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic, Location, Severity, Span
 from torchlint.engine import run
 from torchlint.facts import Fact, Occurrence, Place, TrailStep
-from torchlint.facts.analysis import Analysis, Fault, Problem, Statistics
 from torchlint.rule import Finding, Rule, rule
 
 TEXT = "import torch\n\na = 1\nb = 2\n"
@@ -67,7 +67,15 @@ def diagnose(
     text: Callable[[str], str | None] = lambda path: TEXT,
 ) -> list[Diagnostic]:
     counted = Statistics(
-        files=1, parsed=1, lines=4, loss_calls=0, loss_calls_followed=0, roots=0, roots_exhausted=0, unfollowed={}, steps=0
+        files=1,
+        parsed=1,
+        lines=4,
+        loss_calls=0,
+        loss_calls_followed=0,
+        roots=0,
+        roots_exhausted=0,
+        unfollowed={},
+        steps=0,
     )
     analysis = Analysis(list(occurrences), list(problems), list(faults), counted)
     return run.diagnose(analysis, rules, {"a.py", "b.py"}, lambda path: settings, text)
@@ -163,9 +171,7 @@ def test_trail_steps_without_a_text_are_left_out() -> None:
     def far(said: Said) -> Iterator[Finding]:
         yield Finding(said.place, "far", (TrailStep(Place("gone.py", 1), "lost"), TrailStep(said.place, "kept")))
 
-    (shown,) = diagnose(
-        Occurrence(((fact,),)), rules=(far,), text=lambda path: TEXT if path == "a.py" else None
-    )
+    (shown,) = diagnose(Occurrence(((fact,),)), rules=(far,), text=lambda path: TEXT if path == "a.py" else None)
     assert [step.note for step in shown.trail] == ["kept"]
 
 
@@ -184,7 +190,10 @@ def test_the_same_said_twice_is_said_once() -> None:
 
 def test_results_do_not_depend_on_the_order_of_facts() -> None:
     occurrences = [
-        Occurrence(((say(words, row=row, path=path),),)) for words in "xy" for row in (3, 4) for path in ("b.py", "a.py")
+        Occurrence(((say(words, row=row, path=path),),))
+        for words in "xy"
+        for row in (3, 4)
+        for path in ("b.py", "a.py")
     ]
     assert diagnose(*occurrences, rules=(echo, chorus)) == diagnose(*reversed(occurrences), rules=(chorus, echo))
 
