@@ -7,6 +7,8 @@ use can lead to a fact.
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -101,13 +103,40 @@ def analyse(
     if watch is not None:
         rows = _watch(machine, project, watch)
     run = _Run(machine, project)
-    run.all()
+    _deeply(run.all)
     statistics = _count(machine, project)
     problems = [u.problem for u in project.units.values() if u.problem is not None and u.path in files]
     analysis = Analysis(facts(machine.events), problems, run.faults, statistics)
     if watch is not None:
         analysis.revealed = list(_revealed(machine, rows))
     return analysis
+
+
+#: The interpreter calls itself for every nested call of the program, so it runs with room for that.
+STACK_BYTES, RECURSION = 512 << 20, 30_000
+
+
+def _deeply(run: Callable[[], None]) -> None:
+    """Run in a thread with a large stack and a recursion limit to match."""
+    failure: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            run()
+        except BaseException as error:
+            failure.append(error)
+
+    limit, size = sys.getrecursionlimit(), threading.stack_size(STACK_BYTES)
+    sys.setrecursionlimit(max(limit, RECURSION))
+    try:
+        thread = threading.Thread(target=guarded)
+        thread.start()
+        thread.join()
+    finally:
+        threading.stack_size(size)
+        sys.setrecursionlimit(limit)
+    if failure:
+        raise failure[0]
 
 
 class _Run:
