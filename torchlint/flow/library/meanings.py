@@ -426,8 +426,27 @@ MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
     "einsum": lambda call: Meaning("logits") if is_free(_range(call)) else None,
     "data": lambda call: call.tensor("data").meaning if call.given("data") is not None else None,
     "scatter": lambda call: _scattered(call),
+    "colour": lambda call: _colour(call),
+    "unit-if-byte": lambda call: _unit_if_byte(call),
     "array": lambda call: call.tensor(call.op.parameters.params[0].name).meaning,
 }
+
+
+def _colour(call: Call) -> Meaning | None:
+    """``cv2.cvtColor``: the order of colours is read off the code's name."""
+    meaning, name = call.input.meaning, getattr(call.given("code"), "name", "")
+    if meaning is None or meaning.kind != "image":
+        return None
+    target = name.rsplit("2", 1)[-1]
+    modes = {"RGB": "RGB", "BGR": "BGR", "GRAY": "L"}
+    return replace(meaning, mode=modes.get(target, ""), layout="" if target == "GRAY" else meaning.layout)
+
+
+def _unit_if_byte(call: Call) -> Meaning | None:
+    meaning = call.input.meaning
+    if meaning is None or meaning.kind != "image" or call.flag("preserve_range") is not False:
+        return None
+    return replace(meaning, scale="unit") if call.input.dtype == "uint8" else None
 
 
 def _scattered(call: Call) -> Meaning | None:

@@ -589,6 +589,21 @@ def _cast(call: Call) -> Interval | None:
     return cast(call.input.range, call.input.dtype, dtype_of(call))
 
 
+def _cv2_resized(call: Call) -> Interval | None:
+    """Nearest, linear and area interpolation are means; cubic and Lanczos overshoot, but bytes saturate."""
+    name = getattr(call.given("interpolation"), "name", "")
+    number = call.integer("interpolation")
+    if number in (0, 1, 3) or name.endswith(("_NEAREST", "_LINEAR", "_AREA")):
+        return call.input.range
+    return Interval(0.0, 255.0, False) if call.input.dtype == "uint8" else None
+
+
+def _unit_if_byte(call: Call) -> Interval | None:
+    if call.input.dtype != "uint8" or call.flag("preserve_range") is not False:
+        return None
+    return arithmetic.divide(call.input.range, arithmetic.point(255.0))
+
+
 def _rounded(call: Call) -> Interval | None:
     a = call.input.range
     digits = call.given("decimals")
@@ -728,6 +743,8 @@ RANGE_RULES: dict[str, Callable[[Call], Interval | None]] = {
     "constant": _constant,
     "data": lambda call: data_range(call.given("data", "object", "a", "obj")),
     "cast": _cast,
+    "cv2-resize": lambda call: _cv2_resized(call),
+    "unit-if-byte": lambda call: _unit_if_byte(call),
     "cast-src": lambda call: cast(call.tensor("src").range, call.tensor("src").dtype, call.input.dtype),
     "scatter": lambda call: hull(call.input.range, interval_of(call.given("src", "value"))),
     "index-fill": lambda call: hull(call.input.range, interval_of(call["value"])),

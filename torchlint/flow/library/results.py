@@ -414,6 +414,8 @@ RESULT_RULES: dict[str, Callable[[Call], Value | None]] = {
     "legacy": lambda call: _legacy(call),
     "parameter": lambda call: _parameter(call),
     "type": lambda call: UNKNOWN if call.given("dtype") is None else None,
+    "loaded": lambda call: Tensor(holder="numpy", grad="detached"),
+    "linspace": lambda call: None if call.flag("retstep") is False else UNKNOWN,
     "affine-grid": _grid_like,
     "pool": _pool_with_indices,
     "unknown": lambda call: UNKNOWN,

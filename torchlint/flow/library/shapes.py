@@ -545,6 +545,13 @@ SHAPE_RULES: dict[str, Callable[[Call], Shape]] = {
     "randint": lambda call: _randint(call),
     "normal": lambda call: call.input.shape if isinstance(call["mean"], Tensor) else _number_like(call),
     "data": lambda call: data_shape(call.given("data", "object", "a")),
+    "data-input": lambda call: data_shape(call.given("input")),
+    "sizes-or-scalar": lambda call: _factory(call) if call.given("*", "size", "shape") is not None else (),
+    "size-list-or-scalar": lambda call: () if call.given("size") is None and not _arrays(call) else (
+        _number_like(call) if call.given("size") is not None else None
+    ),
+    "colour": lambda call: _colour(call),
+    "cv2-resize": lambda call: _cv2_resize(call),
     "like-tgt": lambda call: _like(call, "tgt"),
     "grid": lambda call: (
         (*call.input.shape[:2], *call.tensor("grid").shape[1:-1])  # type: ignore[index]
@@ -599,6 +606,31 @@ def data_shape(value: Value | None) -> Shape:
         return (0,)
     first = data_shape(items[0])
     return None if first is None else (len(items), *first)
+
+
+def _arrays(call: Call) -> bool:
+    """Whether an argument is, or may be, an array: then a draw has its shape."""
+    return any(not is_scalar(v) and not isinstance(v, Const) for v in call.arguments.values())
+
+
+def _colour(call: Call) -> Shape:
+    """``cv2.cvtColor``: to grey the channels vanish, between orders of three they stay."""
+    shape, code = call.input.shape, call.given("code")
+    name = getattr(code, "name", "")
+    if shape is None or len(shape) != 3:
+        return None
+    if name.endswith("2GRAY"):
+        return shape[:2]
+    return shape if name.endswith(("BGR2RGB", "RGB2BGR")) else (*shape[:2], None)
+
+
+def _cv2_resize(call: Call) -> Shape:
+    shape, given = call.input.shape, call.given("dsize")
+    dims = None if given is None else dims_of(given)
+    if shape is None or len(shape) not in (2, 3):
+        return None
+    height, width = (dims[1], dims[0]) if dims is not None and len(dims) == 2 else (None, None)
+    return (height, width, *shape[2:])
 
 
 def einsum_operands(call: Call) -> list[Tensor]:
