@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from torchlint.facts.analysis import analyse
-
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, run
+from torchlint.facts.analysis import analyse
 from torchlint.source.text import decode
 
 

@@ -67,9 +67,7 @@ def foreign(text: str) -> list[str]:
     Rules that import each other are found too: a rule file is no module of either.
     """
     return [
-        name
-        for name in imports(text)
-        if name not in FOR_RULES and name.split(".")[0] not in sys.stdlib_module_names
+        name for name in imports(text) if name not in FOR_RULES and name.split(".")[0] not in sys.stdlib_module_names
     ]
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
-from torchlint.facts.analysis import Analysis, Fault, Problem, Statistics
 
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic, Location, Severity, Span
 from torchlint.engine import run
 from torchlint.facts import Fact, Occurrence, Place, TrailStep
+from torchlint.facts.analysis import Analysis, Fault, Problem, Statistics
 from torchlint.rule import Finding, Rule, rule
 
 TEXT = "import torch\n\na = 1\nb = 2\n"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from torchlint.facts.analysis import Statistics
-
 from tests.report.samples import FIXABLE, PLAIN, TRAILED, span, text
 from torchlint.diagnostic import Diagnostic, Severity, Step
+from torchlint.facts.analysis import Statistics
 from torchlint.report.concise import concise
 from torchlint.report.explain import explain, summary
 from torchlint.report.full import full

@@ -83,6 +83,7 @@ def functional_transform(
     bound = parse_signature(row.call_signature).bind(args, keywords)
     image = next(iter(bound.values()), UNKNOWN)
     settings = {**row.parameters.bind([], {}), **bound}
+    m.calls += 1
     return m.over([image], lambda v: preprocess.transform(m, row, name.rsplit(".", 1)[-1], settings, v[0], place, place))
 
 
@@ -112,6 +113,7 @@ def apply_one(m: Machine, owner: Object, row: tables.Transform, value: Value, pl
         function = owner.arguments.get("lambd", owner.arguments.get("lambda", UNKNOWN))
         return calls.call(m, function, [value], {}, place)
     made = owner.made or place
+    m.calls += 1
     return m.over([value], lambda v: preprocess.transform(m, row, owner.short, owner.arguments, v[0], made, place))
 
 

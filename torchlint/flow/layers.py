@@ -121,10 +121,12 @@ def call_layer(
     """The result of calling a layer; what reaches it is recorded if the layer expects a number of channels."""
     names, n = list(keywords), len(args)
     text = spelled(layer)
+    m.calls += 1
+    number = m.calls
 
     def one(values: list[Value]) -> Value:
-        if row.expects and values and isinstance(values[0], Tensor):
-            _record(m, layer, row, values[0], place)
+        if row.expects and values:
+            _record(m, layer, row, values[0] if isinstance(values[0], Tensor) else Tensor(), place, number)
         made = layer.arguments
         if any(not isinstance(v, (Const, Tuple, List)) for v in made.values()):
             made = {k: m.resolve(v) for k, v in made.items()}
@@ -143,19 +145,16 @@ def _several(m: Machine, row: tables.Module, one: Any, args: Sequence[Value], ke
     return value
 
 
-def _record(m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place: Place) -> None:
+def _record(m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place: Place, call: int) -> None:
     expected = m.resolve(layer.arguments.get(row.expects, UNKNOWN))
     if not isinstance(expected, Const) or not isinstance(expected.value, int):
         return
     given = channels(tensor, row)
-    image = tensor.meaning is not None and tensor.meaning.kind == "image"
-    if isinstance(given, int) or image:
-        m.events.append(
-            LayerEvent(
-                place, m.guard(), layer, row.expects, expected.value, given if isinstance(given, int) else None,
-                tensor, 0,
-            )  # fmt: skip
+    m.events.append(
+        LayerEvent(
+            place, m.guard(), layer, row.expects, expected.value, given if isinstance(given, int) else None, tensor, call
         )
+    )
 
 
 def channels(tensor: Tensor, row: tables.Module) -> object:

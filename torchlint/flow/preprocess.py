@@ -46,8 +46,7 @@ def transform(
     if isinstance(value, Tuple):
         return Tuple(tuple(transform(m, row, name, settings, v, made, place) for v in value.items))
     image = value if isinstance(value, Tensor) else Tensor()
-    if isinstance(value, Tensor):
-        m.events.append(TransformEvent(place, m.guard(), name, made, value, 0))
+    m.events.append(TransformEvent(place, m.guard(), name, made, image, m.calls))
     result = _does(m, row.does, settings, image)
     if result is None:
         return UNKNOWN

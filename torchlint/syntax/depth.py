@@ -35,6 +35,12 @@ _CHARACTER = 2 * _KILO
 _LARGEST_STACK = 256 * 1024 * _KILO
 
 _LARGE_CHUNK = 4000
+_MANY_CONTINUATIONS = 300
+_CONTINUATION = re.compile(r"[\r\n][ \t]*[.+*/%@&|^(\[-]")
+
+# The time for a `case` doubles with each bracket of its pattern, and grows fourfold with each brace: this takes 10 ms.
+_PATTERN_WEIGHT = 12
+_CASE = re.compile(r"^[ \t\f]*case\b", re.MULTILINE)
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"()[]{}")
 _ROUND = bytes.maketrans(b"[]{}", b"()()")
 
@@ -60,6 +66,8 @@ _LINKS = re.compile(r"[-+*/%@&|^~.<>=!:(\[{'\"]|\b(?:not|if|else|lambda|and|or|i
 def needed_stack(text: str) -> int | None:
     """How many bytes of stack the parser may need for `text`; None if it is nested deeper than Python allows."""
     brackets = _bracket_bound(text)
+    if brackets > _PATTERN_WEIGHT // 2 and _has_heavy_pattern(text):
+        return None
     need = _BASE + _BRACKET * min(brackets, MOST_BRACKETS) + _CHARACTER * len(text)
     if brackets <= MOST_BRACKETS and need <= _LARGEST_STACK and not _has_long_chain(text):
         return need
@@ -117,8 +125,27 @@ def _bracket_bound(text: str) -> int:
 
 def _has_long_chain(text: str) -> bool:
     """Whether some chunk, read by itself, looks like a long chain. A guess, to save time: not what prevents a crash."""
+    if len(_CONTINUATION.findall(text)) > _MANY_CONTINUATIONS:
+        return True
     empty = "\r\n\r\n" if "\r\n" in text else "\n\n"
     return any(len(chunk) > _LARGE_CHUNK and bounds(chunk)[1] > LONGEST_CHAIN // 2 for chunk in text.split(empty))
+
+
+def _has_heavy_pattern(text: str) -> bool:
+    """Whether a ``case`` nests its pattern so deeply that the parser, which is exponential there, would not come back."""
+    for case in _CASE.finditer(text):
+        weights: list[int] = []
+        for match in _TOKEN.finditer(text, case.end()):
+            kind = match.lastgroup
+            if kind == "open":
+                weights.append(2 if match.group() == "{" else 1)
+                if sum(weights) > _PATTERN_WEIGHT:
+                    return True
+            elif kind == "close" and weights:
+                weights.pop()
+            elif kind == "newline" and not weights:
+                break
+    return False
 
 
 def bounds(text: str) -> tuple[int, int, int]:

@@ -6,19 +6,26 @@ call, whose last column is 8.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from torchlint.diagnostic import Location, Span
 from torchlint.syntax import depth
-from torchlint.syntax.lower import lower
-from torchlint.syntax.tree import parse_native
+from torchlint.syntax.lower import TooDeepError, lower
+from torchlint.syntax.tree import SyntaxProblem, parse_here
+
+if TYPE_CHECKING:
+    from libcst.metadata import CodePosition
 
 # Writing a tree out takes three Python frames a level, and some native stack under them.
 _MOST_FRAMES = 100_000
 _MORE_STACK = 4
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def locate(text: str, numbers: Collection[int], path: str) -> dict[int, Span]:
@@ -35,19 +42,34 @@ def locate(text: str, numbers: Collection[int], path: str) -> dict[int, Span]:
 def _locate(text: str, numbers: Collection[int], path: str) -> dict[int, Span]:
     from libcst.metadata import MetadataWrapper, PositionProvider  # slow to import
 
-    tree = parse_native(text)
+    tree = parse_here(text)
+    if isinstance(tree, SyntaxProblem):
+        return {}
     record: list[cst.CSTNode] = []
-    lower(tree, record)
+    try:
+        lower(tree, record)
+    except TooDeepError:
+        return {}
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, _MOST_FRAMES))
     try:
         places = MetadataWrapper(tree, unsafe_skip_copy=True).resolve(PositionProvider)
+        lost = _lost_columns(text, tree.code) if "\f" in text or text.startswith("\ufeff") else {}
     finally:
         sys.setrecursionlimit(before)
     spans: dict[int, Span] = {}
     for number in numbers:
         if 0 <= number < len(record):
             place = places[record[number]]
-            start = Location(place.start.line, place.start.column + 1)
-            spans[number] = Span(path, start, Location(place.end.line, place.end.column + 1))
+            spans[number] = Span(path, _location(place.start, lost), _location(place.end, lost))
     return spans
+
+
+def _location(place: CodePosition, lost: dict[int, int]) -> Location:
+    return Location(place.line, place.column + 1 + lost.get(place.line, 0))
+
+
+def _lost_columns(text: str, code: str) -> dict[int, int]:
+    """By row, how many characters the tree has dropped at its start: byte order marks, and form feeds in indentation."""
+    rows = zip(_LINE_END.split(text), _LINE_END.split(code), strict=False)
+    return {row: len(old) - len(new) for row, (old, new) in enumerate(rows, 1) if old != new}

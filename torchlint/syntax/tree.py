@@ -52,7 +52,7 @@ def parse(text: str) -> cst.Module | SyntaxProblem:
     if problem is not None:
         return problem
     try:
-        return depth.run_with_stack(size, lambda: _parse(text))
+        return depth.run_with_stack(size, lambda: parse_here(text))
     except MemoryError:
         return _NO_MEMORY
 
@@ -65,7 +65,8 @@ def _prepare(text: str) -> tuple[int, SyntaxProblem | None]:
     return (0, TOO_DEEP) if size is None else (size, None)
 
 
-def _parse(text: str) -> cst.Module | SyntaxProblem:
+def parse_here(text: str) -> cst.Module | SyntaxProblem:
+    """As `parse`, for a caller that has seen to a stack of `depth.needed_stack` bytes."""
     try:
         return parse_native(text)
     except cst.ParserSyntaxError as error:

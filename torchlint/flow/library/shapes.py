@@ -15,7 +15,7 @@ from torchlint.flow import shape as sizes
 from torchlint.flow.library import convolve
 from torchlint.flow.library.reading import Call, as_tensor, dim_of, dims_of, is_scalar, items_of
 from torchlint.flow.shape import Dim, Shape
-from torchlint.flow.values import Const, Tensor, Value
+from torchlint.flow.values import Const, List, Tensor, Value
 
 
 def index(dim: int, rank: int) -> int | None:
@@ -593,18 +593,21 @@ def _randint(call: Call) -> Shape:
     return None if given is None else dims_of(given)
 
 
-def data_shape(value: Value | None) -> Shape:
-    """The shape of nested sequences of numbers and tensors."""
+def data_shape(value: Value | None, depth: int = 0) -> Shape:
+    """The shape of nested sequences of numbers and tensors; unknown beyond eight levels."""
+    if depth > 8:
+        return None
     if isinstance(value, Tensor):
         return value.shape
     if is_scalar(value):
         return ()
     items = items_of(value)
     if items is None:
-        return (None, *inner) if (inner := data_shape(getattr(value, "element", None))) is not None else None
+        inner = data_shape(value.element, depth + 1) if isinstance(value, List) else None
+        return None if inner is None else (None, *inner)
     if not items:
         return (0,)
-    first = data_shape(items[0])
+    first = data_shape(items[0], depth + 1)
     return None if first is None else (len(items), *first)
 
 
