@@ -36,7 +36,7 @@ _LARGEST_STACK = 256 * 1024 * _KILO
 
 _LARGE_CHUNK = 4000
 _MANY_CONTINUATIONS = 300
-_CONTINUATION = re.compile(r"[\r\n][ \t]*[.+*/%@&|^(\[-]")
+_CONTINUATION = re.compile(r"\n[ \t]*[.+*/%@&|^(\[-]")
 
 # The time for a `case` doubles with each bracket of its pattern, and grows fourfold with each brace: this takes 10 ms.
 _PATTERN_WEIGHT = 12
@@ -132,7 +132,7 @@ def _has_long_chain(text: str) -> bool:
 
 
 def _has_heavy_pattern(text: str) -> bool:
-    """Whether a ``case`` nests its pattern so deeply that the parser, which is exponential there, would not come back."""
+    """Whether a ``case`` nests its pattern so deeply that the parser, exponential there, would not come back."""
     for case in _CASE.finditer(text):
         weights: list[int] = []
         for match in _TOKEN.finditer(text, case.end()):

@@ -70,6 +70,6 @@ def _location(place: CodePosition, lost: dict[int, int]) -> Location:
 
 
 def _lost_columns(text: str, code: str) -> dict[int, int]:
-    """By row, how many characters the tree has dropped at its start: byte order marks, and form feeds in indentation."""
+    """By row, how many characters the tree dropped at its start: a byte order mark, or form feeds in indentation."""
     rows = zip(_LINE_END.split(text), _LINE_END.split(code), strict=False)
     return {row: len(old) - len(new) for row, (old, new) in enumerate(rows, 1) if old != new}
