@@ -7,6 +7,7 @@ use can lead to a fact.
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections import Counter
@@ -20,7 +21,7 @@ from torchlint.flow.describe import describe
 from torchlint.flow.events import LossEvent
 from torchlint.flow.library import tables
 from torchlint.flow.library.tables import Contracts
-from torchlint.flow.machine import Frame, Machine
+from torchlint.flow.machine import ALLOWANCE, STEPS_PER_LINE, Frame, Machine
 from torchlint.flow.values import (
     UNKNOWN,
     Class,
@@ -146,27 +147,42 @@ class _Run:
         self.m = machine
         self.project = project
         self.faults: list[Fault] = []
+        self.allowance = math.inf
+        self.tried: set[int] = set()
 
-    def root(self, path: str, run: Callable[[], object]) -> None:
+    def root(self, path: str, run: Callable[[], object], allowance: float = math.inf) -> None:
         """Run one root; an exception costs this root and is reported for its file."""
+        cut = self.m.cut
         try:
-            self.m.run_root(run)
+            if self.m.run_root(run, allowance) and self.m.cut != cut:
+                self.m.exhausted += 1
         except Exception as error:
             if not any(f.path == path for f in self.faults):
                 self.faults.append(Fault(path, f"{type(error).__name__}: {error} ({_where(error)})"))
 
     def all(self) -> None:
-        """Every root, in the order of the module's docstring."""
+        """Every root, in the order of the module's docstring; those that cannot be afforded are left out."""
         m = self.m
         for path in self.project.relevant():
             self.root(self.project.units[path].path, lambda path=path: imports.load(m, path))  # type: ignore[misc]
+        lines = sum(unit.lines for unit in self.project.units.values())
+        self.allowance = m.total_steps + ALLOWANCE + STEPS_PER_LINE * lines
         for namespace, body in list(m.mains):
-            self.root(namespace.path, lambda n=namespace, b=body: _main(m, n, b))  # type: ignore[misc]
-        interesting = _interesting(m)
-        for kind in (objects.is_lightning, lambda c: True):
+            self.root(namespace.path, lambda n=namespace, b=body: _main(m, n, b), self.allowance)  # type: ignore[misc]
+        near, far = _interesting(m)
+        for cls in list(m.classes):
+            if objects.is_lightning(cls):
+                self.class_root(cls, far)
+        for interesting in (near, far):
             for cls in list(m.classes):
-                if kind(cls):
-                    self.class_root(cls, interesting)
+                self.class_root(cls, interesting)
+            self.functions(interesting)
+        for cls in list(m.classes):
+            self.build(cls)
+
+    def functions(self, interesting: frozenset[str]) -> None:
+        """Functions that nothing calls, and that use one of these names."""
+        m = self.m
         done = 0
         while done < len(m.functions):
             function = m.functions[done]
@@ -174,49 +190,53 @@ class _Run:
             node = function.node
             if id(node) in m.entered or function.owner is not None or not isinstance(node, ir.FunctionDef):
                 continue
-            if function.closure == () and not _may_matter(node, interesting):
-                continue
-            self.root(function.path, lambda f=function: _call_unknown(m, f, None))  # type: ignore[misc]
+            if _may_matter(node, interesting):
+                self.root(function.path, lambda f=function: _call_unknown(m, f, None), self.allowance)  # type: ignore[misc]
 
-    def class_root(self, cls: Class, interesting: frozenset[str]) -> None:
-        """A class that nothing constructs, and the methods that nothing calls."""
+    def instance(self, cls: Class) -> Instance | None:
+        """An object of a class: the first that the program made, or one made with unknown arguments."""
         m = self.m
-        methods = [v for v in cls.attrs.values() if isinstance(v, Function) and isinstance(v.node, ir.FunctionDef)]
-        pending = [f for f in methods if id(f.node) not in m.entered and f.name not in ("__init__", "__repr__")]
-        module = objects.is_module_class(m, cls)
-        lightning = objects.is_lightning(cls)
-        if lightning and id(cls.node) in m.driven:
-            pending = [f for f in pending if f.name not in ("training_step", "validation_step", "test_step")]
-        wanted = [f for f in pending if isinstance(f.node, ir.FunctionDef) and _may_matter(f.node, interesting)]
-        build = module and id(cls.node) not in m.constructed and "forward" in cls.attrs
-        if not wanted and not build:
-            return
-        made: list[Instance] = []
-
-        def construct() -> None:
-            known = m.instances.get(id(cls.node))
-            if known is not None:
-                made.append(known)
-                return
+        if id(cls.node) not in m.instances and id(cls.node) not in self.tried:
+            self.tried.add(id(cls.node))
             init = next(
                 (f for b in cls.mro if isinstance(b, Class) and isinstance(f := b.attrs.get("__init__"), Function)), None
             )
-            keywords = _unknown_arguments(m, init) if init is not None else {}
-            value = calls.construct(m, cls, [], keywords, m.place(0))
-            if isinstance(value, Instance):
-                made.append(value)
 
-        self.root(cls.path, construct)
-        if not made:
+            def construct() -> None:
+                keywords = _unknown_arguments(m, init) if init is not None else {}
+                calls.construct(m, cls, [], keywords, m.place(0))
+
+            self.root(cls.path, construct, self.allowance)
+        return m.instances.get(id(cls.node))
+
+    def class_root(self, cls: Class, interesting: frozenset[str]) -> None:
+        """The methods of a class that nothing calls, on an object of it."""
+        m = self.m
+        methods = [v for v in cls.attrs.values() if isinstance(v, Function) and isinstance(v.node, ir.FunctionDef)]
+        pending = [f for f in methods if id(f.node) not in m.entered and f.name not in ("__init__", "__repr__")]
+        hooks = objects.is_lightning(cls) and {"training_step", "validation_step", "test_step"} or set()
+        wanted = [f for f in pending if isinstance(f.node, ir.FunctionDef) and _may_matter(f.node, interesting)]
+        drive = id(cls.node) not in m.driven and "training_step" in hooks & {f.name for f in pending}
+        if not wanted and not drive:
             return
-        instance = made[0]
-        if lightning and id(cls.node) not in m.driven and "training_step" in {f.name for f in pending}:
-            self.root(cls.path, lambda: models.drive(m, instance, None, None, m.place(0)))
-        if build and attributes.find_method(m, instance, "forward") is not None:
-            self.root(cls.path, lambda: _forward(m, instance))
+        instance = self.instance(cls)
+        if instance is None:
+            return
+        if drive:
+            self.root(cls.path, lambda: models.drive(m, instance, None, None, m.place(0)), self.allowance)
         for method in wanted:
-            if id(method.node) not in m.entered:
-                self.root(cls.path, lambda f=method: _call_unknown(m, f, instance))  # type: ignore[misc]
+            if id(method.node) not in m.entered and method.name not in hooks:
+                self.root(cls.path, lambda f=method: _call_unknown(m, f, instance), self.allowance)  # type: ignore[misc]
+
+    def build(self, cls: Class) -> None:
+        """A model that nothing constructs or calls: built with its defaults, and called on something unknown."""
+        m = self.m
+        forward = cls.attrs.get("forward")
+        if not isinstance(forward, Function) or id(forward.node) in m.entered or not objects.is_module_class(m, cls):
+            return
+        instance = self.instance(cls)
+        if instance is not None:
+            self.root(cls.path, lambda: _forward(m, instance), self.allowance)
 
 
 def _where(error: BaseException) -> str:
@@ -272,9 +292,9 @@ SEEDS = frozenset({"backward", "fit", "training_step", "validation_step"})
 COMMON = frozenset({"__init__", "forward", "__call__", "__getitem__", "__len__", "step", "train", "eval", "update"})
 
 
-def _interesting(m: Machine) -> frozenset[str]:
-    """Names whose use can lead to a fact: losses, backward passes, conversions to pictures, and the project's own
-    functions and classes that use them, to any depth."""
+def _interesting(m: Machine) -> tuple[frozenset[str], frozenset[str]]:
+    """Names whose use can lead to a fact: losses, backward passes, conversions of pictures; and with them the
+    project's own functions and classes that use such a name, to any depth."""
     seeds = set(SEEDS)
     for row in m.contracts.rows:
         if isinstance(row, tables.Loss):
@@ -283,6 +303,7 @@ def _interesting(m: Machine) -> frozenset[str]:
                 seeds.add(row.function.rsplit(".", 1)[-1])
         elif isinstance(row, tables.Transform) and row.does in ("to_pil", "to_tensor", "compose"):
             seeds.update((row.short, *(f.rsplit(".", 1)[-1] for f in row.function)))
+    near = frozenset(seeds)
     users: dict[str, list[str]] = {}
     for function in m.functions:
         node = function.node
@@ -297,7 +318,7 @@ def _interesting(m: Machine) -> frozenset[str]:
             if name not in seeds and name not in COMMON:
                 seeds.add(name)
                 pending.append(name)
-    return frozenset(seeds)
+    return near, frozenset(seeds)
 
 
 def _may_matter(node: ir.FunctionDef, interesting: frozenset[str]) -> bool:

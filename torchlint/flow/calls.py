@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torchlint.flow import attributes, builtins, expressions, join, models, objects, statements, tensors, training
-from torchlint.flow.machine import DEPTH, NEXT, Frame, Machine, flatten
+from torchlint.flow.machine import DEPTH, NEXT, SHARE, SHARED_DEPTH, Exhausted, Frame, Machine, flatten
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,
@@ -274,13 +274,25 @@ def call_function(
     grad = m.grad
     if "no_grad" in function.decorations or "inference_mode" in function.decorations:
         m.grad = False
+    limit, logs, loops, runs = m.limit, len(m.logs), m.loops, m.runs
+    shared = len(m.frames) <= SHARED_DEPTH
+    if shared:
+        m.limit = m.steps + int((limit - m.steps) * SHARE)
     try:
         if isinstance(node, ir.Lambda):
             value = expressions.evaluate(m, node.body)
         else:
             status = statements.execute(m, node.body)
             value = m.finish(frame, status)
+    except Exhausted:
+        if not shared or m.steps >= limit:
+            raise
+        while len(m.logs) > logs:
+            m.close_log(keep=False)
+        m.loops, m.runs, value = loops, runs, UNKNOWN
+        m.cut += 1
     finally:
+        m.limit = limit
         m.grad = grad
         m.active.pop()
         m.pop()

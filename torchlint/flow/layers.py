@@ -164,6 +164,9 @@ def channels(tensor: Tensor, row: tables.Module) -> object:
         return None
     if row.channel_dim < 0:
         return shape[row.channel_dim] if len(shape) >= -row.channel_dim else None
+    if row.kind == "norm":
+        batched = len(shape) == row.spatial + 2 or (row.spatial == 1 and len(shape) == 2)
+        return shape[row.channel_dim] if batched else None
     if row.spatial:
         if len(shape) not in (row.spatial + 1, row.spatial + 2):
             return None

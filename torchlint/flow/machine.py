@@ -14,6 +14,7 @@ each arm left in the cell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,12 @@ NEXT, RETURN, RAISE, BREAK, CONTINUE = range(5)
 #: Nodes that one root may evaluate, and calls that may be nested, before what is left is unknown.
 STEPS_PER_ROOT = 60_000
 DEPTH = 40
+
+#: A call this near to its root may use up a part of what is left; if it does, only its own result is unknown.
+SHARED_DEPTH, SHARE = 4, 0.6
+
+#: Nodes that all roots together may evaluate: a fixed allowance, and so many for each line of the project.
+ALLOWANCE, STEPS_PER_LINE = 300_000, 1
 
 MISSING: Any = object()
 Cells = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
@@ -122,6 +129,7 @@ class Machine:
         self.loops = 0
         self.calls = 0
         self.exhausted = 0
+        self.cut = 0
         self.roots = 0
         self.grad = True
         self.driven: set[int] = set()
@@ -403,9 +411,17 @@ class Machine:
 
     # --- roots ---------------------------------------------------------------------------------------------------
 
-    def run_root(self, run: Callable[[], Any]) -> bool:
-        """Run one root within its budget; False if the budget was used up. State that it left open is closed."""
+    def run_root(self, run: Callable[[], Any], allowance: float = math.inf) -> bool:
+        """Run one root within its budget; False if the budget was used up. State that it left open is closed.
+
+        Args:
+            allowance: nodes that may be evaluated in all, those of the roots before included.
+        """
         self.roots += 1
+        self.limit = int(min(STEPS_PER_ROOT, allowance - self.total_steps))
+        if self.limit <= 0:
+            self.exhausted += 1
+            return False
         self.steps, self.path, self.grad = 0, {}, True
         self.active.clear()
         self.log, depth = None, len(self.frames)

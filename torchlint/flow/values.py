@@ -9,6 +9,9 @@ Definitions
                  writes cells only through its log, so that a branch can be undone
     trail        how a tensor came to be: a linked list of `Trail`, newest first
 
+Values that say what is known (`Const`, `Tensor`, …) are never changed once made, though Python does not enforce it:
+a frozen dataclass takes four times as long to make.
+
 Worked example: after ``x = sigmoid(y) if args.flag else y`` with y the output of a `Linear`, x is
 ``Alternatives([((("args.flag", True),), <probability in [0, 1]>), ((("args.flag", False),), <logits, unbounded>)])``.
 """
@@ -17,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 from torchlint.flow.interval import Interval
 from torchlint.flow.shape import Shape
@@ -27,15 +30,14 @@ Key = Any  # hashable name of an unknown test
 Guard = tuple[tuple[Key, bool], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A node of a file: `path` as the user wrote it, `n` the node's number in that file's IR."""
 
     path: str
     n: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Trail:
     """One step of a value's history: what happened at `place`; `parent` is the step before."""
 
@@ -72,7 +74,7 @@ class Unknown(Value):
 UNKNOWN = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Const(Value):
     """A Python scalar: None, a bool, an int, a float or a str."""
 
@@ -82,7 +84,7 @@ class Const(Value):
 NONE, TRUE, FALSE = Const(None), Const(True), Const(False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Number(Value):
     """A number that is not a constant: a symbolic size (`dim`), or a float known by its interval."""
 
@@ -95,7 +97,7 @@ class Text(Value):
     """A string that is not fully known."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Tuple(Value):
     items: tuple[Value, ...]
 
@@ -147,7 +149,7 @@ class Namespace(Value):
     attrs: dict[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Library(Value):
     """Something outside the project, by its canonical dotted name: ``torch.nn.BCELoss``."""
 
@@ -284,7 +286,7 @@ class Run:
     pretrained: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Tensor(Value):
     """A tensor (or numpy array, or PIL image: `holder`), by what is known of it; None is unknown throughout.
 
@@ -307,7 +309,7 @@ class Tensor(Value):
         return replace(self, **changes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Alternatives(Value):
     """One of several values, each under its guard."""
 

@@ -24,7 +24,9 @@ from torchlint.flow.library.shapes import shape_of
 from torchlint.flow.library.subscripts import ELLIPSIS, Ellipse, SliceIndex, subscript
 from torchlint.flow.library.tables import Contracts, Module, Operation
 from torchlint.flow.shape import Shape
-from torchlint.flow.values import UNKNOWN, Const, Library, List, Number, Place, Tensor, Trail, Tuple, Value
+from torchlint.flow.values import (
+    UNKNOWN, Const, Library, List, Number, Place, Tensor, Trail, Tuple, Value, list_of,
+)  # fmt: skip
 
 _MOVES = ("same", "same-loose", "cast")
 _SILENT_MEANINGS = ("keep", "keep-without-dim", "permute", "squeeze", "unsqueeze", "view", "cast", "reduce")
@@ -39,6 +41,8 @@ def apply(op: Operation, arguments: Mapping[str, Value], place: Place, spelled: 
     if op.result:
         made = RESULT_RULES[op.result](call)
         if made is not None:
+            if op.holder:
+                made = _held(made, op.holder)
             return made if op.grad != "detach" else _detached(made)
     tensors = list(call.tensors())
     if not tensors:
@@ -64,13 +68,27 @@ def apply(op: Operation, arguments: Mapping[str, Value], place: Place, spelled: 
 
 def _grad(call: Call, tensors: Sequence[Tensor]) -> str | None:
     how = call.op.grad
+    wanted = call.given("requires_grad")
+    if wanted is not None and how == "none":
+        flag = call.flag("requires_grad")
+        return "attached" if flag else "detached" if flag is False else None
     if how == "detach" or how == "none":
         return "detached"
     if how == "parameters" and "weight" not in call.arguments:
-        return "attached"
+        trained = call.flag("affine", "elementwise_affine", default=True)
+        if trained is not False:
+            return "attached" if trained else None
     if not tensors and call.op.meaning == "noise":
         return "detached"
     return grad_of(list(tensors), call.unknowns())
+
+
+def _held(value: Value, holder: str) -> Value:
+    if isinstance(value, Tensor):
+        return value.with_(holder=holder)
+    if isinstance(value, List) and value.items is None:
+        return list_of(_held(value.element, holder), value.kind)
+    return Tuple(tuple(_held(item, holder) for item in value.items)) if isinstance(value, Tuple) else value
 
 
 def _detached(value: Value) -> Value:

@@ -258,6 +258,9 @@ DTYPE_RULES: dict[str, Callable[[Call], str | None]] = {
                                    if v is not None]),
     "div": lambda call: _promote(call) if call.given("rounding_mode") is not None else _promote_float(call),
     "hull-args": _hull,
+    "bool-to-int": lambda call: call.input.dtype if call.input.dtype != "bool" else (
+        None if call.input.holder == "numpy" else "int64"
+    ),
     "bool-or-byte": lambda call: "bool" if call.input.dtype not in ("uint8", None) else (
         "uint8" if call.input.dtype == "uint8" and call.input.holder != "numpy" else
         "bool" if call.input.holder == "numpy" else None

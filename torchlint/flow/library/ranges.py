@@ -18,7 +18,7 @@ from collections.abc import Callable
 from torchlint.flow import interval as arithmetic
 from torchlint.flow import shape as sizes
 from torchlint.flow.interval import INF, REAL, UNIT, Interval, hull
-from torchlint.flow.library.dtypes import category, is_float
+from torchlint.flow.library.dtypes import category, dtype_of, is_float
 from torchlint.flow.library.reading import Call, as_tensor, interval_of, is_scalar, items_of
 from torchlint.flow.library.shapes import einsum_operands, reduced_dims
 from torchlint.flow.values import Const, Number, Tensor, Tuple, Value
@@ -185,6 +185,7 @@ def clamp(call: Call) -> Interval | None:
         return None if bottom == -INF and top == INF else Interval(bottom, top, False)
     if a is None and low == -INF and high == INF:
         return None
+    low = min(low, high)  # torch: where min is above max, everything is max
     return arithmetic.clamp(a, low, high)
 
 
@@ -584,8 +585,6 @@ def cast(a: Interval | None, source: str | None, target: str | None) -> Interval
 
 
 def _cast(call: Call) -> Interval | None:
-    from torchlint.flow.library.dtypes import dtype_of
-
     return cast(call.input.range, call.input.dtype, dtype_of(call))
 
 
@@ -770,6 +769,14 @@ for _name in _CONTINUOUS_FROM:
     RANGE_RULES[_name] = _make_from(_name)
 
 
+def overflown(a: Interval | None, greatest: float) -> Interval | None:
+    """Ends beyond the greatest number of a dtype are infinite."""
+    if a is None or (abs(a.low) <= greatest and abs(a.high) <= greatest):
+        return a
+    low, high = (x if abs(x) <= greatest else math.copysign(INF, x) for x in (a.low, a.high))
+    return Interval(low, high, a.tight)
+
+
 def range_of(call: Call) -> Interval | None:
     """The range of the result of a call."""
     declared = call.op.range
@@ -779,6 +786,7 @@ def range_of(call: Call) -> Interval | None:
         params = call.op.parameters.params
         takes = bool(params) and params[0].name in ("input", "query", "x1")
         found = Interval(*declared, (not takes) or is_free(call.input.range))
+    found = overflown(found, 65504.0 if dtype_of(call) == "float16" else 3.4e38)
     return _loose(found) if call.op.loose else found
 
 

@@ -124,6 +124,8 @@ def _extreme(call: Call) -> Value:
     """max, min, median, mode: of everything, over a dimension (values and indices), or of two tensors."""
     tensor = call.input
     second = call.given("dim", "axis", "other")
+    if second is not None and not isinstance(second, (Tensor, Const, Number, Tuple)):
+        return UNKNOWN  # a dimension or a second tensor
     if isinstance(second, Tensor):
         from torchlint.flow.library.operators import extreme_of_two
 
@@ -190,7 +192,8 @@ def _size(call: Call) -> Value:
 
 def _numel(call: Call) -> Value:
     shape = call.input.shape
-    return Number() if shape is None else size_value(sizes.product(shape))
+    known = shape is not None and call.given("axis") is None
+    return size_value(sizes.product(shape)) if shape is not None and known else Number()
 
 
 def _rank(call: Call) -> Value:
@@ -416,6 +419,9 @@ RESULT_RULES: dict[str, Callable[[Call], Value | None]] = {
     "type": lambda call: UNKNOWN if call.given("dtype") is None else None,
     "loaded": lambda call: Tensor(holder="numpy", grad="detached"),
     "linspace": lambda call: None if call.flag("retstep") is False else UNKNOWN,
+    "requires-grad": lambda call: call.input.with_(
+        grad={True: "attached", False: "detached"}.get(call.flag("requires_grad", default=True))  # type: ignore[arg-type]
+    ),
     "affine-grid": _grid_like,
     "pool": _pool_with_indices,
     "unknown": lambda call: UNKNOWN,

@@ -217,9 +217,7 @@ def order_of(call: Call) -> tuple[int, ...] | None:
         return (1, 0) if shape is None or len(shape) == 2 else (0,) if len(shape) == 1 else None
     if short in ("swapaxes", "swapdims", "transpose") and not (call.input.holder == "numpy" and short == "transpose"):
         rank = None if shape is None else len(shape)
-        names = ("dim0", "axis0", "axis1"), ("dim1", "axis1", "axis2")
-        first = call.integer(*names[0])
-        second = call.integer("dim1") if "dim1" in call.arguments else call.integer("axis1", "axis2")
+        first, second = (call.integer(name) for name in call.op.parameters.positional[1:3])
         if rank is None or first is None or second is None:
             return None
         a, b = index(first, rank), index(second, rank)
