@@ -311,8 +311,10 @@ def _data(call: Call) -> str | None:
     return data_dtype(call.given("data", "object", "a"), call.op.name.startswith("numpy"))
 
 
-def data_dtype(value: Value | None, numpy: bool) -> str | None:
-    """The dtype that torch (or numpy) infers from nested sequences of numbers."""
+def data_dtype(value: Value | None, numpy: bool, depth: int = 0) -> str | None:
+    """The dtype that torch (or numpy) infers from nested sequences of numbers; unknown beyond eight levels."""
+    if depth > 8:
+        return None
     if isinstance(value, Tensor):
         return value.dtype
     items = items_of(value)
@@ -322,7 +324,7 @@ def data_dtype(value: Value | None, numpy: bool) -> str | None:
         return None if kind is None else {0: "bool", 1: "int64"}.get(kind, "float64" if numpy else "float32")
     if not items:
         return "float64" if numpy else "float32"
-    found = {data_dtype(item, numpy) for item in items}
+    found = {data_dtype(item, numpy, depth + 1) for item in items}
     if len(found) == 1:
         return found.pop()
     plain = {"bool", "int64", "float64" if numpy else "float32"}

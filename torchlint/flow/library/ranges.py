@@ -549,14 +549,16 @@ def _constant(call: Call) -> Interval | None:
     return interval_of(call.given("fill_value", "value"))
 
 
-def data_range(value: Value | None) -> Interval | None:
-    """The range of literal data: a number, or nested sequences of them."""
+def data_range(value: Value | None, depth: int = 0) -> Interval | None:
+    """The range of literal data: a number, or nested sequences of them; unknown beyond eight levels."""
+    if depth > 8:
+        return None
     items = items_of(value)
     if items is None:
         return interval_of(value)
     result: Interval | None = None
     for item in items:
-        found = data_range(item)
+        found = data_range(item, depth + 1)
         if found is None:
             return None
         if result is None:

@@ -120,12 +120,12 @@ class Call:
         return None if value is None else dims_of(value)
 
 
-def _tensors(value: Value) -> Iterator[Tensor]:
+def _tensors(value: Value, depth: int = 0) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
-    else:
+    elif depth < 8:
         for item in items_of(value) or ():
-            yield from _tensors(item)
+            yield from _tensors(item, depth + 1)
 
 
 def items_of(value: Value | None) -> tuple[Value, ...] | None:

@@ -215,7 +215,8 @@ def order_of(call: Call) -> tuple[int, ...] | None:
         return _move(call)
     if short in ("t", "adjoint"):
         return (1, 0) if shape is None or len(shape) == 2 else (0,) if len(shape) == 1 else None
-    if short in ("swapaxes", "swapdims", "transpose") and not (call.input.holder == "numpy" and short == "transpose"):
+    array = call.input.holder == "numpy" or call.op.name.startswith("numpy")
+    if short in ("swapaxes", "swapdims", "transpose") and not (array and short == "transpose"):
         rank = None if shape is None else len(shape)
         first, second = (call.integer(name) for name in call.op.parameters.positional[1:3])
         if rank is None or first is None or second is None:
