@@ -116,7 +116,9 @@ def _lies(value: Value | None, real: Any) -> Iterator[str]:
         for one in real if isinstance(real, (tuple, list)) else ():
             yield from _lies(value.element, one)
     elif isinstance(value, Const):
-        same = real == value.value or (isinstance(real, (int, float)) and math.isclose(real, value.value or 0, rel_tol=1e-5))
+        number = isinstance(real, (int, float)) and isinstance(value.value, (int, float))
+        close = number and math.isclose(real, float(value.value or 0), rel_tol=1e-5)
+        same = real == value.value or close
         if not same or isinstance(real, bool) != isinstance(value.value, bool):
             yield f"{value.value!r}, but it is {real!r}"
     elif isinstance(value, Number):

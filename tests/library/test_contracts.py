@@ -159,7 +159,10 @@ def test_order_of_parameters(op: Operation) -> None:
 
 def call_real(target: Any, args: Any, keywords: Any) -> Any:
     """The real result, with a fresh copy of every argument; None if torch refuses them."""
-    fresh = [a.detach().clone().requires_grad_(a.requires_grad) if isinstance(a, torch.Tensor) else copy.copy(a) for a in args]
+    fresh = [
+        a.detach().clone().requires_grad_(a.requires_grad) if isinstance(a, torch.Tensor) else copy.copy(a)
+        for a in args
+    ]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -181,7 +184,7 @@ def bound(op: Operation, args: Any, keywords: Any, what: str, tight: bool = Fals
 
 
 def assumed(op: Operation, args: Any, what: str) -> bool:
-    """What less knowledge leads to: bytes do not wrap around, a convolution's input is batched, `chunk` gives all parts."""
+    """What is assumed of less: bytes do not wrap around, a convolution's input is batched, `chunk` gives all parts."""
     tensors = [a for a in args if isinstance(a, torch.Tensor)]
     if what == "dtype" and any(t.dtype == torch.uint8 for t in tensors):
         return True
@@ -255,20 +258,31 @@ def test_tight_ends_are_reached(op: Operation) -> None:
         wide = high == 1e4
         grid = torch.linspace(low, high, 20001, dtype=torch.float64)
         if wide:
-            grid = torch.cat([grid, torch.linspace(-20, 20, 20001, dtype=torch.float64), torch.tensor([1e300, -1e300], dtype=torch.float64)])
+            grid = torch.cat(
+                [
+                    grid,
+                    torch.linspace(-20, 20, 20001, dtype=torch.float64),
+                    torch.tensor([1e300, -1e300], dtype=torch.float64),
+                ]
+            )
         real = call_real(target, (grid,), {})
         if real is None or real.isnan().any():
             continue
         source = REAL if wide else Interval(low, high)
-        value = apply(op, op.parameters.bind([Tensor(source, None, "float64", (20001,), "detached")], {}), PLACE, "sample")
+        value = apply(
+            op, op.parameters.bind([Tensor(source, None, "float64", (20001,), "detached")], {}), PLACE, "sample"
+        )
         assert isinstance(value, Tensor)
         if value.range is None or not value.range.tight:
             continue
         for end, reached in ((value.range.low, float(real.min())), (value.range.high, float(real.max()))):
             if abs(end) == float("inf"):
-                assert abs(reached) > 19 or op.name in ("torch.log", "torch.rsqrt"), f"{op.name} on {source}: {end}, reached {reached}"
+                assert abs(reached) > 19 or op.name in ("torch.log", "torch.rsqrt"), (
+                    f"{op.name} on {source}: {end}, reached {reached}"
+                )
             else:
-                assert abs(end - reached) <= 2e-2 * max(1.0, abs(end)), f"{op.name} on {source}: {end}, reached {reached}"
+                gap = abs(end - reached)
+                assert gap <= 2e-2 * max(1.0, abs(end)), f"{op.name} on {source}: {end}, reached {reached}"
 
 
 def test_activations_of_something_unknown() -> None:
@@ -344,7 +358,8 @@ def _check_expectation(row: Module, case: Any) -> None:
 
 LOSSES = [r for r in CONTRACTS.rows if isinstance(r, Loss) and r.name.startswith("torch.")]
 SAME = {
-    "binary": lambda: torch.randint(0, 2, (4, 3)).float(), "probability": lambda: torch.rand(4, 3), "value": lambda: torch.randn(4, 3),
+    "binary": lambda: torch.randint(0, 2, (4, 3)).float(), "probability": lambda: torch.rand(4, 3),
+        "value": lambda: torch.randn(4, 3),
     "sign": lambda: torch.randint(0, 2, (4, 3)).float() * 2 - 1, "count": lambda: torch.randint(0, 9, (4, 3)).float(),
     "distribution": lambda: torch.rand(4, 3).softmax(1),
 }  # fmt: skip
@@ -394,22 +409,36 @@ def test_cross_entropy_takes_distributions() -> None:
 
 # --- numpy -------------------------------------------------------------------------------------------------------
 
-ARRAYS = [np.random.default_rng(1).normal(size=(3, 5)), np.arange(15, dtype=np.uint8).reshape(3, 5), np.arange(15).reshape(3, 5),
-          np.ones((2, 3), np.float32), np.array([True, False]), np.random.default_rng(1).random((2, 3, 5)).astype(np.float32)]  # fmt: skip
+ARRAYS: list[Any] = [np.random.default_rng(1).normal(size=(3, 5)), np.arange(15, dtype=np.uint8).reshape(3, 5),
+    np.arange(15).reshape(3, 5),
+          np.ones((2, 3), np.float32), np.array([True, False]),
+              np.random.default_rng(1).random((2, 3, 5)).astype(np.float32)]  # fmt: skip
 CALLS: dict[str, list[tuple[Any, ...]]] = {
-    "numpy.array": [([1, 2],), ([1.5, 2],), (3,)], "numpy.full": [((2, 3), 7), ((2,), 0.5)], "numpy.zeros": [((2, 3),), (4,)],
-    "numpy.ones": [((2, 3),), (4,)], "numpy.empty": [((2, 3),)], "numpy.arange": [(5,), (2, 9), (0, 1, 0.25)], "numpy.linspace": [(0, 1, 5)],
-    "numpy.eye": [(3,), (3, 5)], "numpy.identity": [(3,)], "numpy.random.rand": [(2, 3), ()], "numpy.random.randn": [(2, 3)],
-    "numpy.random.random": [((2, 3),)], "numpy.random.uniform": [(0, 2, (3,)), (-1.0, 1.0)], "numpy.random.normal": [(0, 1, (3,))],
-    "numpy.random.standard_normal": [((3,),)], "numpy.random.randint": [(5,), (0, 5, (2, 3)), (0, 9, 4)], "numpy.full_like": [(ARRAYS[0], 3)],
-    "numpy.transpose": [(ARRAYS[5], (2, 0, 1)), (ARRAYS[5],), (ARRAYS[0],)], "numpy.moveaxis": [(ARRAYS[5], 2, 0)], "numpy.swapaxes": [(ARRAYS[5], 0, 2)],
+    "numpy.array": [([1, 2],), ([1.5, 2],), (3,)], "numpy.full": [((2, 3), 7), ((2,), 0.5)],
+        "numpy.zeros": [((2, 3),), (4,)],
+    "numpy.ones": [((2, 3),), (4,)], "numpy.empty": [((2, 3),)], "numpy.arange": [(5,), (2, 9), (0, 1, 0.25)],
+        "numpy.linspace": [(0, 1, 5)],
+    "numpy.eye": [(3,), (3, 5)], "numpy.identity": [(3,)], "numpy.random.rand": [(2, 3), ()],
+        "numpy.random.randn": [(2, 3)],
+    "numpy.random.random": [((2, 3),)], "numpy.random.uniform": [(0, 2, (3,)), (-1.0, 1.0)],
+        "numpy.random.normal": [(0, 1, (3,))],
+    "numpy.random.standard_normal": [((3,),)], "numpy.random.randint": [(5,), (0, 5, (2, 3)), (0, 9, 4)],
+        "numpy.full_like": [(ARRAYS[0], 3)],
+    "numpy.transpose": [(ARRAYS[5], (2, 0, 1)), (ARRAYS[5],), (ARRAYS[0],)], "numpy.moveaxis": [(ARRAYS[5], 2, 0)],
+        "numpy.swapaxes": [(ARRAYS[5], 0, 2)],
     "numpy.reshape": [(ARRAYS[0], (5, -1)), (ARRAYS[0], -1)], "numpy.expand_dims": [(ARRAYS[0], 0), (ARRAYS[0], -1)],
-    "numpy.concatenate": [([ARRAYS[0], ARRAYS[0]],), ([ARRAYS[0], ARRAYS[2]], 1)], "numpy.stack": [([ARRAYS[0], ARRAYS[0]], 1)],
-    "numpy.clip": [(ARRAYS[0], 0, 1), (ARRAYS[1], 2, 9), (ARRAYS[0], None, 0.5)], "numpy.tile": [(ARRAYS[0], (2, 1))], "numpy.repeat": [(ARRAYS[0], 2, 1)],
-    "numpy.where": [(ARRAYS[0] > 0, ARRAYS[0], 0.0), (ARRAYS[0] > 0, 1, 0)], "numpy.power": [(ARRAYS[0], 2), (ARRAYS[2], 2)],
-    "numpy.split": [(ARRAYS[0], 3)], "numpy.matmul": [(ARRAYS[0], ARRAYS[0].T)], "numpy.einsum": [("ij,kj->ik", ARRAYS[0], ARRAYS[0])],
-    "numpy.ndarray.astype": [(ARRAYS[0], np.float32), (ARRAYS[1], np.float32), (ARRAYS[0], "uint8")], "numpy.squeeze": [(np.ones((1, 3, 1)),), (np.ones((1, 3)), 0)],
-    "numpy.broadcast_to": [(np.ones((3, 1)), (2, 3, 5))], "numpy.meshgrid": [(np.arange(3), np.arange(5))], "numpy.take": [(ARRAYS[0], [0, 1])],
+    "numpy.concatenate": [([ARRAYS[0], ARRAYS[0]],), ([ARRAYS[0], ARRAYS[2]], 1)],
+        "numpy.stack": [([ARRAYS[0], ARRAYS[0]], 1)],
+    "numpy.clip": [(ARRAYS[0], 0, 1), (ARRAYS[1], 2, 9), (ARRAYS[0], None, 0.5)], "numpy.tile": [(ARRAYS[0], (2, 1))],
+        "numpy.repeat": [(ARRAYS[0], 2, 1)],
+    "numpy.where": [(ARRAYS[0] > 0, ARRAYS[0], 0.0), (ARRAYS[0] > 0, 1, 0)],
+        "numpy.power": [(ARRAYS[0], 2), (ARRAYS[2], 2)],
+    "numpy.split": [(ARRAYS[0], 3)], "numpy.matmul": [(ARRAYS[0], ARRAYS[0].T)],
+        "numpy.einsum": [("ij,kj->ik", ARRAYS[0], ARRAYS[0])],
+    "numpy.ndarray.astype": [(ARRAYS[0], np.float32), (ARRAYS[1], np.float32), (ARRAYS[0], "uint8")],
+        "numpy.squeeze": [(np.ones((1, 3, 1)),), (np.ones((1, 3)), 0)],
+    "numpy.broadcast_to": [(np.ones((3, 1)), (2, 3, 5))], "numpy.meshgrid": [(np.arange(3), np.arange(5))],
+        "numpy.take": [(ARRAYS[0], [0, 1])],
 }  # fmt: skip
 FOR_ONE = [(a,) for a in ARRAYS] + [(a, k) for a in ARRAYS for k in (0, -1)]
 FOR_TWO = [(a, b) for a in ARRAYS[:3] for b in (*ARRAYS[:3], 2, 0.5, 255)]
@@ -422,7 +451,9 @@ def test_numpy(op: Operation) -> None:
         return
     two = op.parameters.positional[:2] in (("x1", "x2"), ("a", "b"))
     unary = len([p for p in op.parameters.params if p.default is None and p.kind == "any"]) == 1
-    samples = CALLS.get(op.name) or (FOR_TWO if two else FOR_ONE[: len(ARRAYS)] if op.shape == "same" or not unary else FOR_ONE)
+    samples = CALLS.get(op.name) or (
+        FOR_TWO if two else FOR_ONE[: len(ARRAYS)] if op.shape == "same" or not unary else FOR_ONE
+    )
     for args in samples:
         with np.errstate(all="ignore"):
             real = call_real(resolve(op.name), args, {})
@@ -443,7 +474,14 @@ def _scalar(value: Value, real: Any) -> bool:
 
 def test_numpy_methods_where_torch_differs() -> None:
     array = ARRAYS[5]
-    for method, args in (("transpose", (2, 0, 1)), ("max", (1,)), ("argmax", (1,)), ("sum", (0,)), ("reshape", (2, -1)), ("flatten", ())):
+    for method, args in (
+        ("transpose", (2, 0, 1)),
+        ("max", (1,)),
+        ("argmax", (1,)),
+        ("sum", (0,)),
+        ("reshape", (2, -1)),
+        ("flatten", ()),
+    ):
         op = CONTRACTS.method(method, "numpy")
         assert op is not None
         value = apply(op, op.parameters.bind([abstract(array), *[abstract(a) for a in args]], {}), PLACE, "sample")

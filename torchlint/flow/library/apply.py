@@ -10,10 +10,8 @@ dtype and unknown shape in [0, 1], meaning a probability, whose trail ends in "`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from torchlint.flow import shape as sizes
-from torchlint.flow.interval import Interval
 from torchlint.flow.library import ranges
 from torchlint.flow.library.dtypes import category, dtype_of
 from torchlint.flow.library.meanings import meaning_of, permuted
@@ -22,10 +20,20 @@ from torchlint.flow.library.reading import Call, as_tensor, size_value
 from torchlint.flow.library.results import RESULT_RULES, without
 from torchlint.flow.library.shapes import shape_of
 from torchlint.flow.library.subscripts import ELLIPSIS, Ellipse, SliceIndex, subscript
-from torchlint.flow.library.tables import Contracts, Module, Operation
+from torchlint.flow.library.tables import Contracts, Module, Operation, parse_signature
 from torchlint.flow.shape import Shape
 from torchlint.flow.values import (
-    UNKNOWN, Const, Library, List, Number, Place, Tensor, Trail, Tuple, Value, list_of,
+    UNKNOWN,
+    Const,
+    Library,
+    List,
+    Number,
+    Place,
+    Tensor,
+    Trail,
+    Tuple,
+    Value,
+    list_of,
 )  # fmt: skip
 
 _MOVES = ("same", "same-loose", "cast")
@@ -112,8 +120,6 @@ def module_arguments(
     row: Module, made: Mapping[str, Value], args: Sequence[Value], keywords: Mapping[str, Value]
 ) -> dict[str, Value]:
     """The arguments of the operation that a layer's call performs: the constructor's, then the call's own."""
-    from torchlint.flow.library.tables import parse_signature
-
     bound = parse_signature(row.call_signature).bind(args, keywords)
     return {**made, **bound}
 
@@ -162,6 +168,6 @@ def iterate(tensor: Tensor) -> tuple[Tensor, int | None]:
 
 
 __all__ = [
-    "ELLIPSIS", "Ellipse", "Interval", "List", "SliceIndex", "apply", "apply_module", "attribute", "binary", "iterate",
-    "length", "module_arguments", "replace", "subscript", "unary",
+    "ELLIPSIS", "Ellipse", "SliceIndex", "apply", "apply_module", "attribute", "binary", "iterate", "length",
+    "module_arguments", "subscript", "unary",
 ]  # fmt: skip

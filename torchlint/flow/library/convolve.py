@@ -8,6 +8,8 @@ Worked example: a 3×3 convolution with stride 2 and padding 1 takes H to ⌊(H 
 
 from __future__ import annotations
 
+from typing import Union
+
 from torchlint.flow import shape as sizes
 from torchlint.flow.library.reading import Call, as_tensor, dims_of
 from torchlint.flow.shape import Dim, Shape
@@ -57,6 +59,18 @@ def window(
     return None if ceil is not False else sizes.add(sizes.floor_divide(room, stride), 1)
 
 
+Settings = tuple[Union[int, None], ...]
+
+
+def windows(
+    spatial: tuple[Dim, ...], kernel: Settings, stride: Settings, padding: Settings, dilation: Settings,
+    ceil: bool | None = False,
+) -> tuple[Dim, ...]:  # fmt: skip
+    """`window` for each dimension."""
+    settings = zip(spatial, kernel, stride, padding, dilation)
+    return tuple(window(size, k, s, p, d, ceil) for size, k, s, p, d in settings)
+
+
 def _leading(tensor: Tensor, n: int, channels: Dim) -> tuple[tuple[Dim, ...], tuple[Dim, ...]] | None:
     if tensor.shape is None:
         return (None, channels), (None,) * n  # batched, as nearly every input is
@@ -84,8 +98,7 @@ def conv(call: Call, n: int) -> Shape:
     if mode == "same":
         return parts[0] + parts[1]
     padding = (0,) * n if mode == "valid" else per_dimension(call["padding"], n, 0)
-    out = (window(s, *w, False) for s, *w in zip(parts[1], kernel, stride, padding, dilation))
-    return parts[0] + tuple(out)
+    return parts[0] + windows(parts[1], kernel, stride, padding, dilation)
 
 
 def _size(value: Value | None) -> Dim:
@@ -100,7 +113,9 @@ def conv_transpose(call: Call, n: int) -> Shape:
     channels: Dim = None
     if weight is not None and weight.shape is not None and len(weight.shape) == n + 2:
         groups = call.integer("groups")
-        channels = sizes.scale(weight.shape[1], groups) if groups else weight.shape[1] if call["groups"] is None else None
+        channels = (
+            sizes.scale(weight.shape[1], groups) if groups else weight.shape[1] if call["groups"] is None else None
+        )
         kernel = tuple(k if isinstance(k, int) else None for k in weight.shape[2:])
     else:
         channels = _size(call["out_channels"])
@@ -139,8 +154,7 @@ def pool(call: Call, n: int) -> Shape:
     padding = per_dimension(call["padding"], n, 0)
     dilation = per_dimension(call["dilation"], n, 1)
     ceil = call.flag("ceil_mode")
-    out = (window(s, *w, ceil) for s, *w in zip(parts[1], kernel, stride, padding, dilation))
-    return parts[0] + tuple(out)
+    return parts[0] + windows(parts[1], kernel, stride, padding, dilation, ceil)
 
 
 def unpool(call: Call, n: int) -> Shape:
@@ -179,8 +193,7 @@ def adaptive_pool(call: Call, n: int) -> Shape:
         return None
     items = getattr(given, "items", None) or (given,) * n
     out = [
-        old if isinstance(item, Const) and item.value is None else new
-        for old, new, item in zip(parts[1], dims, items)
+        old if isinstance(item, Const) and item.value is None else new for old, new, item in zip(parts[1], dims, items)
     ]
     return parts[0] + tuple(out)
 
@@ -279,11 +292,8 @@ def unfold(call: Call) -> Shape:
         return None
     if kernel[0] is None or kernel[1] is None:
         return (*parts[0], None)
-    settings = zip(
-        parts[1], kernel, per_dimension(call["stride"], 2, 1), per_dimension(call["padding"], 2, 0),
-        per_dimension(call["dilation"], 2, 1),
-    )  # fmt: skip
-    blocks = sizes.product(tuple(window(s, *w, False) for s, *w in settings))
+    stride, dilation = per_dimension(call["stride"], 2, 1), per_dimension(call["dilation"], 2, 1)
+    blocks = sizes.product(windows(parts[1], kernel, stride, per_dimension(call["padding"], 2, 0), dilation))
     return (*parts[0][:-1], sizes.scale(parts[0][-1], kernel[0] * kernel[1]), blocks)
 
 

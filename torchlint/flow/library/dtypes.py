@@ -14,7 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from torchlint.flow.library.reading import (
-    COMPLEX, FLOATS, INTEGERS, Call, as_tensor, dtype_name, is_scalar, items_of,
+    FLOATS,
+    INTEGERS,
+    Call,
+    as_tensor,
+    dtype_name,
+    is_scalar,
+    items_of,
 )  # fmt: skip
 from torchlint.flow.values import Tensor, Value
 
@@ -53,7 +59,9 @@ def _wider(a: str, b: str, numpy: bool) -> str | None:
             unsigned, signed = (low, high) if low.startswith("u") else (high, low)
             if _WIDTH[signed] > _WIDTH[unsigned]:
                 return signed
-            return {8: "int16", 16: "int32", 32: "int64"}.get(_WIDTH[unsigned]) if numpy or unsigned == "uint8" else None
+            return (
+                {8: "int16", 16: "int32", 32: "int64"}.get(_WIDTH[unsigned]) if numpy or unsigned == "uint8" else None
+            )
         return low if _WIDTH[low] >= _WIDTH[high] else high
     if kinds[0] == 2:
         if "float64" in (a, b):
@@ -92,7 +100,7 @@ def promote(values: Sequence[Value | None]) -> str | None:
         if len(strong) > 1 and not numpy and any(t.shape is None for t in strong) and len(set(strong_dtypes)) > 1:
             kinds = {category(d) for d in strong_dtypes}
             if None in kinds:
-                return "float" if 2 in kinds and 3 not in kinds and False else None
+                return None
             if len(kinds) == 1:
                 return "float" if kinds == {2} else None
     if not strong_dtypes or None in strong_dtypes:
@@ -113,14 +121,16 @@ def promote(values: Sequence[Value | None]) -> str | None:
 
 
 def floating(tensor: Tensor) -> str | None:
-    """The dtype of a function that computes in floats: integers become the default dtype."""
+    """The dtype of a function that computes in floats: integers become the default dtype, in numpy one wide enough."""
     kind = category(tensor.dtype)
     if kind is None:
-        return "float" if tensor.dtype is None else None
+        return "float"
     if kind >= 2:
         return tensor.dtype
-    return "float64" if tensor.holder == "numpy" and tensor.dtype not in ("uint8", "int8", "bool", "int16", "uint16") else (
-        "float32" if tensor.holder != "numpy" or tensor.dtype in ("int16", "uint16") else "float16"
+    if tensor.holder != "numpy":
+        return "float32"
+    return {"bool": "float16", "uint8": "float16", "int8": "float16", "int16": "float32", "uint16": "float32"}.get(
+        tensor.dtype or "", "float64"
     )
 
 
@@ -132,10 +142,6 @@ def _layer(call: Call) -> str | None:
     """A layer with parameters of its own, which are float32 unless the program says otherwise."""
     dtype = call.input.dtype
     return dtype if dtype in FLOATS else "float"
-
-
-def _operands(call: Call) -> list[Value | None]:
-    return [call[p.name] for p in call.op.parameters.params if p.name in call.arguments and p.name != "out"]
 
 
 def _promote(call: Call) -> str | None:
@@ -254,16 +260,24 @@ DTYPE_RULES: dict[str, Callable[[Call], str | None]] = {
     "default-float": _default_float,
     "other": _other,
     "unknown": lambda call: None,
-    "clamp": lambda call: promote([v for v in (call["input"], call.given("min", "a_min"), call.given("max", "a_max"))
-                                   if v is not None]),
+    "clamp": lambda call: promote(
+        [v for v in (call["input"], call.given("min", "a_min"), call.given("max", "a_max")) if v is not None]
+    ),
     "div": lambda call: _promote(call) if call.given("rounding_mode") is not None else _promote_float(call),
     "hull-args": _hull,
-    "bool-to-int": lambda call: call.input.dtype if call.input.dtype != "bool" else (
-        None if call.input.holder == "numpy" else "int64"
+    "bool-to-int": lambda call: (
+        call.input.dtype if call.input.dtype != "bool" else (None if call.input.holder == "numpy" else "int64")
     ),
-    "bool-or-byte": lambda call: "bool" if call.input.dtype not in ("uint8", None) else (
-        "uint8" if call.input.dtype == "uint8" and call.input.holder != "numpy" else
-        "bool" if call.input.holder == "numpy" else None
+    "bool-or-byte": lambda call: (
+        "bool"
+        if call.input.dtype not in ("uint8", None)
+        else (
+            "uint8"
+            if call.input.dtype == "uint8" and call.input.holder != "numpy"
+            else "bool"
+            if call.input.holder == "numpy"
+            else None
+        )
     ),
     "full": lambda call: _full(call),
     "int64-or-argument": lambda call: "int64" if call.given("dtype") is None else dtype_name(call.given("dtype")),
@@ -337,8 +351,3 @@ def dtype_of(call: Call) -> str | None:
     """The dtype of the result of a call."""
     rule = DTYPE_RULES.get(call.op.dtype)
     return rule(call) if rule is not None else call.op.dtype
-
-
-def is_complex(dtype: str | None) -> bool:
-    """Whether it is known to be complex."""
-    return dtype in COMPLEX

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from torchlint.flow.interval import Interval
+from torchlint.flow.library.axes import index, order_of, reduced_dims
+from torchlint.flow.library.curves import is_free
 from torchlint.flow.library.dtypes import category, dtype_of
-from torchlint.flow.library.ranges import has_own_weight, is_free
+from torchlint.flow.library.ranges import has_own_weight, range_of
 from torchlint.flow.library.reading import Call, as_tensor, interval_of, is_scalar, items_of
-from torchlint.flow.library.shapes import index, order_of, reduced_dims
 from torchlint.flow.shape import Shape
-from torchlint.flow.values import Const, Meaning, Tensor, Value
+from torchlint.flow.values import Meaning, Tensor, Value
 
 BINARY = Meaning("binary")
 SUMMED = ("distribution", "log-distribution")
@@ -288,7 +289,7 @@ def meaning_of_all(values: list[Value | None]) -> Meaning | None:
 def _cat(call: Call) -> Meaning | None:
     value = call.given("tensors", "input", "arrays")
     items = items_of(value)
-    values = list(items) if items is not None else [getattr(value, "element", None)]
+    values: list[Value | None] = list(items) if items is not None else [getattr(value, "element", None)]
     meaning = meaning_of_all(values)
     if meaning is None:
         return None
@@ -358,8 +359,6 @@ def _cast(call: Call) -> Meaning | None:
 def _clamp(call: Call) -> Meaning | None:
     meaning = call.input.meaning
     if meaning is not None and meaning.kind == "image":
-        from torchlint.flow.library.ranges import range_of
-
         return image_after(meaning, range_of(call), False)
     return meaning
 
@@ -377,12 +376,6 @@ def _filled(call: Call) -> Meaning | None:
 def _pair(call: Call) -> tuple[Value | None, Value | None]:
     first, second = call.op.parameters.positional[:2]
     return call[first], call[second]
-
-
-def _range(call: Call) -> Interval | None:
-    from torchlint.flow.library.ranges import range_of
-
-    return range_of(call)
 
 
 def _constant(call: Call) -> Meaning | None:
@@ -405,10 +398,10 @@ MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
     "log": _log,
     "round": _round,
     "neg": _neg,
-    "add": lambda call: meaning_of_sum(*_pair(call), _range(call)),
-    "sub": lambda call: meaning_of_sum(*_pair(call), _range(call), -1),
-    "mul": lambda call: meaning_of_product(*_pair(call), _range(call)),
-    "div": lambda call: meaning_of_product(*_pair(call), _range(call), True),
+    "add": lambda call: meaning_of_sum(*_pair(call), range_of(call)),
+    "sub": lambda call: meaning_of_sum(*_pair(call), range_of(call), -1),
+    "mul": lambda call: meaning_of_product(*_pair(call), range_of(call)),
+    "div": lambda call: meaning_of_product(*_pair(call), range_of(call), True),
     "cat": _cat,
     "where": _where,
     "layer": _layer,
@@ -422,8 +415,8 @@ MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
     "both": lambda call: meaning_of_all(list(_pair(call))),
     "expanded": lambda call: _expanded(call),
     "part": lambda call: part_of(call.input.meaning),
-    "matmul": lambda call: Meaning("logits") if is_free(_range(call)) else None,
-    "einsum": lambda call: Meaning("logits") if is_free(_range(call)) else None,
+    "matmul": lambda call: Meaning("logits") if is_free(range_of(call)) else None,
+    "einsum": lambda call: Meaning("logits") if is_free(range_of(call)) else None,
     "data": lambda call: call.tensor("data").meaning if call.given("data") is not None else None,
     "scatter": lambda call: _scattered(call),
     "colour": lambda call: _colour(call),
@@ -478,6 +471,3 @@ def meaning_of(call: Call) -> Meaning | None:
     """What the result of a call stands for."""
     rule = MEANING_RULES.get(call.op.meaning)
     return rule(call) if rule is not None else Meaning(call.op.meaning)
-
-
-__all__ = ["BINARY", "KINDS", "MEANING_RULES", "Const", "at", "meaning_of"]

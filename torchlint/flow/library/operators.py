@@ -10,10 +10,10 @@ from collections.abc import Callable
 from torchlint.flow import interval as arithmetic
 from torchlint.flow import shape as sizes
 from torchlint.flow.interval import UNIT, Interval
-from torchlint.flow.library import meanings, ranges
+from torchlint.flow.library import curves, meanings, ranges
+from torchlint.flow.library.axes import matmul_shapes
 from torchlint.flow.library.dtypes import category, promote
 from torchlint.flow.library.reading import as_tensor, dim_of, interval_of, is_scalar
-from torchlint.flow.library.shapes import matmul_shapes
 from torchlint.flow.shape import Shape
 from torchlint.flow.values import UNKNOWN, Const, Meaning, Number, Place, Run, Tensor, Trail, Unknown, Value
 
@@ -82,12 +82,9 @@ def binary(op: str, left: Value, right: Value, place: Place, spelled: str) -> Va
         dtype: str | None = "bool"
     elif op in LOGICAL or op in ("<<", ">>"):
         dtype = promote(operands) if known else None
-        boolean = any(t.dtype == "bool" for t in tensors) and dtype in ("bool", None)
-        boolean = boolean and (dtype == "bool" or op in LOGICAL)
         unit = [interval_of(v) for v in operands]
         both = op in LOGICAL and all(a is not None and a.within(0, 1, 0) for a in unit)
         found, meaning = (UNIT.loose(), meanings.BINARY) if dtype == "bool" or both else (None, None)
-        del boolean
     else:
         rule = _RANGES.get(op)
         found = rule(left, right) if rule is not None else None
@@ -126,7 +123,7 @@ def _meaning(op: str, left: Value, right: Value, a: Interval | None) -> Meaning 
         return meanings.meaning_of_sum(left, right, a, 1 if op == "+" else -1)
     if op in ("*", "/"):
         return meanings.meaning_of_product(left, right, a, op == "/")
-    if op == "@" and ranges.is_free(a):
+    if op == "@" and curves.is_free(a):
         return Meaning("logits")
     return None
 
@@ -138,7 +135,7 @@ def _numbers(op: str, left: Value, right: Value) -> Value:
     if op in COMPARISONS:
         return UNKNOWN
     a, b = dim_of(left), dim_of(right)
-    sized = [isinstance(v, Const) and isinstance(v.value, int) or isinstance(v, Number) and v.interval is None
+    sized = [(isinstance(v, Const) and isinstance(v.value, int)) or (isinstance(v, Number) and v.interval is None)
              for v in (left, right)]  # fmt: skip
     if all(sized) and (a is not None and b is not None):
         dim = None

@@ -9,17 +9,27 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from torchlint.flow import shape as sizes
-from torchlint.flow.interval import Interval
-from torchlint.flow.library.reading import BLANK, Call, as_tensor, dim_of, dims_of, interval_of, items_of, size_value
-from torchlint.flow.library.shapes import index, reduce
+from torchlint.flow.interval import REAL, Interval
+from torchlint.flow.library.axes import data_shape, index
+from torchlint.flow.library.dtypes import category
+from torchlint.flow.library.meanings import MEANING_RULES
+from torchlint.flow.library.operators import extreme_of_two
+from torchlint.flow.library.ranges import data_range
+from torchlint.flow.library.reading import BLANK, Call, as_tensor, dim_of, dims_of, dtype_name, items_of, size_value
+from torchlint.flow.library.shapes import reduce
 from torchlint.flow.shape import Dim
 from torchlint.flow.values import (
-    UNKNOWN, Const, Meaning, Number, Tensor, Tuple, Value, list_of, make_list,
+    UNKNOWN,
+    Const,
+    Meaning,
+    Number,
+    Tensor,
+    Tuple,
+    Value,
+    list_of,
 )  # fmt: skip
 
 MANY = 64  # a longer tuple of parts is given as an unknown number of them
-
-Finish = Callable[[Call, Tensor], Tensor]
 
 
 def part(tensor: Tensor, axis: int | None, size: Dim) -> Tensor:
@@ -54,8 +64,10 @@ def _chunk(call: Call) -> Value:
         counts = [min(size, whole - i) for i in range(0, whole, size)]
         return Tuple(tuple(part(tensor, axis, c) for c in counts))
     if whole is not None:
-        return Tuple((part(tensor, axis, sizes.floor_divide(whole, n)),) * n) if _divides(whole, n) else _several(
-            part(tensor, axis, None), n
+        return (
+            Tuple((part(tensor, axis, sizes.floor_divide(whole, n)),) * n)
+            if _divides(whole, n)
+            else _several(part(tensor, axis, None), n)
         )
     return _several(part(tensor, axis, None), n)
 
@@ -117,7 +129,9 @@ def _indices(call: Call, shape: sizes.Shape, axis: int | None) -> Tensor:
     whole = None if call.input.shape is None or axis is None else call.input.shape[axis]
     n = whole if isinstance(whole, int) else None
     bound = Interval(0.0, float("inf") if n is None else n - 1.0, False)
-    return Tensor(bound, Meaning("class-index", classes=n), "int64", shape, "detached", call.input.trail, call.input.run)
+    return Tensor(
+        bound, Meaning("class-index", classes=n), "int64", shape, "detached", call.input.trail, call.input.run
+    )
 
 
 def _extreme(call: Call) -> Value:
@@ -127,16 +141,12 @@ def _extreme(call: Call) -> Value:
     if second is not None and not isinstance(second, (Tensor, Const, Number, Tuple)):
         return UNKNOWN  # a dimension or a second tensor
     if isinstance(second, Tensor):
-        from torchlint.flow.library.operators import extreme_of_two
-
         return extreme_of_two(call.op.short, tensor, second)
     loose = tensor.with_(range=None if tensor.range is None else tensor.range.loose())
     if second is None and call.op.short not in ("mode", "kthvalue", "cummax", "cummin"):
         return loose.with_(shape=reduce(call), meaning=None)
     cumulative = call.op.short in ("cummax", "cummin")
     shape = tensor.shape if cumulative else _reduced(call)
-    from torchlint.flow.library.meanings import MEANING_RULES
-
     values = loose.with_(shape=shape, meaning=MEANING_RULES["reduce"](call))
     if tensor.holder == "numpy":
         return values
@@ -203,7 +213,11 @@ def _rank(call: Call) -> Value:
 
 def _item(call: Call) -> Value:
     a = call.input.range
-    if call.input.shape is not None and call.input.shape and any(isinstance(d, int) and d != 1 for d in call.input.shape):
+    if (
+        call.input.shape is not None
+        and call.input.shape
+        and any(isinstance(d, int) and d != 1 for d in call.input.shape)
+    ):
         return UNKNOWN
     if a is not None and a.low == a.high and call.input.dtype is not None:
         kind = call.input.dtype
@@ -223,8 +237,6 @@ def _truth(call: Call) -> Value:
 
 
 def _constant_flag(call: Call) -> Value:
-    from torchlint.flow.library.dtypes import category
-
     kind = category(call.input.dtype)
     return UNKNOWN if kind is None else Const(kind == (3 if call.op.short == "is_complex" else 2))
 
@@ -275,10 +287,6 @@ def _broadcast(call: Call) -> Value:
     return Tuple(tuple(t.with_(shape=shape) for t in tensors)) if tensors else UNKNOWN
 
 
-def _hidden(call: Call, tensor: Tensor, layers: bool) -> Tensor:
-    return tensor
-
-
 def _recurrent(call: Call) -> Value:
     """RNN, GRU and LSTM: the outputs of every step, and the last state (a pair for the LSTM)."""
     shape, hidden = call.input.shape, call.integer("hidden_size")
@@ -318,8 +326,6 @@ def _cell(call: Call) -> Value:
 def _attention(call: Call) -> Value:
     query = call.tensor("query")
     dtype = query.dtype if query.dtype in ("float16", "bfloat16", "float32", "float64") else "float"
-    from torchlint.flow.interval import REAL
-
     out = Tensor(REAL, Meaning("logits"), dtype, query.shape, "attached", query.trail, query.run)
     need, average, first = call.flag("need_weights"), call.flag("average_attn_weights"), call.flag("batch_first")
     if need is False:
@@ -356,9 +362,6 @@ def _nonzero_of(call: Call) -> Value:
 
 def _legacy(call: Call) -> Value:
     """``torch.LongTensor(data)`` or ``torch.Tensor(2, 3)``, whose content is not set."""
-    from torchlint.flow.library.ranges import data_range
-    from torchlint.flow.library.shapes import data_shape
-
     dtype = "float32" if call.op.dtype == "same" else call.op.dtype
     items = items_of(call["*"]) or ()
     if len(items) == 1 and not isinstance(items[0], (Const, Number)):
@@ -372,8 +375,6 @@ def _legacy(call: Call) -> Value:
 
 def _parameter(call: Call) -> Value:
     """A parameter: trained, it may take any value."""
-    from torchlint.flow.interval import REAL
-
     tensor = call.input
     trained = call.flag("requires_grad", default=True)
     if trained is False:
@@ -383,8 +384,6 @@ def _parameter(call: Call) -> Value:
 
 def _reinterpreted(call: Call) -> Value | None:
     """``view(dtype)``: the same bytes as other numbers."""
-    from torchlint.flow.library.reading import dtype_name
-
     dtype = dtype_name((items_of(call["*"]) or (None,))[0]) or dtype_name(call["dtype"])
     return None if dtype is None else Tensor(None, None, dtype, None, call.input.grad, call.input.trail)
 
@@ -426,5 +425,3 @@ RESULT_RULES: dict[str, Callable[[Call], Value | None]] = {
     "pool": _pool_with_indices,
     "unknown": lambda call: UNKNOWN,
 }
-
-__all__ = ["RESULT_RULES", "interval_of", "make_list", "part", "without"]

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from torchlint.flow import shape as sizes
-from torchlint.flow.interval import Interval
-from torchlint.flow.library.reading import dim_of, items_of
-from torchlint.flow.library.results import without
+from torchlint.flow.library.reading import dim_of
+from torchlint.flow.library.results import part, without
 from torchlint.flow.shape import Dim
 from torchlint.flow.values import Const, List, Meaning, Number, Tensor, Tuple, Unknown, Value
 
@@ -59,7 +58,7 @@ def sliced(size: Dim, index: SliceIndex) -> Dim:
         return sizes.add(size, upper - (lower or 0))
     if isinstance(lower, int) and upper is None and lower >= 0:
         return sizes.subtract(size, lower)
-    if upper is not None and sizes.same(size, upper) and (lower is None or isinstance(lower, int) and lower >= 0):
+    if upper is not None and sizes.same(size, upper) and (lower is None or (isinstance(lower, int) and lower >= 0)):
         return sizes.subtract(size, lower or 0)
     return None
 
@@ -156,8 +155,6 @@ def _inserted(tensor: Tensor, at: int) -> Tensor:
 
 def _cut(tensor: Tensor, at: int, one: SliceIndex) -> Tensor:
     assert tensor.shape is not None
-    from torchlint.flow.library.results import part
-
     size = sliced(tensor.shape[at], one)
     meaning = tensor.meaning
     if _none(one.lower) and _none(one.upper):
@@ -185,8 +182,3 @@ def _gathered(tensor: Tensor, parts: tuple[Value, ...], place: list[int]) -> Ten
     if shape is None or numbers or last - first != len(place) - 1:
         return tensor.with_(shape=None, meaning=meaning)
     return tensor.with_(shape=(*tensor.shape[:first], *shape, *tensor.shape[last + 1 :]), meaning=meaning)
-
-
-def within_index(a: Interval | None) -> bool:
-    """Whether every value can be an index counted from the left."""
-    return a is not None and a.low >= 0

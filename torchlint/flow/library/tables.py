@@ -18,7 +18,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any, Literal, Union, get_args
 
 import msgspec
@@ -84,7 +84,7 @@ def _value(x: Any) -> Value:
     raise ValueError(f"{x!r} cannot be a default")
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse_signature(text: str) -> Signature:
     """The signature that ``"(input, weight, *, stride=1)"`` stands for."""
     tree = ast.parse(f"def f{text}: ...").body[0]
@@ -274,9 +274,7 @@ class Source(_Row, frozen=True, kw_only=True, gc=False):
     mode: Literal["RGB", "BGR", "L", ""] = ""
 
 
-Row = Union[
-    Operation, Module, Loss, Transform, Dataset, Model, Optimizer, Scheduler, Data, Wrapper, Source
-]
+Row = Union[Operation, Module, Loss, Transform, Dataset, Model, Optimizer, Scheduler, Data, Wrapper, Source]
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True):
