@@ -15,10 +15,16 @@ def channel_mismatch(call: LayerCalled) -> Iterator[Finding]:
         return
     steps = trail(call.input)
     unit = "features" if call.parameter in ("in_features", "input_size", "normalized_shape") else "channels"
-    came = f": {steps[-1].note}" if steps else ""
+    came = next((f": {step.note}" for step in reversed(steps) if _has(step.note, call.given)), "")
     made = TrailStep(call.made, f"`{call.layer}` is made here with `{call.parameter}={call.expected}`")
     yield Finding(
         call.place,
         f"`{call.layer}` expects {call.expected} {unit} (`{call.parameter}`), but its input has {call.given}{came}",
         trail=(*steps, made),
     )
+
+
+def _has(note: str, size: int) -> bool:
+    """Whether a step's note tells a shape in which this size occurs."""
+    shape = note.rpartition(" ")[2]
+    return "×" in shape and str(size) in shape.split("×")
