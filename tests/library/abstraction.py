@@ -63,6 +63,8 @@ SYMBOLS = {2: "B", 3: "C", 5: "H", 7: "W", 8: "K", 16: "L"}
 
 def forget(value: Value, what: str) -> Value:
     """The value with fewer facts: ``range``, ``shape``, ``dtype`` dropped, ``sizes`` made symbols, or ``all``."""
+    if not what:
+        return value
     if isinstance(value, Tensor):
         if what == "all":
             return Unknown()

@@ -134,6 +134,8 @@ def power_values(left: Value | None, right: Value | None) -> Interval | None:
         base = a.low
         if base >= 1:
             low, high = (1.0, 1.0) if base == 1 else (0.0, INF)
+            if b.low < 0 and not is_float(getattr(right, "dtype", None)):
+                b = Interval(-INF, b.high, False)  # integers: 2 ** -1 is 0
             return arithmetic.monotone(lambda x: base**x, b, low, high)
         return arithmetic.negate(arithmetic.monotone(lambda x: -(base**x), b, -INF, 0.0))
     if a is not None and a.low >= 0:

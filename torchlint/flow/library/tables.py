@@ -86,9 +86,19 @@ def _value(x: Any) -> Value:
 
 @cache
 def parse_signature(text: str) -> Signature:
-    """The signature that ``"(input, weight, *, stride=1)"`` stands for."""
-    tree = ast.parse(f"def f{text}: ...").body[0]
-    assert isinstance(tree, ast.FunctionDef)
+    """The signature that ``"(input, weight, *, stride=1)"`` stands for; its defaults are literals."""
+    try:
+        return _signature(text)
+    except (SyntaxError, ValueError) as error:
+        raise ContractError(f"{text!r} is not a signature: {error}") from error
+
+
+def _signature(text: str) -> Signature:
+    if not (text.startswith("(") and text.endswith(")")):
+        raise ValueError("it needs parentheses")
+    tree = ast.parse(f"lambda {text[1:-1]}: 0", mode="eval").body
+    if not isinstance(tree, ast.Lambda) or not isinstance(tree.body, ast.Constant):
+        raise ValueError("it is more than parameters")
     given = tree.args
     plain = [*given.posonlyargs, *given.args]
     missing: list[ast.expr | None] = [None] * (len(plain) - len(given.defaults))
@@ -116,7 +126,10 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def parameters(self) -> Signature:
         """The parsed signature."""
-        return parse_signature(self.signature)
+        try:
+            return parse_signature(self.signature)
+        except ContractError as error:
+            raise ContractError(f"{self.name}: {error}") from error
 
     @property
     def short(self) -> str:
@@ -328,6 +341,8 @@ class Contracts:
     @classmethod
     def load(cls, folders: Sequence[str]) -> Contracts:
         """Read every ``*.toml`` of the folders, in the order of the folders and then of the names."""
+        from torchlint.flow.library.rules import unknown_rule  # the rules are written in terms of rows
+
         contracts = cls()
         collecting = gc.isenabled()
         gc.disable()  # half of the time goes into collections that find nothing
@@ -338,6 +353,9 @@ class Contracts:
                         path = os.path.join(folder, name)
                         with open(path, "rb") as file:
                             for row in read_table(file.read(), path):
+                                problem = unknown_rule(row) if isinstance(row, Operation) else None
+                                if problem is not None:
+                                    raise ContractError(f"{path}: [[operation]] {row.name}: {problem}")
                                 contracts._add(row)
         finally:
             if collecting:

@@ -1,0 +1,136 @@
+"""The loader: what it accepts, how it says no, what a signature binds, how long it takes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from torchlint.flow.library.tables import (
+    ContractError,
+    Contracts,
+    Loss,
+    Model,
+    Operation,
+    Transform,
+    parse_signature,
+    read_table,
+)  # fmt: skip
+from torchlint.flow.values import Const, Tuple, Unknown
+
+ROOT = Path(__file__).parents[2]
+FOLDER = str(ROOT / "rules" / "contracts")
+SIGMOID = '[[operation]]\nname = "mine.sigmoid"\nmethods = ["squash"]\nrange = [0, 1]\nsignature = "(input)"\n'
+
+
+def test_lookup_by_every_spelling() -> None:
+    contracts = Contracts.load([FOLDER])
+    sigmoid = contracts.lookup("torch.nn.functional.sigmoid")
+    assert sigmoid is contracts.lookup("torch.sigmoid")
+    assert sigmoid is contracts.method("sigmoid_")
+    assert isinstance(contracts.lookup("torch.nn.functional.binary_cross_entropy"), Loss)
+    transform = contracts.lookup("torchvision.transforms.v2.ToTensor")
+    assert isinstance(transform, Transform)
+    assert contracts.lookup("torchvision.transforms.functional.to_tensor") is transform
+    model = contracts.lookup("torchvision.models.resnet18")
+    assert isinstance(model, Model)
+    assert (model.head, model.head_in) == ("fc", 512)
+    assert contracts.lookup("torch.no_such_thing") is None
+    assert contracts.method("no_such_thing") is None
+    assert {"torch.relu", "torchvision.datasets.MNIST", "cv2.imread"} <= contracts.interesting_names()
+
+
+def test_methods_of_arrays() -> None:
+    contracts = Contracts.load([FOLDER])
+    assert contracts.method("transpose") is contracts.lookup("torch.transpose")
+    assert contracts.method("transpose", "numpy") is contracts.lookup("numpy.transpose")
+    assert contracts.method("astype") is contracts.lookup("numpy.ndarray.astype")
+    assert contracts.method("sigmoid", "numpy") is contracts.lookup("torch.sigmoid")
+
+
+def test_a_users_folder_overrides(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(SIGMOID + '[[operation]]\nname = "torch.sigmoid"\nrange = [0, 2]\n')
+    contracts = Contracts.load([FOLDER, str(tmp_path)])
+    mine = contracts.lookup("mine.sigmoid")
+    assert isinstance(mine, Operation)
+    assert mine.range == (0.0, 1.0)
+    assert contracts.method("squash") is mine
+    theirs = contracts.lookup("torch.sigmoid")
+    assert isinstance(theirs, Operation)
+    assert theirs.range == (0.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (SIGMOID + "colour = 1\n", ("[[operation]] mine.sigmoid", "colour")),
+        (SIGMOID + '[[operation]]\nrange = "same"\n', ("[[operation]] number 2", "name")),
+        (SIGMOID.replace("[0, 1]", "[0, true]"), ("mine.sigmoid", "range")),
+        ('[[module]]\nname = "mine.Layer"\nkind = "blob"\n', ("[[module]] mine.Layer", "blob")),
+        ('[[operations]]\nname = "mine.f"\n', ("operations",)),
+        ('[[loss]]\nname = "mine.Loss"\n', ("[[loss]] mine.Loss", "family")),
+        ("operation = 3\n", ("operation",)),
+        ("= 1\n", ("not a TOML file",)),
+    ],
+)
+def test_an_error_names_file_and_row(text: str, words: tuple[str, ...]) -> None:
+    with pytest.raises(ContractError) as caught:
+        read_table(text.encode(), "folder/mine.toml")
+    for word in ("folder/mine.toml", *words):
+        assert word in str(caught.value)
+
+
+def test_an_error_of_a_signature_names_the_row(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(SIGMOID.replace("(input)", "(input"))
+    contracts = Contracts.load([str(tmp_path)])
+    row = contracts.lookup("mine.sigmoid")
+    assert row is not None
+    with pytest.raises(ContractError, match=r"mine\.sigmoid"):
+        _ = row.parameters
+
+
+@pytest.mark.parametrize("key", ["range", "shape", "dtype", "meaning", "result"])
+def test_a_word_that_is_no_rule(tmp_path: Path, key: str) -> None:
+    text = SIGMOID.replace("range = [0, 1]\n", "") + f'{key} = "softmx"\n'
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(ContractError, match=rf"mine\.toml.*mine\.sigmoid.*{key}.*softmx"):
+        Contracts.load([str(tmp_path)])
+
+
+def test_not_utf8() -> None:
+    with pytest.raises(ContractError, match="not a TOML file"):
+        read_table(b"\xff\xfe", "mine.toml")
+
+
+def test_binding() -> None:
+    signature = parse_signature("(input, weight, bias=None, *, stride=(1, 1), **kwargs)")
+    x, y, z = Unknown(), Unknown(), Unknown()
+    bound = signature.bind([x, y], {"stride": Const(2), "other": z})
+    assert bound == {"input": x, "weight": y, "bias": Const(None), "stride": Const(2), "other": z}
+    assert signature.bind([], {}) == {"bias": Const(None), "stride": Tuple((Const(1), Const(1)))}
+    assert signature.bind([x, y, z, Const(1)], {})["*"] == Tuple((Const(1),))
+    view = parse_signature("(input, *shape)")
+    assert view.bind([x, Const(2), Const(-1)], {}) == {"input": x, "*": Tuple((Const(2), Const(-1)))}
+
+
+def test_a_signature_runs_nothing() -> None:
+    with pytest.raises(ContractError):
+        parse_signature("(x=__import__('os').getpid())")
+    with pytest.raises(ContractError):
+        parse_signature("(x): import os\ndef g()")
+
+
+def test_loading_is_fast() -> None:
+    code = (
+        "import time; from torchlint.flow.library.tables import Contracts\n"
+        "times = []\n"
+        "for _ in range(5):\n"
+        f"    t = time.process_time(); Contracts.load([{FOLDER!r}]); times.append(time.process_time() - t)\n"
+        "print(min(times))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    budget = 0.06 if not os.environ.get("CI") else 0.2
+    assert float(done.stdout) < budget
