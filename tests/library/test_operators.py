@@ -388,3 +388,31 @@ def test_literal_data() -> None:
     circle.attrs["items"] = (circle,)
     assert perform("torch.tensor", circle).shape is None
     assert isinstance(circle, List)
+
+
+def test_einops() -> None:
+    x = Tensor(UNIT, None, "float32", (B, 3, 32, 64))
+    for pattern, sizes, shape in (
+        ("b c h w -> b (h w) c", {}, (B, 2048, 3)),
+        ("b c (h p) (w q) -> b (h w) (p q c)", {"p": 16, "q": 16}, (B, 8, 768)),
+        ("b c h w -> b c h w 1", {}, (B, 3, 32, 64, 1)),
+        ("b c (h p) w -> b (c p) h w", {"p": 2}, (B, 6, 16, 64)),
+        ("b ... -> b (...)", {}, None),
+    ):
+        keywords = {name: Const(size) for name, size in sizes.items()}
+        value = perform("einops.rearrange", x, Const(pattern), **keywords)
+        assert value.shape == shape, pattern
+        assert value.range == UNIT
+    assert perform("einops.rearrange", UNKNOWN, Const("b n (h d) -> b h n d"), h=Const(8)).shape == (
+        None,
+        8,
+        None,
+        None,
+    )
+
+
+def test_grids_of_images() -> None:
+    fake = perform("torch.tanh", LOGITS)
+    assert perform("torchvision.utils.make_grid", fake).range == Interval(-1, 1)
+    shown = perform("torchvision.utils.make_grid", fake, normalize=Const(True))
+    assert (kind(shown), shown.range) == ("image", UNIT.loose())

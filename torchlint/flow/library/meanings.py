@@ -419,10 +419,20 @@ MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
     "einsum": lambda call: Meaning("logits") if is_free(range_of(call)) else None,
     "data": lambda call: call.tensor("data").meaning if call.given("data") is not None else None,
     "scatter": lambda call: _scattered(call),
+    "make-grid": lambda call: _grid_of_images(call),
     "colour": lambda call: _colour(call),
     "unit-if-byte": lambda call: _unit_if_byte(call),
     "array": lambda call: call.tensor(call.op.parameters.params[0].name).meaning,
 }
+
+
+def _grid_of_images(call: Call) -> Meaning | None:
+    """`make_grid`: images stay images, and anything that is normalised for show becomes one."""
+    meaning, normalized = call.input.meaning, call.flag("normalize")
+    if normalized:
+        mode = meaning.mode if meaning is not None else ""
+        return Meaning("image", scale="unit", layout="CHW", mode=mode)
+    return meaning if normalized is False and meaning is not None and meaning.kind == "image" else None
 
 
 def _colour(call: Call) -> Meaning | None:

@@ -456,6 +456,14 @@ def _cast(call: Call) -> Interval | None:
     return cast(call.input.range, call.input.dtype, dtype_of(call))
 
 
+def _grid_of_images(call: Call) -> Interval | None:
+    """`make_grid`: normalised to [0, 1] if asked, else as it was, with a border."""
+    normalized = call.flag("normalize")
+    if normalized is None:
+        return None
+    return UNIT.loose() if normalized else hull(call.input.range, interval_of(call["pad_value"]))
+
+
 def _cv2_resized(call: Call) -> Interval | None:
     """Nearest, linear and area interpolation are means; cubic and Lanczos overshoot, but bytes saturate."""
     name = getattr(call.given("interpolation"), "name", "")
@@ -553,6 +561,7 @@ RANGE_RULES: dict[str, Callable[[Call], Interval | None]] = {
     "constant": _constant,
     "data": lambda call: data_range(call.given("data", "object", "a", "obj")),
     "cast": _cast,
+    "make-grid": lambda call: _grid_of_images(call),
     "cv2-resize": lambda call: _cv2_resized(call),
     "unit-if-byte": lambda call: _unit_if_byte(call),
     "cast-src": lambda call: cast(call.tensor("src").range, call.tensor("src").dtype, call.input.dtype),

@@ -382,6 +382,11 @@ def _parameter(call: Call) -> Value:
     return Tensor(REAL, None, tensor.dtype, tensor.shape, "attached" if trained else None)
 
 
+def _variable(call: Call) -> Value:
+    """``Variable(x)``: x itself; only a wish for gradients changes what is known."""
+    return call.input.with_(grad="attached") if call.flag("requires_grad") else call.input
+
+
 def _reinterpreted(call: Call) -> Value | None:
     """``view(dtype)``: the same bytes as other numbers."""
     dtype = dtype_name((items_of(call["*"]) or (None,))[0]) or dtype_name(call["dtype"])
@@ -421,6 +426,7 @@ RESULT_RULES: dict[str, Callable[[Call], Value | None]] = {
     "requires-grad": lambda call: call.input.with_(
         grad={True: "attached", False: "detached"}.get(call.flag("requires_grad", default=True))  # type: ignore[arg-type]
     ),
+    "variable": _variable,
     "affine-grid": _grid_like,
     "pool": _pool_with_indices,
     "unknown": lambda call: UNKNOWN,

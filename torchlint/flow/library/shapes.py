@@ -16,6 +16,7 @@ from torchlint.flow.library import convolve
 from torchlint.flow.library.axes import (
     broadcast_all,
     data_shape,
+    divide_exactly,
     flatten_range,
     index,
     matmul_shapes,
@@ -408,6 +409,8 @@ SHAPE_RULES: dict[str, Callable[[Call], Shape]] = {
     ),
     "colour": lambda call: _colour(call),
     "cv2-resize": lambda call: _cv2_resize(call),
+    "einops": lambda call: _einops(call),
+    "grid-of-images": lambda call: (None, None, None),
     "like-tgt": lambda call: _like(call, "tgt"),
     "grid": lambda call: (
         (*call.input.shape[:2], *call.tensor("grid").shape[1:-1])  # type: ignore[index]
@@ -472,6 +475,41 @@ def _cv2_resize(call: Call) -> Shape:
         return None
     height, width = (dims[1], dims[0]) if dims is not None and len(dims) == 2 else (None, None)
     return (height, width, *shape[2:])
+
+
+def _groups(side: str) -> list[list[str]] | None:
+    """One side of an einops pattern: the axes of each dimension."""
+    found: list[list[str]] = []
+    inside = False
+    for word in side.replace("(", " ( ").replace(")", " ) ").split():
+        if word in "()":
+            inside = word == "("
+            if inside:
+                found.append([])
+        elif not word.isidentifier() and word != "1":
+            return None
+        elif inside:
+            found[-1].append(word)
+        else:
+            found.append([] if word == "1" else [word])
+    return found
+
+
+def _einops(call: Call) -> Shape:
+    """``rearrange(x, "b c h w -> b (h w) c")``: the sizes of named axes, multiplied where they are joined."""
+    left, arrow, right = (call.text("pattern") or "").partition("->")
+    sources, targets = _groups(left), _groups(right)
+    shape = call.input.shape
+    if not arrow or sources is None or targets is None:
+        return None
+    known: dict[str, Dim] = {name: dim_of(value) for name, value in call.arguments.items()}
+    for i, group in enumerate(sources):
+        whole = shape[i] if shape is not None and len(shape) == len(sources) else None
+        missing = [name for name in group if known.get(name) is None]
+        if len(missing) == 1:
+            rest = sizes.product(tuple(known[name] for name in group if name != missing[0]))
+            known[missing[0]] = divide_exactly(whole, rest)
+    return tuple(sizes.product(tuple(known.get(name) for name in group)) for group in targets)
 
 
 def einsum_operands(call: Call) -> list[Tensor]:
