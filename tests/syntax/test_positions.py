@@ -110,10 +110,18 @@ def test_every_kind_of_node_can_be_found() -> None:
         assert start < end
 
 
-def test_a_long_ladder_and_a_long_chain() -> None:
-    text = "if a:\n  f()\n" + "elif a:\n  f()\n" * 3000 + "x = a" + " + a" * 900 + "\n"
+def test_a_long_ladder() -> None:
+    ladder = "    if a(0):\n        f()\n" + "    elif a(1): f()\n" * 3000 + "    else:\n        g()\n"
+    text = f"def h():\n{ladder}    last()\n"
+    found = [(start, end) for kind, start, end in places(text) if kind == "Call"]
+    assert found[:4] == [((2, 8), (2, 12)), ((3, 9), (3, 12)), ((4, 10), (4, 14)), ((4, 16), (4, 19))]
+    assert found[-2:] == [((3005, 9), (3005, 12)), ((3006, 5), (3006, 11))]
+
+
+def test_a_long_chain() -> None:
+    text = "x = a" + " + a" * 600 + "\ny = f(x)\n"
     program = parse(text)
     assert not isinstance(program, SyntaxProblem)
     last = lower(program).body[-1]
     assert isinstance(last, ir.Assign)
-    assert locate(text, [last.n], "a.py")[last.n].start == Location(6003, 1)
+    assert locate(text, [last.n], "a.py")[last.n].start == Location(2, 1)

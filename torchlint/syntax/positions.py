@@ -25,13 +25,17 @@ if TYPE_CHECKING:
 _MOST_FRAMES = 100_000
 _MORE_STACK = 4
 
+# CPython 3.12 bounds native recursion by itself; a longer ladder is written out rung by rung.
+_LONGEST_LADDER = 200
+
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def locate(text: str, numbers: Collection[int], path: str) -> dict[int, Span]:
     """The spans of the nodes with these numbers: rows and columns from 1, in code points, end exclusive.
 
-    `text` must be the text whose IR the numbers come from; a number that it does not have is left out.
+    `text` must be the text whose IR the numbers come from. A number that it does not have is left out, and so is
+    everything if the tree is too deep to be written out.
     """
     size = depth.needed_stack(text) if numbers else None
     if size is None:
@@ -50,11 +54,16 @@ def _locate(text: str, numbers: Collection[int], path: str) -> dict[int, Span]:
         lower(tree, record)
     except TooDeepError:
         return {}
+    flat = text.count("elif") > _LONGEST_LADDER
+    if flat:
+        _flatten_ladders(tree)
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, _MOST_FRAMES))
     try:
         places = MetadataWrapper(tree, unsafe_skip_copy=True).resolve(PositionProvider)
-        lost = _lost_columns(text, tree.code) if "\f" in text or text.startswith("\ufeff") else {}
+        lost = _lost_columns(text, tree.code) if flat or "\f" in text or text.startswith("\ufeff") else {}
+    except RecursionError:
+        return {}
     finally:
         sys.setrecursionlimit(before)
     spans: dict[int, Span] = {}
@@ -70,6 +79,42 @@ def _location(place: CodePosition, lost: dict[int, int]) -> Location:
 
 
 def _lost_columns(text: str, code: str) -> dict[int, int]:
-    """By row, how many characters the tree dropped at its start: a byte order mark, or form feeds in indentation."""
+    """By row, how many characters the tree has lost at its start.
+
+    libcst drops a byte order mark and form feeds in indentation; a flattened ladder has ``if`` for ``elif``.
+    """
     rows = zip(_LINE_END.split(text), _LINE_END.split(code), strict=False)
     return {row: len(old) - len(new) for row, (old, new) in enumerate(rows, 1) if old != new}
+
+
+def _flatten_ladders(tree: cst.Module) -> None:
+    """Make each rung of a long ladder a statement of its own. The tree is changed in place: nobody else has it."""
+    stack: list[object] = [tree]
+    while stack:
+        node = stack.pop()
+        if node is None:
+            continue
+        body = getattr(node, "body", None)
+        if isinstance(body, (list, tuple)):
+            flat: list[object] = []
+            for statement in body:
+                flat.extend(_rungs(statement) if isinstance(statement, cst.If) else [statement])
+            object.__setattr__(node, "body", flat)
+            stack.extend(flat)
+        elif body is not None:
+            stack.append(body)
+        for field in ("orelse", "finalbody"):
+            stack.append(getattr(node, field, None))
+        for field in ("handlers", "cases"):
+            stack.extend(getattr(node, field, ()))
+
+
+def _rungs(node: cst.If) -> list[cst.If]:
+    rungs = [node]
+    while isinstance(after := rungs[-1].orelse, cst.If):
+        rungs.append(after)
+    if len(rungs) <= _LONGEST_LADDER:
+        return [node]
+    for rung in rungs[:-1]:
+        object.__setattr__(rung, "orelse", None)
+    return rungs
