@@ -16,7 +16,7 @@ def missing_normalize(call: ModelCalled) -> Iterator[Finding]:
     image = call.input
     if not call.image_model or call.task not in ("classifier", "segmenter") or call.normalizes_itself:
         return
-    if not _scaled_only(image) or not (call.pretrained or _in_colour(image)):
+    if not _scaled_only(image) or not (call.pretrained or (call.task == "classifier" and _in_colour(image))):
         return
     steps = trail(image)
     fed = TrailStep(call.place, f"`{call.model}` is given it here")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from torchlint.facts import Tensor, TransformApplied, trail
@@ -19,10 +20,11 @@ def to_pil_on_unscaled_float(applied: TransformApplied) -> Iterator[Finding]:
         return
     if given.range is None or not given.range.tight or given.range.within(0.0, 1.0):
         return
-    extent = "is unbounded" if given.range.unbounded else f"ranges over {given.range}"
+    if math.isinf(given.range.low) or math.isinf(given.range.high):
+        return
     yield Finding(
         applied.place,
-        f"`{applied.transform}` multiplies a float tensor by 255 and lets bytes wrap around, but this one {extent}; "
+        f"`{applied.transform}` multiplies a float tensor by 255 and lets bytes wrap around, but this one ranges over {given.range}; "
         f"{_cure(given)}",
         trail=trail(given),
     )

@@ -5,7 +5,7 @@ Every assignment goes through the machine's cells, so that branches can be undon
 
 from __future__ import annotations
 
-from torchlint.flow import calls, imports, models, objects, tensors
+from torchlint.flow import calls, imports, models, objects, tensors, training
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
     FALSE,
@@ -152,6 +152,8 @@ def find_method(m: Machine, receiver: Instance, name: str) -> Function | None:
 def assign(m: Machine, owner: Value, name: str, value: Value) -> None:
     """``owner.name = value``."""
     owner = m.resolve(owner)
+    if name == "grad":
+        training.cleared(m, None, m.place(0))
     if isinstance(owner, Instance):
         setter = next(
             (v for b in owner.cls.mro if isinstance(b, Class) and (v := b.attrs.get(name)) is not None), None

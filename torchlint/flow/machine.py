@@ -57,8 +57,8 @@ DEPTH = 40
 #: A call this near to its root may use up a part of what is left; if it does, only its own result is unknown.
 SHARED_DEPTH, SHARE = 4, 0.6
 
-#: Nodes that all roots together may evaluate: a fixed allowance, and so many for each line of the project.
-ALLOWANCE, STEPS_PER_LINE = 300_000, 1
+#: Nodes that the roots after the top levels may evaluate together: a fixed allowance, and so many for each line.
+ALLOWANCE, STEPS_PER_LINE = 250_000, 0.25
 
 MISSING: Any = object()
 Cells = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]

@@ -104,7 +104,8 @@ def order_of(call: Call) -> tuple[int, ...] | None:
     array = call.input.holder == "numpy" or call.op.name.startswith("numpy")
     if short in ("swapaxes", "swapdims", "transpose") and not (array and short == "transpose"):
         rank = None if shape is None else len(shape)
-        first, second = (call.integer(name) for name in call.op.parameters.positional[1:3])
+        names = call.op.parameters.positional[1:3]
+        first, second = (call.integer(name) for name in names) if len(names) == 2 else (None, None)
         if rank is None or first is None or second is None:
             return None
         a, b = index(first, rank), index(second, rank)
