@@ -36,7 +36,7 @@ class Settings:
     extend_select, ignore: rules to add, rules to leave out; the longer prefix wins, and `ignore` wins a tie.
     exclude: patterns as in ``.gitignore``, relative to `folder`, beside those that are always excluded.
     respect_gitignore: whether files that git ignores are passed over.
-    contracts: folders or files with further contracts.
+    contracts: folders with further tables of contracts; later ones override earlier ones.
     folder: the folder of the file that says so; patterns and paths start there.
     """
 

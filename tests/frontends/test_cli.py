@@ -32,6 +32,9 @@ criterion = nn.BCELoss()
 
 def loss_of(x, y):
     return criterion(net(x), y)
+
+
+print(loss_of(torch.rand(4, 8), torch.rand(4, 1)))
 """
 GOOD = BAD.replace("nn.BCELoss", "nn.BCEWithLogitsLoss")
 RAISING = """
@@ -192,6 +195,20 @@ def test_bad_configuration(project: Path) -> None:
     assert torchlint("--config", "x=", "--isolated", cwd=project).returncode == 2
 
 
+def test_contracts_of_the_users(project: Path) -> None:
+    (project / "torchlint.toml").write_text('contracts = ["ours"]\n')
+    done = torchlint(cwd=project)
+    assert done.returncode == 2
+    assert "`contracts`: no such folder: ours" in done.stderr
+    (project / "ours").mkdir()
+    assert torchlint(cwd=project).returncode == 1
+    (project / "ours" / "table.toml").write_text("[[nonsense]]\nname = 1\n")
+    done = torchlint(cwd=project)
+    assert done.returncode == 2
+    assert "table.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_exclusion(project: Path) -> None:
     assert torchlint("--exclude", "bad.py", cwd=project).returncode == 0
     assert torchlint("--exclude", "bad.py", "bad.py", cwd=project).returncode == 1
@@ -225,7 +242,7 @@ def test_full_frame(project: Path) -> None:
     done = torchlint("--output-format", "full", cwd=project)
     assert "19 |     return criterion(net(x), y)\n" in done.stdout
     assert "^^^^^^^^^^^^^^^^^^^^" in done.stdout
-    assert "the value on its way" in done.stdout
+    assert "how it comes to this" in done.stdout
 
 
 def test_a_rule_that_raises_is_an_internal_error(project: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 from tests.report.samples import FIXABLE, PLAIN, TRAILED, span, text
@@ -38,7 +39,7 @@ def test_full_with_a_trail_across_files() -> None:
         "4 | loss = criterion(net(图像), 目标)  # done",
         "  |                  ^^^^^^^^^",
         "  |",
-        "  = the value on its way:",
+        "  = how it comes to this:",
         " ::: model.py:3:10",
         "  |",
         "3 |         return self.head(x)",
@@ -62,12 +63,22 @@ def test_full_names_the_fix() -> None:
     assert full([FIXABLE], text, PLAINLY).splitlines()[-2] == "  = help: clear them first; `torchlint explain TL401`"
 
 
+def test_full_shows_a_line_and_its_mark_once_for_steps_that_share_them() -> None:
+    place = span("train.py", 2, 7, 12)
+    shared = replace(PLAIN, trail=(Step(place, "first"), Step(place, "second")))
+    assert full([shared], text, PLAINLY).splitlines()[9:12] == [
+        "2 | net = Net()",
+        "  |       ----- first",
+        "  |             second",
+    ]
+
+
 def test_full_leaves_out_the_middle_of_a_long_trail() -> None:
     step = span("train.py", 2, 1, 4)
     long = replace(PLAIN, trail=tuple(Step(step, f"step {n}") for n in range(30)))
     out = full([long], text, PLAINLY)
     assert "  : ... 18 more steps\n" in out
-    assert [n for n in range(30) if f"step {n}\n" in out] == [*range(6), *range(24, 30)]
+    assert [n for n in range(30) if f"step {n}\n" in out] == [*range(3), *range(21, 30)]
 
 
 def test_full_survives_places_that_are_not_there() -> None:
@@ -76,12 +87,12 @@ def test_full_survives_places_that_are_not_there() -> None:
 
 
 def test_colour_changes_nothing_but_colour() -> None:
-    import re
-
-    for render in (lambda paint: full([TRAILED, FIXABLE], text, paint), lambda paint: concise([PLAIN], paint)):
-        coloured = render(COLOURED)
+    def bare(coloured: str) -> str:
         assert "\x1b[" in coloured
-        assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == render(PLAINLY)
+        return re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+
+    assert bare(full([TRAILED, FIXABLE], text, COLOURED)) == full([TRAILED, FIXABLE], text, PLAINLY)
+    assert bare(concise([PLAIN], COLOURED)) == concise([PLAIN], PLAINLY)
 
 
 def test_json_has_ruffs_keys_and_ours() -> None:

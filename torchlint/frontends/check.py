@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, run, select
 from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR
-from torchlint.facts.analysis import analyse
+from torchlint.facts.analysis import Analysis, analyse
+from torchlint.flow.library.tables import ContractError
 from torchlint.frontends.files import Configuration, Sources, find
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.text import Paint, visible
@@ -50,7 +51,7 @@ def check(arguments: argparse.Namespace) -> int:
         _warn("no Python files found", arguments.quiet)
     sources = Sources(given)
     with _without_collector():
-        analysis = analyse(given, sources.context, _contract_folders(settings.values()))
+        analysis = _analyse(given, sources, settings.values())
         diagnostics = run.diagnose(analysis, rules.rules, given, settings.__getitem__, sources.text)
     paint = Paint(wants_colour(arguments.color, sys.stdout, os.environ))
     sys.stdout.write(_render(arguments.output_format, diagnostics, sources, paint))
@@ -78,8 +79,7 @@ def reveal(arguments: argparse.Namespace) -> int:
     wanted = [path, *find(arguments.paths, configuration, force_exclude=False)]
     given = {name: _read(name) for name in dict.fromkeys(wanted)}
     with _without_collector():
-        folders = _contract_folders([configuration.of(path)])
-        analysis = analyse(given, Sources(given).context, folders, watch=(path, line))
+        analysis = _analyse(given, Sources(given), [configuration.of(path)], (path, line))
     for shown in sorted(analysis.revealed, key=lambda one: one.row):
         sys.stdout.write(f"{visible(path)}:{shown.row}: {visible(shown.name)}: {visible(shown.text)}\n")
     if not analysis.revealed:
@@ -137,9 +137,23 @@ def _check_selectors(settings: Iterable[Settings], rules: registry.Registry, qui
         _warn(f"no rule has the code {selector}", quiet)
 
 
+def _analyse(
+    given: Mapping[str, bytes],
+    sources: Sources,
+    settings: Iterable[Settings],
+    watch: tuple[str, int | None] | None = None,
+) -> Analysis:
+    try:
+        return analyse(given, sources.context, _contract_folders(settings), watch=watch)
+    except ContractError as error:
+        raise UsageError(str(error)) from error
+
+
 def _contract_folders(settings: Iterable[Settings]) -> list[str]:
     further = dict.fromkeys(folder for one in settings for folder in one.contracts)
-    _require(further)
+    missing = [folder for folder in further if not os.path.isdir(folder)]
+    if missing:
+        raise UsageError(f"`contracts`: no such folder: {', '.join(missing)}")
     return [str(registry.own_contracts()), *further]
 
 

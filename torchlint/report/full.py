@@ -8,7 +8,7 @@ Worked example, in which the trail crosses files::
      9 |     loss = criterion(output, mask)
        |            ^^^^^^^^^^^^^^^^^^^^^^^
        |
-       = the value on its way:
+       = how it comes to this:
       ::: model.py:12:16
        |
     12 |         return self.head(x)
@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from torchlint.diagnostic import Diagnostic, Span, Step
 from torchlint.report.text import Paint, expand, source_lines, visible
 
-LONGEST_TRAIL = 12
+FIRST_STEPS, LAST_STEPS = 3, 9
 
 Lines = Callable[[str], Sequence[str]]
 
@@ -49,7 +49,7 @@ def _frame(one: Diagnostic, lines: Lines, paint: Paint) -> list[str]:
     out += [_place("-->", one.span, margin, paint), bar]
     out += _excerpt(one.span, "^", "", severity, lines, margin, paint, repeat=True)
     if one.trail:
-        out += [bar, f"{' ' * (margin + 1)}{paint('frame', '=')} the value on its way:"]
+        out += [bar, f"{' ' * (margin + 1)}{paint('frame', '=')} how it comes to this:"]
         out += _trail(one.trail, lines, margin, paint)
     help_text = f"{one.fix.title}; " if one.fix else ""
     out.append(f"{' ' * (margin + 1)}{paint('frame', '=')} help: {help_text}`torchlint explain {one.code}`")
@@ -60,8 +60,8 @@ def _trail(trail: Sequence[Step], lines: Lines, margin: int, paint: Paint) -> li
     """The steps in order; the middle of a long way is left out, and a line is shown once for steps that share it."""
     out: list[str] = []
     skipped = range(0)
-    if len(trail) > LONGEST_TRAIL:
-        skipped = range(LONGEST_TRAIL // 2, len(trail) - LONGEST_TRAIL // 2)
+    if len(trail) > FIRST_STEPS + LAST_STEPS + 1:
+        skipped = range(FIRST_STEPS, len(trail) - LAST_STEPS)
     previous: Span | None = None
     for index, step in enumerate(trail):
         if index in skipped:
@@ -72,7 +72,8 @@ def _trail(trail: Sequence[Step], lines: Lines, margin: int, paint: Paint) -> li
         if previous is None or previous.path != step.span.path:
             out += [_place(":::", step.span, margin, paint), " " * (margin + 1) + paint("frame", "|")]
         repeat = previous is None or (previous.path, previous.start.row) != (step.span.path, step.span.start.row)
-        out += _excerpt(step.span, "-", step.note, "note", lines, margin, paint, repeat=repeat)
+        mark = " " if step.span == previous else "-"
+        out += _excerpt(step.span, mark, step.note, "note", lines, margin, paint, repeat=repeat)
         previous = step.span
     return out
 
