@@ -60,6 +60,9 @@ SHARED_DEPTH, SHARE = 4, 0.6
 #: Nodes that the roots after the top levels may evaluate together: a fixed allowance, and so many for each line.
 ALLOWANCE, STEPS_PER_LINE = 250_000, 0.25
 
+#: Combinations of alternatives that one operation is worked out for.
+MOST_COMBINATIONS = 16
+
 MISSING: Any = object()
 Cells = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
 
@@ -212,22 +215,30 @@ class Machine:
         return {**self.path, **dict(guard)} if guard else self.path
 
     def over(self, values: Sequence[Value], f: Callable[[list[Value]], Value]) -> Value:
-        """f of every combination of the alternatives in `values`, as alternatives again."""
-        for i, value in enumerate(values):
-            if type(value) is Alternatives:
-                value = join.resolve(value, self.path)
-                rest = list(values)
-                rest[i] = value
-                if type(value) is not Alternatives:
-                    return self.over(rest, f)
-                saved, out = self.path, []
-                for guard, option in value.options:
-                    self.path = {**saved, **dict(guard)}
-                    rest[i] = option
-                    out.append((guard, self.over(list(rest), f)))
-                self.path = saved
-                return join.alternatives(out)
-        return f(list(values))
+        """f of every combination of the alternatives in `values`, as alternatives again.
+
+        A call of f counts as two nodes. Beyond `MOST_COMBINATIONS` the largest alternatives are collapsed first.
+        """
+        self.steps += 2
+        resolved = [join.resolve(v, self.path) if type(v) is Alternatives else v for v in values]
+        split = [i for i, v in enumerate(resolved) if type(v) is Alternatives]
+        if not split:
+            return f(resolved)
+        combinations = math.prod(len(v.options) for v in resolved if type(v) is Alternatives)
+        if combinations > MOST_COMBINATIONS:
+            for i in split[1:]:
+                several = resolved[i]
+                assert isinstance(several, Alternatives)
+                resolved[i] = join.collapse([v for _, v in several.options])
+        first = resolved[split[0]]
+        assert isinstance(first, Alternatives)
+        saved, out = self.path, []
+        for guard, option in first.options:
+            self.path = {**saved, **dict(guard)}
+            resolved[split[0]] = option
+            out.append((guard, self.over(resolved, f)))
+        self.path = saved
+        return join.alternatives(out)
 
     def branch(self, arms: Sequence[tuple[Guard, Callable[[], int]]]) -> int:
         """Run each arm from the same state and join the states of those that fall through."""
