@@ -12,7 +12,7 @@ IMAGENET = "mean [0.485, 0.456, 0.406] and std [0.229, 0.224, 0.225] for ImageNe
 
 @rule(code="TL201", name="missing-normalize", since="0.1.0", severity=Severity.WARNING)
 def missing_normalize(call: ModelCalled) -> Iterator[Finding]:
-    """An image reaches a classifier or segmenter as it left the scaling to [0, 1]."""
+    """An image reaches a pretrained model, or a classifier in colour, as it left the scaling to [0, 1]."""
     image = call.input
     if not call.image_model or call.task not in ("classifier", "segmenter") or call.normalizes_itself:
         return

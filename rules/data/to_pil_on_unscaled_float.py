@@ -24,8 +24,8 @@ def to_pil_on_unscaled_float(applied: TransformApplied) -> Iterator[Finding]:
         return
     yield Finding(
         applied.place,
-        f"`{applied.transform}` multiplies a float tensor by 255 and lets bytes wrap around, but this one ranges over {given.range}; "
-        f"{_cure(given)}",
+        f"`{applied.transform}` multiplies a float tensor by 255 and lets bytes wrap around, but this one ranges over "
+        f"{given.range}; {_cure(given)}",
         trail=trail(given),
     )
 
