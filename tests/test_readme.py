@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
+
+from markdown_it import MarkdownIt
 
 from torchlint.config import Settings, with_values
 from torchlint.flow.library.tables import read_table
@@ -20,7 +21,8 @@ def torchlint(*words: str) -> str:
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    tokens = MarkdownIt("commonmark").parse(README)
+    return [token.content for token in tokens if token.type == "fence" and token.info == language]
 
 
 def test_the_demo_says_what_is_shown() -> None:
