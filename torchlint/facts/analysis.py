@@ -24,11 +24,17 @@ from torchlint.flow.library.tables import Contracts
 from torchlint.flow.machine import ALLOWANCE, STEPS_PER_LINE, Frame, Machine
 from torchlint.flow.values import (
     UNKNOWN,
+    Alternatives,
     Class,
+    Dict,
     Function,
     Instance,
+    List,
     Namespace,
+    Object,
+    Partial,
     Tensor,
+    Tuple,
     Unknown,
     Value,
 )
@@ -215,7 +221,11 @@ class _Run:
         methods = [v for v in cls.attrs.values() if isinstance(v, Function) and isinstance(v.node, ir.FunctionDef)]
         pending = [f for f in methods if id(f.node) not in m.entered and f.name not in ("__init__", "__repr__")]
         hooks = objects.is_lightning(cls) and {"training_step", "validation_step", "test_step"} or set()
-        wanted = [f for f in pending if isinstance(f.node, ir.FunctionDef) and _may_matter(f.node, interesting)]
+        init = cls.attrs.get("__init__")
+        whole = isinstance(init, Function) and isinstance(init.node, ir.FunctionDef) and _may_matter(init.node, interesting)
+        wanted = [
+            f for f in pending if isinstance(f.node, ir.FunctionDef) and (whole or _may_matter(f.node, interesting))
+        ]
         drive = id(cls.node) not in m.driven and "training_step" in hooks & {f.name for f in pending}
         if not wanted and not drive:
             return
@@ -303,6 +313,8 @@ def _interesting(m: Machine) -> tuple[frozenset[str], frozenset[str]]:
                 seeds.add(row.function.rsplit(".", 1)[-1])
         elif isinstance(row, tables.Transform) and row.does in ("to_pil", "to_tensor", "compose"):
             seeds.update((row.short, *(f.rsplit(".", 1)[-1] for f in row.function)))
+    for namespace in m.namespaces.values():
+        seeds.update(name for name, value in namespace.attrs.items() if _holds(m, value))
     near = frozenset(seeds)
     users: dict[str, list[str]] = {}
     for function in m.functions:
@@ -319,6 +331,23 @@ def _interesting(m: Machine) -> tuple[frozenset[str], frozenset[str]]:
                 seeds.add(name)
                 pending.append(name)
     return near, frozenset(seeds)
+
+
+def _holds(m: Machine, value: object, depth: int = 0) -> bool:
+    """Whether a global is, or contains, a loss, a model or a transform."""
+    if depth > 3:
+        return False
+    if isinstance(value, Object):
+        return value.kind in ("loss", "transform", "module", "container", "model")
+    if isinstance(value, Instance):
+        return objects.is_module(m, value)
+    if isinstance(value, Alternatives):
+        return any(_holds(m, v, depth + 1) for _, v in value.options)
+    if isinstance(value, (Tuple, List)):
+        return any(_holds(m, v, depth + 1) for v in value.items or ())
+    if isinstance(value, Dict):
+        return any(_holds(m, v, depth + 1) for v in value.items.values())
+    return isinstance(value, Partial) and _holds(m, value.function, depth + 1)
 
 
 def _may_matter(node: ir.FunctionDef, interesting: frozenset[str]) -> bool:

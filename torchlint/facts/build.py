@@ -11,7 +11,7 @@ from torchlint.facts.losses import LossCalled
 from torchlint.facts.modules import LayerCalled, ModelCalled
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.flow import join
-from torchlint.flow.events import Event, LayerEvent, LoopEvent, LossEvent, StepEvent, TransformEvent
+from torchlint.flow.events import Event, LayerEvent, LoopEvent, LossEvent, RunEvent, StepEvent, TransformEvent
 from torchlint.flow.spell import spell_guard
 from torchlint.flow.values import Alternatives, Guard, Object, Place, Tensor, Value
 
@@ -49,13 +49,18 @@ def loss_facts(event: LossEvent) -> tuple[LossCalled, ...]:
 
 def _losses(events: Sequence[Event]) -> Iterable[Occurrence]:
     seen: set[object] = set()
+    chosen: dict[tuple[Place, int], list[tuple[LossCalled, ...]]] = {}
     for event in events:
         if isinstance(event, LossEvent):
             facts = loss_facts(event)
             key = tuple((f.place, f.loss, id(f.input), id(f.target), f.guard) for f in facts)
-            if facts and key not in seen:
+            if facts and event.call:
+                chosen.setdefault((event.place, event.call), []).append(facts)
+            elif facts and key not in seen:
                 seen.add(key)
                 yield Occurrence((facts,))
+    for variants in chosen.values():
+        yield Occurrence(tuple(variants))
 
 
 def _task(event: LossEvent, given: Tensor, target: Tensor | None) -> str:
@@ -85,8 +90,11 @@ def _models(events: Sequence[Event]) -> Iterable[Occurrence]:
             key = (run.place, id(run.model))
             calls.setdefault(key, (given, guard))
             tasks[key].update(_task(event, given, target) for _, target in targets)
-    for key, (given, guard) in calls.items():
-        run = given.run
+    runs = {key: (given.run, guard) for key, (given, guard) in calls.items()}
+    for event in events:
+        if isinstance(event, RunEvent):
+            runs.setdefault((event.run.place, id(event.run.model)), (event.run, event.guard))
+    for key, (run, guard) in runs.items():
         assert run is not None and run.image is not None
         found = tasks[key]
         task = "generative" if "generative" in found else next(iter(sorted(found - {""})), "")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torchlint.flow import attributes, builtins, expressions, join, models, objects, statements, tensors, training
 from torchlint.flow.machine import DEPTH, NEXT, SHARE, SHARED_DEPTH, Exhausted, Frame, Machine, flatten
+from torchlint.flow.spell import spell
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,
@@ -43,10 +44,14 @@ def call_node(m: Machine, node: ir.Call) -> Value:
     args, keywords = arguments(m, node)
     if type(callee) is Bound and callee.function == "super()":
         callee = callee.receiver
-    result = call(m, callee, args, keywords, m.place(node.n), node)
     func = node.func
+    if isinstance(func, ir.Attr) and func.name == "step":
+        m.stepped = spell(node.args[0] if node.args and training.is_scaler(callee) else func.value)
+    result = call(m, callee, args, keywords, m.place(node.n), node)
     if isinstance(func, ir.Attr):
         if isinstance(callee, Unknown):
+            if func.name in tensors.TENSOR_ONLY:
+                return tensors.call_method(m, Tensor(), func.name, args, keywords, m.place(node.n))
             training.unknown_method(m, func, args, m.place(node.n))
         elif func.name.endswith("_") and not func.name.endswith("__"):
             _in_place(m, func, callee, result, m.place(node.n))
@@ -174,9 +179,10 @@ def _call_alternatives(
             return NEXT
 
         arms.append((guard, run))
-    saved = m.path
+    saved, group = m.path, m.group
+    m.group = m.calls
     m.branch(arms)
-    m.path = saved
+    m.path, m.group = saved, group
     return join.alternatives(results)
 
 

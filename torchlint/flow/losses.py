@@ -54,9 +54,10 @@ def _record(
     first = bound.get(names[0], UNKNOWN) if names else UNKNOWN
     second = bound.get(names[1], UNKNOWN) if len(names) > 1 else UNKNOWN
     texts = _texts(node, names)
+    family = row.family if _on_raw_scores(m, row, bound) else f"{row.family}-on-probabilities"
     m.events.append(
         LossEvent(
-            place, m.guard(), name, row.family, {"input": first, "target": second, **bound}, texts[0], texts[1], (), 0
+            place, m.guard(), name, family, {"input": first, "target": second, **bound}, texts[0], texts[1], m.group
         )
     )
     tensors = tensor_inputs([first])
@@ -73,6 +74,14 @@ def _record(
     if not isinstance(reduction, Const):
         result = result.with_(shape=None)
     return grad_mode(m, result)
+
+
+def _on_raw_scores(m: Machine, row: tables.Loss, bound: dict[str, Value]) -> bool:
+    """Whether the loss applies its activation itself; some take a flag that says so."""
+    flags = {"from-logits": ("from_logits",), "activation-flags": ("sigmoid", "softmax")}.get(row.mode)
+    if flags is None:
+        return True
+    return any(isinstance(v := m.resolve(bound.get(f, UNKNOWN)), Const) and v.value is True for f in flags)
 
 
 def _texts(node: ir.Call | None, names: tuple[str, ...]) -> tuple[str, str]:

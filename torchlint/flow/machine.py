@@ -133,6 +133,8 @@ class Machine:
         self.calls = 0
         self.exhausted = 0
         self.cut = 0
+        self.group = 0
+        self.stepped = ""
         self.roots = 0
         self.grad = True
         self.driven: set[int] = set()

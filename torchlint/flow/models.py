@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torchlint.flow import attributes, builtins, calls, data, interval, join, layers, losses, objects, training
-from torchlint.flow.events import LayerEvent, LoopEvent
+from torchlint.flow.events import LayerEvent, LoopEvent, RunEvent
 from torchlint.flow.library import tables
 from torchlint.flow.machine import Machine, flatten
 from torchlint.flow.shape import symbol
@@ -69,7 +69,7 @@ def call_module(
             value = run_library_part(m, instance, args, keywords, place)
     finally:
         m.runs -= 1
-    return tag(value, _run(m, instance, instance.cls.name, args, place, mark))
+    return _note(m, value, _run(m, instance, instance.cls.name, args, place, mark))
 
 
 def _run(m: Machine, model: Value, name: str, args: Sequence[Value], place: Place, mark: int) -> Run:
@@ -83,9 +83,18 @@ def _run(m: Machine, model: Value, name: str, args: Sequence[Value], place: Plac
     return Run(model, name, place, tuple(args), image, pretrained(m, model))
 
 
+def _note(m: Machine, value: Value, run: Run) -> Value:
+    """Record a call of a model, and note it on what the model returned."""
+    if run.image is not None and m.runs == 0:
+        m.events.append(RunEvent(run.place, m.guard(), run))
+    return tag(value, run)
+
+
 def tag(value: Value, run: Run) -> Value:
     """Note a model's call on every tensor in what it returns."""
     if isinstance(value, Tensor):
+        if run.image is None and value.run is not None and value.run.image is not None:
+            return value
         return value.with_(run=run)
     if isinstance(value, Tuple):
         return Tuple(tuple(tag(v, run) for v in value.items))
@@ -127,7 +136,7 @@ def call_library_module(
             return UNKNOWN
         mark = len(m.events)
         value = layers.run_children(m, owner.attrs.get("()"), args, place)
-        return tag(value, _run(m, owner, owner.short, args, place, mark)) if m.runs == 0 else value
+        return _note(m, value, _run(m, owner, owner.short, args, place, mark)) if m.runs == 0 else value
     row = m.contracts.lookup(owner.name)
     if not isinstance(row, tables.Module):
         return UNKNOWN
@@ -327,7 +336,6 @@ def call_known_model(m: Machine, model: Object, args: Sequence[Value], place: Pl
     row = m.contracts.lookup(model.name)
     if not isinstance(row, tables.Model):
         return UNKNOWN
-    outer = m.runs == 0
     given = args[0] if args else UNKNOWN
     image = next((t for t in flatten([given]) if isinstance(t, Tensor) and t.meaning and t.meaning.kind == "image"), None)
     run = Run(model, model.short, place, tuple(args), image, pretrained(m, model))
@@ -341,7 +349,7 @@ def call_known_model(m: Machine, model: Object, args: Sequence[Value], place: Pl
         value = UNKNOWN
     if isinstance(value, Tensor):
         value = grad_mode(m, value)
-    return tag(value, run) if outer or m.runs else value
+    return _note(m, value, run)
 
 
 def _head(m: Machine, model: Object, row: tables.Model) -> Value | None:

@@ -158,7 +158,9 @@ def make(
     if isinstance(row, tables.Data):
         return data.make(m, row, bound, attrs, place)
     if isinstance(row, tables.Optimizer):
-        return Object("optimizer", row.name, bound, attrs, place)
+        optimizer = Object("optimizer", row.name, bound, attrs, place)
+        training.record(m, "made", optimizer, "", place)
+        return optimizer
     kinds = {
         tables.Loss: "loss", tables.Transform: "transform", tables.Dataset: "dataset", tables.Model: "model",
         tables.Scheduler: "scheduler",

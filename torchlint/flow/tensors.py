@@ -25,6 +25,10 @@ from torchlint.flow.values import (
 )
 
 
+#: Methods that only a tensor has: what they give is known even of a receiver that is not.
+TENSOR_ONLY = frozenset({"view", "sigmoid", "softmax", "log_softmax", "unsqueeze", "permute", "one_hot"})
+
+
 def attribute(m: Machine, tensor: Tensor, name: str, n: int) -> Value:
     """``tensor.name``."""
     if tensor.holder == "pil":

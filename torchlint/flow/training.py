@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from torchlint.flow.events import StepEvent
 from torchlint.flow.machine import Machine, flatten
-from torchlint.flow.spell import spell
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,
+    Bound,
     Dict,
     Function,
-    List,
     Object,
     Place,
     Tuple,
@@ -77,7 +76,7 @@ def call_method(
             return args[0]
         if name == "step" and args:
             for optimizer in flatten([m.resolve(args[0])]):
-                record(m, "step", optimizer if isinstance(optimizer, Object) else None, spelled(m, place), place)
+                record(m, "step", optimizer if isinstance(optimizer, Object) else None, m.stepped, place)
             return NONE
         return UNKNOWN
     if name == "state_dict":
@@ -97,7 +96,7 @@ def _optimizer(
                 calls.call(m, closure, [], {}, place)
             else:
                 record(m, "unknown", owner, "", place)
-        record(m, "step", owner, spelled(m, place), place)
+        record(m, "step", owner, m.stepped, place)
         return NONE
     if name == "zero_grad":
         record(m, "zero_grad", owner, "", place)
@@ -107,9 +106,9 @@ def _optimizer(
     return UNKNOWN
 
 
-def spelled(m: Machine, place: Place) -> str:
-    """How the program names the optimizer whose step is called; filled in by the facts from the place."""
-    return ""
+def is_scaler(callee: Value) -> bool:
+    """Whether a method of a gradient scaler is called."""
+    return isinstance(callee, Bound) and isinstance(callee.receiver, Object) and callee.receiver.kind == "scaler"
 
 
 def parameters(owner: Value) -> Value:
@@ -133,6 +132,3 @@ def accelerator_method(
     if name == "accumulate":
         return Object("context", "accumulate", {}, {}, place)
     return UNKNOWN
-
-
-__all__ = ["List", "spell"]
