@@ -38,9 +38,16 @@ except SystemExit:
 
 def cost(program: str, folder: str) -> tuple[float, int]:
     """CPU seconds and peak memory in KiB of one process."""
-    process = subprocess.Popen([sys.executable, "-c", program, folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _, _, usage = os.wait4(process.pid, 0)
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+
+
+def write(line: str) -> None:
+    """One line of the report."""
+    sys.stdout.write(line + "\n")
 
 
 def main() -> None:
@@ -54,14 +61,14 @@ def main() -> None:
         folder = str(Path(spec.origin).parent)
     runs = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     lines = sum(path.read_bytes().count(b"\n") for path in Path(folder).rglob("*.py"))
-    print(f"{folder}: {lines} lines")
+    write(f"{folder}: {lines} lines")
     ratios: list[float] = []
     for _ in range(runs):
         parse, _ = cost(PARSE, folder)
         check, memory = cost(CHECK, folder)
         ratios.append(check / parse)
-        print(f"parse {parse:.2f} s, check {check:.2f} s, ratio {check / parse:.2f}, peak {memory / 1024:.0f} MiB")
-    print(f"median ratio {statistics.median(ratios):.2f}")
+        write(f"parse {parse:.2f} s, check {check:.2f} s, ratio {check / parse:.2f}, peak {memory / 1024:.0f} MiB")
+    write(f"median ratio {statistics.median(ratios):.2f}")
 
 
 if __name__ == "__main__":

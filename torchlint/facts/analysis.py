@@ -205,7 +205,8 @@ class _Run:
         if id(cls.node) not in m.instances and id(cls.node) not in self.tried:
             self.tried.add(id(cls.node))
             init = next(
-                (f for b in cls.mro if isinstance(b, Class) and isinstance(f := b.attrs.get("__init__"), Function)), None
+                (f for b in cls.mro if isinstance(b, Class) and isinstance(f := b.attrs.get("__init__"), Function)),
+                None,
             )
 
             def construct() -> None:
@@ -220,9 +221,11 @@ class _Run:
         m = self.m
         methods = [v for v in cls.attrs.values() if isinstance(v, Function) and isinstance(v.node, ir.FunctionDef)]
         pending = [f for f in methods if id(f.node) not in m.entered and f.name not in ("__init__", "__repr__")]
-        hooks = objects.is_lightning(cls) and {"training_step", "validation_step", "test_step"} or set()
+        hooks = (objects.is_lightning(cls) and {"training_step", "validation_step", "test_step"}) or set()
         init = cls.attrs.get("__init__")
-        whole = isinstance(init, Function) and isinstance(init.node, ir.FunctionDef) and _may_matter(init.node, interesting)
+        whole = (
+            isinstance(init, Function) and isinstance(init.node, ir.FunctionDef) and _may_matter(init.node, interesting)
+        )
         wanted = [
             f for f in pending if isinstance(f.node, ir.FunctionDef) and (whole or _may_matter(f.node, interesting))
         ]

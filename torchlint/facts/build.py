@@ -18,7 +18,9 @@ from torchlint.flow.values import Alternatives, Guard, Object, Place, Tensor, Va
 #: Combinations of alternatives of one call that are looked at; beyond them the call says nothing.
 MOST_COMBINATIONS = 32
 
-CLASSIFICATION = frozenset({"cross-entropy", "nll", "bce", "bce-with-logits", "dice", "focal", "multilabel-soft-margin"})
+CLASSIFICATION = frozenset(
+    {"cross-entropy", "nll", "bce", "bce-with-logits", "dice", "focal", "multilabel-soft-margin"}
+)
 
 
 def options(value: Value, guard: Guard) -> list[tuple[Guard, Tensor | None]]:
@@ -40,9 +42,15 @@ def loss_facts(event: LossEvent) -> tuple[LossCalled, ...]:
         for both, target in options(names["target"], guard):
             facts.append(
                 LossCalled(
-                    event.place, spell_guard(both), event.name.rsplit(".", 1)[-1], event.family, given, target,
-                    event.input_text, event.target_text,
-                )  # fmt: skip
+                    event.place,
+                    spell_guard(both),
+                    event.name.rsplit(".", 1)[-1],
+                    event.family,
+                    given,
+                    target,
+                    event.input_text,
+                    event.target_text,
+                )
             )
     return tuple(facts) if len(facts) <= MOST_COMBINATIONS else ()
 
@@ -146,9 +154,7 @@ def _iterations(events: Sequence[Event]) -> Iterable[Occurrence]:
 def _whole(loop: LoopEvent, subject: Value) -> bool:
     """Whether a loop's iteration has both a backward pass and a step of this optimizer."""
     steps = [e for e in loop.events if isinstance(e, StepEvent)]
-    return any(e.kind == "backward" for e in steps) and any(
-        e.kind == "step" and e.subject is subject for e in steps
-    )
+    return any(e.kind == "backward" for e in steps) and any(e.kind == "step" and e.subject is subject for e in steps)
 
 
 def _iteration(loop: LoopEvent) -> Iterable[TrainingIteration]:
@@ -171,9 +177,7 @@ def _iteration(loop: LoopEvent) -> Iterable[TrainingIteration]:
         )
         unknown = any(e.kind in ("unknown", "made") and e.subject is optimizer for e in steps)
         trace = tuple(
-            TrainingEvent(
-                e.kind, e.place, numbers.get(id(e.subject)) if e.subject is not None else None, not e.guard
-            )
+            TrainingEvent(e.kind, e.place, numbers.get(id(e.subject)) if e.subject is not None else None, not e.guard)
             for e in steps
             if e.kind in ("zero_grad", "backward", "step")
         )

@@ -10,7 +10,9 @@ from torchlint.flow.values import Place
 
 @dataclass(frozen=True, slots=True)
 class TrainingEvent:
-    """One event of an iteration: kind is ``zero_grad``, ``backward`` or ``step``; `certain` is false under an unknown test.
+    """One event of an iteration: kind is ``zero_grad``, ``backward`` or ``step``.
+
+    `certain` is false under an unknown test.
 
     `subject` numbers the optimizer (for ``zero_grad`` and ``step``), or is None where it could not be known.
     """

@@ -155,9 +155,7 @@ def assign(m: Machine, owner: Value, name: str, value: Value) -> None:
     if name == "grad":
         training.cleared(m, None, m.place(0))
     if isinstance(owner, Instance):
-        setter = next(
-            (v for b in owner.cls.mro if isinstance(b, Class) and (v := b.attrs.get(name)) is not None), None
-        )
+        setter = next((v for b in owner.cls.mro if isinstance(b, Class) and (v := b.attrs.get(name)) is not None), None)
         if isinstance(setter, Function) and ("setter" in setter.decorations):
             calls.call(m, Bound(setter, owner), [value], {}, m.place(0))
             return
@@ -173,8 +171,7 @@ def assign(m: Machine, owner: Value, name: str, value: Value) -> None:
         for guard, option in owner.options:
             m.path = m.under(guard)
             if isinstance(option, (Instance, Object)):
-                old = option.attrs.get(name)
-                m.write(option.attrs, name, value if old is None else value)
+                m.write(option.attrs, name, value)
         m.path = saved
 
 

@@ -49,12 +49,85 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 LARGEST, LONGEST = 10**12, 4096
 
 FUNCTIONS = frozenset(
-    "abs all any bool callable dict enumerate filter float frozenset getattr hasattr id input int isinstance "
-    "issubclass iter len list map max min next object open print range repr reversed round set setattr sorted str "
-    "sum super tuple type vars zip bytes divmod pow delattr locals globals staticmethod classmethod property slice "
-    "exit quit format hash ord chr hex bin complex bytearray memoryview Exception ValueError TypeError KeyError "
-    "IndexError RuntimeError NotImplementedError AttributeError AssertionError StopIteration ImportError OSError "
-    "FileNotFoundError KeyboardInterrupt BaseException".split()
+    [
+        "abs",
+        "all",
+        "any",
+        "bool",
+        "callable",
+        "dict",
+        "enumerate",
+        "filter",
+        "float",
+        "frozenset",
+        "getattr",
+        "hasattr",
+        "id",
+        "input",
+        "int",
+        "isinstance",
+        "issubclass",
+        "iter",
+        "len",
+        "list",
+        "map",
+        "max",
+        "min",
+        "next",
+        "object",
+        "open",
+        "print",
+        "range",
+        "repr",
+        "reversed",
+        "round",
+        "set",
+        "setattr",
+        "sorted",
+        "str",
+        "sum",
+        "super",
+        "tuple",
+        "type",
+        "vars",
+        "zip",
+        "bytes",
+        "divmod",
+        "pow",
+        "delattr",
+        "locals",
+        "globals",
+        "staticmethod",
+        "classmethod",
+        "property",
+        "slice",
+        "exit",
+        "quit",
+        "format",
+        "hash",
+        "ord",
+        "chr",
+        "hex",
+        "bin",
+        "complex",
+        "bytearray",
+        "memoryview",
+        "Exception",
+        "ValueError",
+        "TypeError",
+        "KeyError",
+        "IndexError",
+        "RuntimeError",
+        "NotImplementedError",
+        "AttributeError",
+        "AssertionError",
+        "StopIteration",
+        "ImportError",
+        "OSError",
+        "FileNotFoundError",
+        "KeyboardInterrupt",
+        "BaseException",
+    ]
 )
 
 
@@ -285,8 +358,11 @@ def call_method(
     if isinstance(receiver, Const) and isinstance(receiver.value, str):
         return _str_method(receiver.value, method, args)
     if isinstance(receiver, Text):
-        return make_list([UNKNOWN]) if method == "never" else (
-            Text() if method in ("lower", "upper", "strip", "replace", "format", "join") else UNKNOWN)
+        return (
+            make_list([UNKNOWN])
+            if method == "never"
+            else (Text() if method in ("lower", "upper", "strip", "replace", "format", "join") else UNKNOWN)
+        )
     return UNKNOWN
 
 
@@ -296,8 +372,11 @@ def _list_method(m: Machine, target: List, method: str, args: Sequence[Value]) -
         if items is not None and len(items) < 512:
             m.write(target.attrs, "items", (*items, args[0]))
         elif items is None:
-            m.write(target.attrs, "element", join.summary([target.element, args[0]]) if (
-                not isinstance(target.element, Unknown)) else args[0])
+            m.write(
+                target.attrs,
+                "element",
+                join.summary([target.element, args[0]]) if (not isinstance(target.element, Unknown)) else args[0],
+            )
         return NONE
     if method in ("extend", "update") and args:
         extend(m, target, args[0])
@@ -336,9 +415,7 @@ def _list_method(m: Machine, target: List, method: str, args: Sequence[Value]) -
     return Number() if method in ("index", "count") else UNKNOWN
 
 
-def _dict_method(
-    m: Machine, target: Dict, method: str, args: Sequence[Value], keywords: Mapping[str, Value]
-) -> Value:
+def _dict_method(m: Machine, target: Dict, method: str, args: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
     exact = not target.meta.get("open")
     if method == "items" and exact:
         return make_list(Tuple((Const(k), v)) for k, v in target.items.items())

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torchlint.flow import attributes, builtins, expressions, join, models, objects, statements, tensors, training
+from torchlint.flow import (
+    attributes,
+    builtins,
+    expressions,
+    join,
+    layers,
+    models,
+    objects,
+    statements,
+    tensors,
+    training,
+)
 from torchlint.flow.machine import DEPTH, NEXT, SHARE, SHARED_DEPTH, Exhausted, Frame, Machine, flatten
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
@@ -16,6 +27,7 @@ from torchlint.flow.values import (
     Const,
     Dict,
     Function,
+    Guard,
     Instance,
     Library,
     List,
@@ -64,6 +76,8 @@ def _in_place(m: Machine, func: ir.Attr, callee: Value, result: Value, place: Pl
     """An in-place method gives its receiver a new value."""
     if training.clears_gradient(func):
         training.cleared(m, None, place)
+    if func.name == "copy_":
+        layers.weights_written(m, func.value)
     receivers = [c.receiver for c in flatten([callee]) if isinstance(c, Bound)]
     if receivers and all(isinstance(r, Tensor) for r in receivers):
         if isinstance(func.value, (ir.Name, ir.Attr)) and not training.is_data(func.value):
@@ -169,12 +183,12 @@ def _call_alternatives(
 ) -> Value:
     if not isinstance(callee, Alternatives):
         return call(m, callee, args, keywords, place, node)
-    results: list[tuple[join.Guard, Value]] = []
+    results: list[tuple[Guard, Value]] = []
     arms = []
     m.calls += 1
     for guard, option in callee.options:
 
-        def run(guard: join.Guard = guard, option: Value = option) -> int:
+        def run(guard: Guard = guard, option: Value = option) -> int:
             results.append((guard, call(m, option, args, keywords, place, node)))
             return NEXT
 
@@ -207,9 +221,7 @@ def _call_bound(
     return builtins.call_method(m, receiver, name, args, keywords, place)
 
 
-def bind(
-    m: Machine, function: Function, args: Sequence[Value], keywords: Mapping[str, Value]
-) -> dict[str, Value]:
+def bind(m: Machine, function: Function, args: Sequence[Value], keywords: Mapping[str, Value]) -> dict[str, Value]:
     """The parameters of a project function as a call fills them."""
     scope: dict[str, Value] = {}
     rest = list(args)
@@ -237,9 +249,7 @@ def bind(
     return scope
 
 
-def _keyword(
-    m: Machine, function: Function, param: ir.Param, left: dict[str, Value], open_keywords: bool
-) -> Value:
+def _keyword(m: Machine, function: Function, param: ir.Param, left: dict[str, Value], open_keywords: bool) -> Value:
     given = left.pop(param.name, None)
     if given is not None:
         return given
@@ -310,9 +320,7 @@ def call_function(
 # --- classes and instances ---------------------------------------------------------------------------------------
 
 
-def construct(
-    m: Machine, cls: Class, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
-) -> Value:
+def construct(m: Machine, cls: Class, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
     """An object of a project class, its ``__init__`` run."""
     if m.active.count(id(cls.node)) > 1:
         return UNKNOWN
@@ -415,8 +423,12 @@ def never_returns(node: ir.Expr) -> bool:
     func = node.func
     if isinstance(func, ir.Name):
         return func.name in ("exit", "quit")
-    return isinstance(func, ir.Attr) and func.name in ("exit", "_exit") and isinstance(func.value, ir.Name) and (
-        func.value.name in ("sys", "os"))
+    return (
+        isinstance(func, ir.Attr)
+        and func.name in ("exit", "_exit")
+        and isinstance(func.value, ir.Name)
+        and (func.value.name in ("sys", "os"))
+    )
 
 
 __all__ = ["NONE", "REST", "Const", "Super", "arguments", "bind", "call", "call_function", "construct", "make_list"]

@@ -21,6 +21,7 @@ from torchlint.flow.values import (
     Const,
     Dict,
     Instance,
+    Library,
     List,
     Meaning,
     Number,
@@ -45,7 +46,7 @@ def source(row: tables.Source, place: Place, args: Sequence[Value], keywords: Ma
     mode = row.mode
     if row.name == "cv2.imread":
         flag = args[1] if len(args) > 1 else keywords.get("flags")
-        text = flag.name if hasattr(flag, "name") else str(getattr(flag, "value", ""))
+        text = flag.name if isinstance(flag, Library) else str(getattr(flag, "value", ""))
         if "GRAYSCALE" in text or text == "0":
             mode = "L"
         elif flag is not None and "COLOR" not in text and text != "1":
@@ -84,7 +85,9 @@ def functional_transform(
     image = next(iter(bound.values()), UNKNOWN)
     settings = {**row.parameters.bind([], {}), **bound}
     m.calls += 1
-    return m.over([image], lambda v: preprocess.transform(m, row, name.rsplit(".", 1)[-1], settings, v[0], place, place))
+    return m.over(
+        [image], lambda v: preprocess.transform(m, row, name.rsplit(".", 1)[-1], settings, v[0], place, place)
+    )
 
 
 def apply_transform(

@@ -34,9 +34,7 @@ def describe(value: Value, depth: int = 0) -> str:
     if isinstance(value, Tensor):
         return _tensor(value)
     if isinstance(value, Alternatives):
-        parts = [
-            describe(v, d) + (f" if {text}" if (text := spell_guard(guard)) else "") for guard, v in value.options
-        ]
+        parts = [describe(v, d) + (f" if {text}" if (text := spell_guard(guard)) else "") for guard, v in value.options]
         return " | ".join(parts)
     if isinstance(value, Tuple):
         return "(" + ", ".join(describe(v, d) for v in value.items) + ")"
@@ -55,7 +53,9 @@ def describe(value: Value, depth: int = 0) -> str:
     if isinstance(value, Library):
         return value.name
     if isinstance(value, Number):
-        return str(value.dim) if value.dim is not None else f"number in {value.interval}" if value.interval else "number"
+        return (
+            str(value.dim) if value.dim is not None else f"number in {value.interval}" if value.interval else "number"
+        )
     if isinstance(value, (Function, Class)):
         return f"{'function' if isinstance(value, Function) else 'class'} {value.name}"
     if isinstance(value, Namespace):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torchlint.flow import attributes, builtins, calls, join, subscripts
@@ -22,7 +23,6 @@ from torchlint.flow.values import (
     Function,
     Instance,
     Library,
-    List,
     Namespace,
     Number,
     Object,
@@ -225,8 +225,14 @@ def _bool_values(m: Machine, conjunction: bool, nodes: list[ir.Expr]) -> Value:
         if truth == conjunction:
             options.append((guard, _bool_values(m, conjunction, nodes[1:])))
         else:
-            options.append((guard, join.resolve(value, m.path) if not isinstance(value, Unknown) else (
-                FALSE if conjunction else value)))
+            options.append(
+                (
+                    guard,
+                    join.resolve(value, m.path)
+                    if not isinstance(value, Unknown)
+                    else (FALSE if conjunction else value),
+                )
+            )
         m.path = saved
     return join.alternatives(options)
 
@@ -236,7 +242,7 @@ def _compare(m: Machine, node: ir.Compare) -> Value:
     result: Value = TRUE
     for i, (op, right_node) in enumerate(zip(node.ops, node.comparators)):
         right = evaluate(m, right_node)
-        one = m.over([left, right], lambda pair, op=op: _compare_one(m, op, pair[0], pair[1], node))
+        one = m.over([left, right], partial(_compare_pair, m, op, node))
         if i == 0:
             result = one
         else:
@@ -244,6 +250,10 @@ def _compare(m: Machine, node: ir.Compare) -> Value:
             result = one if len(ways) == 1 and ways[0][1] else UNKNOWN
         left = right
     return result
+
+
+def _compare_pair(m: Machine, op: str, node: ir.Compare, pair: list[Value]) -> Value:
+    return _compare_one(m, op, pair[0], pair[1], node)
 
 
 def _compare_one(m: Machine, op: str, a: Value, b: Value, node: ir.Compare) -> Value:
@@ -266,8 +276,11 @@ def _compare_one(m: Machine, op: str, a: Value, b: Value, node: ir.Compare) -> V
         return Unknown((op, b.key, a.value))
     if op == "==" and isinstance(a, (Const, Tuple, Function, Class)) and type(a) is type(b):
         return builtins.same(a, b)
-    if op == "==" and {type(a), type(b)} & {Function, Class, Instance, Object, Library} and (
-        isinstance(a, Const) or isinstance(b, Const)):
+    if (
+        op == "=="
+        and {type(a), type(b)} & {Function, Class, Instance, Object, Library}
+        and (isinstance(a, Const) or isinstance(b, Const))
+    ):
         return FALSE
     return builtins.compare_numbers(op, a, b)
 

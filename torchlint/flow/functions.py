@@ -161,8 +161,13 @@ def is_instance(m: Machine, value: Value, cls: Value) -> Value:
         if isinstance(cls, (Class, Library)) and cls in value.cls.mro:
             return TRUE
         if isinstance(cls, Library) and any(not isinstance(b, Class) for b in value.cls.mro):
-            return TRUE if cls.name == "torch.nn.Module" and objects.is_module(m, value) else FALSE if (
-                cls.name.startswith(("torch.", "builtins."))) else UNKNOWN
+            return (
+                TRUE
+                if cls.name == "torch.nn.Module" and objects.is_module(m, value)
+                else FALSE
+                if (cls.name.startswith(("torch.", "builtins.")))
+                else UNKNOWN
+            )
         return FALSE if all(isinstance(b, Class) for b in value.cls.mro) else UNKNOWN
     if isinstance(cls, Library):
         return _is_library_instance(m, value, cls.name)
@@ -188,7 +193,9 @@ def _is_library_instance(m: Machine, value: Value, name: str) -> Value:
     if kinds is None:
         return UNKNOWN if not isinstance(value, (Const, List, Dict, Tuple)) else FALSE if "." in name else UNKNOWN
     if isinstance(value, Const):
-        return Const(isinstance(value.value, tuple(k for k in kinds if k in (int, float, str, bool)) or (Ellipsis.__class__,)))
+        return Const(
+            isinstance(value.value, tuple(k for k in kinds if k in (int, float, str, bool)) or (Ellipsis.__class__,))
+        )
     if isinstance(value, Tensor):
         return Const(value.holder == "tensor") if Tensor in kinds else FALSE
     if isinstance(value, (List, Dict, Tuple, Text)):
@@ -231,10 +238,8 @@ def _super(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     if len(args) == 2:
         cls, receiver = m.resolve(args[0]), m.resolve(args[1])
         return Super(receiver, cls) if isinstance(cls, Class) else UNKNOWN
-    frame = m.frame
-    receiver = frame.receiver
-    owner = frame.owner
-    return Super(receiver, owner) if receiver is not None and owner is not None else UNKNOWN
+    holder, owner = m.frame.receiver, m.frame.owner
+    return Super(holder, owner) if holder is not None and owner is not None else UNKNOWN
 
 
 def _next(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
@@ -296,7 +301,9 @@ def _abs(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
         value = values[0]
         if isinstance(value, Tensor):
             return value.with_(range=absolute(value.range), meaning=None)
-        return Const(abs(value.value)) if isinstance(value, Const) and isinstance(value.value, (int, float)) else Number()
+        return (
+            Const(abs(value.value)) if isinstance(value, Const) and isinstance(value.value, (int, float)) else Number()
+        )
 
     return m.over(args[:1], one)
 
@@ -489,9 +496,7 @@ def _add_argument(m: Machine, options: Dict, args: Args, keywords: Keywords) -> 
     choices = builtins.items_of(m, keywords["choices"]) if "choices" in keywords else None
     kind = action.value if isinstance(action, Const) else None
     value: Value
-    if kind in ("store_true", "store_false") or (
-        isinstance(default, Const) and isinstance(default.value, bool)
-    ):
+    if kind in ("store_true", "store_false") or (isinstance(default, Const) and isinstance(default.value, bool)):
         value = Unknown(key)
     elif choices and len(choices) <= join.MOST_ALTERNATIVES and all(isinstance(c, Const) for c in choices):
         value = _choice(key, [c for c in choices if isinstance(c, Const)], default)

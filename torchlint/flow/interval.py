@@ -123,9 +123,7 @@ def divide(a: Interval | None, b: Interval | None, *, independent: bool = False)
     """a / b; unknown where b may be 0."""
     if a is None or b is None or b.low <= 0 <= b.high:
         return None
-    inverse = Interval(
-        0.0 if math.isinf(b.high) else 1 / b.high, 0.0 if math.isinf(b.low) else 1 / b.low, b.tight
-    )
+    inverse = Interval(0.0 if math.isinf(b.high) else 1 / b.high, 0.0 if math.isinf(b.low) else 1 / b.low, b.tight)
     return multiply(a, inverse, independent=independent)
 
 

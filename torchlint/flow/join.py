@@ -188,7 +188,7 @@ def widen_items(before: Any, after: Any) -> tuple[Any, Value | None]:
         return after, None
     if before is None or after is None:
         return None, None
-    known = [v for v in (*after, *before)]
+    known: list[Value] = [*after, *before]
     if not known:
         return after, None
     return None, summary(known)

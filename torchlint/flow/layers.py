@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torchlint.flow import builtins, calls, subscripts
+from torchlint.flow import builtins, calls, expressions, subscripts
 from torchlint.flow.events import LayerEvent
 from torchlint.flow.library import apply, tables
-from torchlint.flow.machine import Machine
+from torchlint.flow.machine import Machine, flatten
 from torchlint.flow.spell import spell
 from torchlint.flow.tensors import grad_mode
 from torchlint.flow.values import (
@@ -26,6 +26,7 @@ from torchlint.flow.values import (
     list_of,
     make_list,
 )
+from torchlint.syntax import ir
 
 Child = tuple[str, Value]
 
@@ -131,7 +132,12 @@ def call_layer(
         if any(not isinstance(v, (Const, Tuple, List)) for v in made.values()):
             made = {k: m.resolve(v) for k, v in made.items()}
         bound = dict(zip(names, values[n:]))
-        return grad_mode(m, apply.apply_module(m.contracts, row, made, values[:n], bound, place, text))
+        result = grad_mode(m, apply.apply_module(m.contracts, row, made, values[:n], bound, place, text))
+        if isinstance(result, Tensor) and (
+            layer.attrs.get("(written)") or isinstance(layer.attrs.get("weight"), Value)
+        ):
+            return result.with_(range=None, meaning=None)
+        return result
 
     if row.kind == "recurrent" or row.kind == "attention":
         return _several(m, row, one, args, keywords)
@@ -152,9 +158,26 @@ def _record(m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place
     given = channels(tensor, row)
     m.events.append(
         LayerEvent(
-            place, m.guard(), layer, row.expects, expected.value, given if isinstance(given, int) else None, tensor, call
+            place,
+            m.guard(),
+            layer,
+            row.expects,
+            expected.value,
+            given if isinstance(given, int) else None,
+            tensor,
+            call,
         )
     )
+
+
+def weights_written(m: Machine, node: ir.Expr) -> None:
+    """The program fills a layer's ``weight`` itself: what the layer gives is then no longer known to be unbounded."""
+    if isinstance(node, ir.Attr) and node.name == "data":
+        node = node.value
+    if isinstance(node, ir.Attr) and node.name == "weight":
+        for layer in flatten([m.resolve(expressions.evaluate(m, node.value))]):
+            if isinstance(layer, Object):
+                m.write(layer.attrs, "(written)", True)
 
 
 def channels(tensor: Tensor, row: tables.Module) -> object:

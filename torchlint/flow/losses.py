@@ -8,6 +8,7 @@ from torchlint.flow.events import LossEvent
 from torchlint.flow.interval import Interval
 from torchlint.flow.library import tables
 from torchlint.flow.machine import Machine
+from torchlint.flow.shape import Shape
 from torchlint.flow.spell import spell
 from torchlint.flow.tensors import grad_mode, tensor_inputs
 from torchlint.flow.values import UNKNOWN, Const, Meaning, Object, Place, Tensor, Trail, Value
@@ -64,13 +65,18 @@ def _record(
     source = tensors[0] if tensors else None
     reduction = m.resolve(bound.get("reduction", Const("mean")))
     kept = isinstance(reduction, Const) and reduction.value == "none"
-    low = 0.0 if row.family not in ("other",) else float("-inf")
+    shape: Shape = ()
+    if kept:
+        shape = source.shape if source is not None else None
     result = Tensor(
-        Interval(low, float("inf"), False), Meaning("loss"), "float", (source.shape if source and kept else None) if kept else (),
+        Interval(0.0, float("inf"), False),
+        Meaning("loss"),
+        "float",
+        shape,
         source.grad if source is not None else None,
         Trail(place, f"`{name.rsplit('.', 1)[-1]}`", source.trail if source is not None else None),
         source.run if source is not None else None,
-    )  # fmt: skip
+    )
     if not isinstance(reduction, Const):
         result = result.with_(shape=None)
     return grad_mode(m, result)

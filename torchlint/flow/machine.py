@@ -314,9 +314,7 @@ class Machine:
         lengths = {None if items is None else len(items) for _, items in options}
         if len(lengths) == 1 and None not in lengths:
             columns = zip(*(items for _, items in options))
-            return tuple(
-                join.alternatives([(g, v) for (g, _), v in zip(options, column)]) for column in columns
-            )
+            return tuple(join.alternatives([(g, v) for (g, _), v in zip(options, column)]) for column in columns)
         known = [items for _, items in options if items]
         self.write(owner, "variants", tuple((g, items) for g, items in options))
         self.write(owner, "element", join.summary(v for items in known for v in items))

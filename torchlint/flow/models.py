@@ -45,8 +45,24 @@ from torchlint.syntax import ir
 
 #: Methods of a module that give the module itself and change nothing that matters here.
 SAME = frozenset(
-    "to cuda cpu float half double bfloat16 type requires_grad_ apply share_memory to_empty xpu npu compile "
-    "_to_device".split()
+    [
+        "to",
+        "cuda",
+        "cpu",
+        "float",
+        "half",
+        "double",
+        "bfloat16",
+        "type",
+        "requires_grad_",
+        "apply",
+        "share_memory",
+        "to_empty",
+        "xpu",
+        "npu",
+        "compile",
+        "_to_device",
+    ]
 )
 
 
@@ -114,9 +130,10 @@ def run_library_part(
     inherited = instance.attrs.get("(layer)")
     if isinstance(inherited, Object):
         return objects.call_object(m, inherited, args, keywords, place, None)
+    children: Any = instance.attrs.get("()")
     if "()" in instance.attrs:
         sequential = any(isinstance(b, Library) and b.name.endswith(".Sequential") for b in instance.cls.mro)
-        return layers.run_children(m, instance.attrs["()"], args, place) if sequential else UNKNOWN
+        return layers.run_children(m, children, args, place) if sequential else UNKNOWN
     return UNKNOWN
 
 
@@ -153,7 +170,8 @@ def module_attribute(m: Machine, instance: Instance, name: str, n: int) -> Value
     inherited = instance.attrs.get("(layer)")
     if isinstance(inherited, Object) and name in inherited.arguments:
         return inherited.arguments[name]
-    for key, child in instance.attrs.get("()") or ():
+    children: Any = instance.attrs.get("()")
+    for key, child in children or ():
         if key == name:
             return m.resolve(child)
     if objects.is_lightning(instance.cls) and name in ("trainer", "logger", "current_epoch", "global_step", "device"):
@@ -337,7 +355,9 @@ def call_known_model(m: Machine, model: Object, args: Sequence[Value], place: Pl
     if not isinstance(row, tables.Model):
         return UNKNOWN
     given = args[0] if args else UNKNOWN
-    image = next((t for t in flatten([given]) if isinstance(t, Tensor) and t.meaning and t.meaning.kind == "image"), None)
+    image = next(
+        (t for t in flatten([given]) if isinstance(t, Tensor) and t.meaning and t.meaning.kind == "image"), None
+    )
     run = Run(model, model.short, place, tuple(args), image, pretrained(m, model))
     replaced = _head(m, model, row)
     if replaced is not None:
@@ -385,9 +405,7 @@ def _logits(m: Machine, model: Object, row: tables.Model, place: Place) -> Value
         count = row.default_classes
     spatial = (None, None) if row.task == "segmenter" else ()
     note = f"`{model.short}` → {found}"
-    tensor = Tensor(
-        found, meaning, "float32", (symbol("B"), count, *spatial), "attached", Trail(place, note)
-    )
+    tensor = Tensor(found, meaning, "float32", (symbol("B"), count, *spatial), "attached", Trail(place, note))
     if row.returns == "dict:out":
         return Dict({"out": tensor, "aux": tensor})
     return tensor if row.returns == "logits" else UNKNOWN

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from torchlint.flow import builtins, data, functions, join, layers, losses, models, training
 from torchlint.flow.library import apply, tables
 from torchlint.flow.machine import Machine
+from torchlint.flow.spell import spell
 from torchlint.flow.tensors import grad_mode
 from torchlint.flow.values import (
     NONE,
@@ -27,7 +28,6 @@ from torchlint.flow.values import (
     Value,
     list_of,
 )
-from torchlint.flow.spell import spell
 from torchlint.syntax import ir
 
 MODULE_BASES = frozenset(

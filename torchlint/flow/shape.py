@@ -153,5 +153,11 @@ def render(shape: Shape) -> str:
         return "?"
     if not shape:
         return "scalar"
-    return "×".join("?" if d is None else f"({d})" if isinstance(d, Linear) and len(shape) > 1 and (
-        len(d.terms) > 1 or d.constant) else str(d) for d in shape)
+    return "×".join(
+        "?"
+        if d is None
+        else f"({d})"
+        if isinstance(d, Linear) and len(shape) > 1 and (len(d.terms) > 1 or d.constant)
+        else str(d)
+        for d in shape
+    )

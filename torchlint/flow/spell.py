@@ -80,7 +80,10 @@ def spell_key(key: object) -> str:
 def spell_guard(guard: tuple[tuple[object, bool], ...]) -> str:
     """A guard as text: ``args.sigmoid and not args.fast``; parts without a name are left out."""
     parts = []
+    decided = {key[1] for key, way in guard if way and isinstance(key, tuple) and key[0] == "=="}
     for key, way in guard:
+        if not way and isinstance(key, tuple) and key[0] == "==" and key[1] in decided:
+            continue
         text = spell_key(key)
         if text:
             parts.append(text if way else f"not {text}" if " " not in text else f"not ({text})")

@@ -108,9 +108,7 @@ def _if(m: Machine, node: ir.If) -> int:
     return decide_block(m, m.decide(evaluate(m, node.test)), node.body, node.orelse)
 
 
-def decide_block(
-    m: Machine, ways: list[tuple[Guard, bool]], body: Sequence[ir.Stmt], orelse: Sequence[ir.Stmt]
-) -> int:
+def decide_block(m: Machine, ways: list[tuple[Guard, bool]], body: Sequence[ir.Stmt], orelse: Sequence[ir.Stmt]) -> int:
     """Run the block that a test chooses, or both as arms of a branch."""
     if len(ways) == 1:
         return execute(m, body if ways[0][1] else orelse)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from torchlint.flow import attributes, builtins, calls, expressions, join, objects
-from torchlint.flow.interval import hull, point
+from torchlint.flow.interval import Interval, hull, point
 from torchlint.flow.library import apply
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
@@ -144,7 +145,7 @@ def _unpack(m: Machine, targets: list[ir.Expr], value: Value) -> None:
                 assign(m, target, list_of(UNKNOWN))
             else:
                 position = i if star is None or i < star else i - len(targets)
-                assign(m, target, m.over([value], lambda v, p=position: item_at(m, v[0], p, len(targets))))
+                assign(m, target, m.over([value], partial(_at, m, position, len(targets))))
         return
     items = builtins.items_of(m, value)
     if items is not None and star is None and len(items) == len(targets):
@@ -164,6 +165,10 @@ def _unpack(m: Machine, targets: list[ir.Expr], value: Value) -> None:
             assign(m, target, list_of(UNKNOWN))
         else:
             assign(m, target, item_at(m, value, i, len(targets)))
+
+
+def _at(m: Machine, i: int, count: int, values: list[Value]) -> Value:
+    return item_at(m, values[0], i, count)
 
 
 def item_at(m: Machine, value: Value, i: int, count: int) -> Value:
@@ -209,14 +214,19 @@ def store(m: Machine, base: Value, index: Value, value: Value, target: ir.Subscr
 def assign_tensor(m: Machine, target: ir.Subscript, base: Tensor, value: Value) -> None:
     """``tensor[...] = value``: the name then stands for a mixture of what was there and what is written."""
     if isinstance(value, Const) and isinstance(value.value, (int, float)):
-        added, grad = point(float(value.value)), base.grad
+        added: Interval | None = point(float(value.value))
+        grad = base.grad
     elif isinstance(value, Tensor):
         added, grad = value.range, base.grad or value.grad
     else:
         added, grad = None, None
     mixed = hull(base.range, added)
-    binary = mixed is not None and base.meaning is not None and base.meaning.kind == "binary" and (
-        isinstance(value, Const) and value.value in (0, 1))
+    binary = (
+        mixed is not None
+        and base.meaning is not None
+        and base.meaning.kind == "binary"
+        and (isinstance(value, Const) and value.value in (0, 1))
+    )
     constants = (
         base.range is not None and added is not None and base.range.low == base.range.high
         and added.low == added.high and {base.range.low, added.low} <= {0.0, 1.0}

@@ -8,7 +8,7 @@ from torchlint.flow import training
 from torchlint.flow.interval import Interval
 from torchlint.flow.library import apply
 from torchlint.flow.machine import Machine, flatten
-from torchlint.flow.spell import spell
+from torchlint.flow.shape import Dim, Shape
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,
@@ -23,7 +23,6 @@ from torchlint.flow.values import (
     Tuple,
     Value,
 )
-
 
 #: Methods that only a tensor has: what they give is known even of a receiver that is not.
 TENSOR_ONLY = frozenset({"view", "sigmoid", "softmax", "log_softmax", "unsqueeze", "permute", "one_hot"})
@@ -95,10 +94,11 @@ def _image(image: Tensor, name: str, args: Sequence[Value], place: Place) -> Val
     return UNKNOWN
 
 
-def _unsized(image: Tensor) -> tuple[None, ...] | tuple[None, None, int] | None:
+def _unsized(image: Tensor) -> Shape:
     if image.shape is None:
         return None
-    return (None, None, *image.shape[2:])  # type: ignore[return-value]
+    rest: tuple[Dim, ...] = image.shape[2:]
+    return (None, None, *rest)
 
 
 def tensor_inputs(values: Sequence[Value]) -> list[Tensor]:
@@ -112,4 +112,4 @@ def tensor_inputs(values: Sequence[Value]) -> list[Tensor]:
     return out
 
 
-__all__ = ["Number", "Trail", "attribute", "call_method", "spell", "tensor_inputs"]
+__all__ = ["Number", "Trail", "attribute", "call_method", "tensor_inputs"]

@@ -78,7 +78,7 @@ UNKNOWN = Unknown()
 class Const(Value):
     """A Python scalar: None, a bool, an int, a float or a str."""
 
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
 
 
 NONE, TRUE, FALSE = Const(None), Const(True), Const(False)
@@ -256,9 +256,9 @@ class Meaning:
     kind is one of: ``logits`` (output of an affine layer, no activation since), ``activation`` (a hidden
     activation), ``probability`` (a sigmoid's), ``distribution`` (a softmax's), ``log-distribution``,
     ``log-probability``, ``binary`` (only 0 and 1), ``class-index``, ``image``, ``noise`` (random draws),
-    ``loss``. `dim` is the dimension a distribution sums over; `classes` bounds class indices. For an image: `scale` is ``unit``
-    ([0, 1]), ``byte`` ([0, 255]) or ``none``; `normalized` says that statistics were taken off; `layout` is ``CHW``
-    or ``HWC``; `mode` is ``RGB``, ``BGR``, ``L``.
+    ``loss``. `dim` is the dimension a distribution sums over; `classes` bounds class indices. For an image: `scale`
+    is ``unit`` ([0, 1]), ``byte`` ([0, 255]) or ``none``; `normalized` says that statistics were taken off; `layout`
+    is ``CHW`` or ``HWC``; `mode` is ``RGB``, ``BGR``, ``L``.
     """
 
     kind: str

@@ -71,6 +71,17 @@ class Unit:
             self.problem = Problem(self.path, 1, 1, "nested too deeply to be analysed")
 
 
+def _import_marks(path: str) -> tuple[bytes, ...]:
+    """Bytes of which a file that imports the module at `path` holds one, in the usual ways of writing it."""
+    stem = posixpath.basename(path).removesuffix(".py")
+    if stem == "__init__":
+        stem = posixpath.basename(posixpath.dirname(path))
+    name = stem.encode()
+    if not stem.isidentifier():
+        return ()
+    return (b"import " + name, b"from " + name, b"." + name + b" import")
+
+
 class Project:
     """The files of a project, and the answers to its imports.
 
@@ -95,8 +106,16 @@ class Project:
                 folder = posixpath.dirname(folder)
 
     def relevant(self) -> list[str]:
-        """The linted files that mention a framework, in order; only they are starting points."""
-        return [path for path in self.linted if mentions_framework(self.units[path].data)]
+        """The linted files that mention a framework, or import one that does, in order: the starting points."""
+        found = {path for path in self.linted if mentions_framework(self.units[path].data)}
+        rest = [path for path in self.linted if path not in found]
+        fresh = found
+        while rest and fresh:
+            marks = {mark for path in fresh for mark in _import_marks(path)}
+            fresh = {path for path in rest if any(mark in self.units[path].data for mark in marks)}
+            found |= fresh
+            rest = [path for path in rest if path not in fresh]
+        return [path for path in self.linted if path in found]
 
     def unit(self, path: str) -> Unit | None:
         """The file at a normalised path, read on demand."""

@@ -382,10 +382,17 @@ def _constant(call: Call) -> Meaning | None:
     return BINARY if call.op.short.startswith(("zeros", "ones")) else None
 
 
+def _drawn_integers(call: Call) -> Meaning | None:
+    """Random integers: those from 0 to 1 are a binary mask, whatever they were drawn for."""
+    found = range_of(call)
+    return BINARY if found is not None and (found.low, found.high) == (0.0, 1.0) else Meaning("noise")
+
+
 MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
     "keep": _keep,
     "keep-without-dim": _forget_dim,
     "drop": lambda call: None,
+    "randint": _drawn_integers,
     "permute": _permute,
     "squeeze": _squeeze,
     "unsqueeze": _unsqueeze,
