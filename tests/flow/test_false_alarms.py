@@ -1,0 +1,98 @@
+"""Correct code that looked wrong once: shapes of false alarms, in our own words, each kept silent."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import check
+
+LOOP = """
+import torch
+import torch.nn as nn
+from torch.utils.data import DataLoader, TensorDataset
+
+loader = DataLoader(TensorDataset(torch.randn(32, 4), torch.randint(0, 3, (32,))), batch_size=8)
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for x, y in loader:
+"""
+
+SILENT = {
+    "gradients are set to None by hand": LOOP
+    + """
+    for p in model.parameters():
+        p.grad = None
+    nn.functional.cross_entropy(model(x), y).backward()
+    optimizer.step()
+""",
+    "a kernel is written into a convolution": """
+import torch
+import torch.nn as nn
+from torchvision import transforms
+
+blur = nn.Conv2d(3, 3, 5, padding=2, bias=False, groups=3)
+blur.weight.data.copy_(torch.full((3, 1, 5, 5), 1 / 25))
+picture = transforms.ToPILImage()(blur(torch.rand(1, 3, 32, 32)).squeeze(0))
+loss = nn.BCELoss()(blur(torch.rand(1, 3, 32, 32)), torch.ones(1, 3, 32, 32))
+""",
+    "batch norm after a linear layer, with as many samples as it likes": """
+import torch
+import torch.nn as nn
+
+net = nn.Sequential(nn.Linear(10, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 2))
+out = net(torch.randn(64, 10))
+""",
+    "an optimizer that is new in each round": """
+import torch
+import torch.nn as nn
+
+for fold in range(5):
+    model = nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model(torch.randn(8, 4)).mean().backward()
+    optimizer.step()
+""",
+    "a segmenter from scratch without Normalize": """
+import torch.nn as nn
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+
+class Pairs(Dataset):
+    def __init__(self, names):
+        self.names = names
+        self.to_tensor = transforms.ToTensor()
+
+    def __getitem__(self, i):
+        picture = Image.open(self.names[i]).convert("RGB")
+        return self.to_tensor(picture), self.to_tensor(Image.open(self.names[i]).convert("L"))
+
+
+net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 1))
+for picture, mask in DataLoader(Pairs(["a.png"])):
+    loss = nn.BCEWithLogitsLoss()(net(picture), mask)
+""",
+    "a loss that is told whether it is given logits": """
+import segmentation_models_pytorch as smp
+import torch
+import torch.nn as nn
+
+loss_fn = smp.losses.FocalLoss("binary")
+net = nn.Sequential(nn.Conv2d(3, 1, 1), nn.Sigmoid())
+dice = smp.losses.DiceLoss("binary", from_logits=False)
+loss = dice(net(torch.rand(1, 3, 8, 8)), torch.ones(1, 1, 8, 8))
+""",
+    "an array without axes is transposed": """
+import numpy as np
+import torch
+
+a = np.zeros((3, 4)).transpose()
+b = torch.from_numpy(a).t()
+""",
+}
+
+
+@pytest.mark.parametrize("what", SILENT)
+def test_silent(what: str) -> None:
+    assert check({"train.py": SILENT[what]}) == []
