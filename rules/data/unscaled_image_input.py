@@ -21,9 +21,12 @@ def unscaled_image_input(call: ModelCalled) -> Iterator[Finding]:
         return
     if image.dtype not in FLOATS or call.normalizes_itself:
         return
+    steps = trail(image)
+    if any("→ [0, 1]" in step.note for step in steps):  # scaled once, and brought back to 255 on purpose
+        return
     yield Finding(
         call.place,
         f"`{call.model}` is given an image with values in {extent}: it was turned to float without being scaled; "
         "divide by 255 (`ToTensor` does so for PIL images and uint8 arrays only), then normalize",
-        trail=trail(image),
+        trail=steps,
     )

@@ -176,8 +176,9 @@ def weights_written(m: Machine, node: ir.Expr) -> None:
         node = node.value
     if isinstance(node, ir.Attr) and node.name == "weight":
         for layer in flatten([m.resolve(expressions.evaluate(m, node.value))]):
-            if isinstance(layer, Object):
-                m.write(layer.attrs, "(written)", True)
+            inherited = layer.attrs.get("(layer)") if isinstance(layer, Instance) else layer
+            if isinstance(inherited, Object):
+                m.write(inherited.attrs, "(written)", True)
 
 
 def channels(tensor: Tensor, row: tables.Module) -> object:

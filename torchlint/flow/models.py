@@ -93,7 +93,7 @@ def _run(m: Machine, model: Value, name: str, args: Sequence[Value], place: Plac
     for event in m.events[mark:]:
         if isinstance(event, LayerEvent) and event.layer.short.startswith("Conv"):
             meaning = event.input.meaning
-            if meaning is not None and meaning.kind == "image":
+            if meaning is not None and meaning.kind == "image" and not event.layer.attrs.get("(written)"):
                 image = event.input
             break
     return Run(model, name, place, tuple(args), image, pretrained(m, model))

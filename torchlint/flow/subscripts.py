@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from torchlint.flow import attributes, builtins, calls, expressions, join, objects
+from torchlint.flow import attributes, builtins, calls, expressions, join, layers, objects
 from torchlint.flow.interval import Interval, hull, point
 from torchlint.flow.library import apply
 from torchlint.flow.machine import Machine
@@ -127,6 +127,8 @@ def assign(m: Machine, target: ir.Expr, value: Value) -> None:
     if isinstance(target, ir.Name):
         m.bind(target.name, value)
     elif isinstance(target, ir.Attr):
+        if target.name == "data":
+            layers.weights_written(m, target.value)
         attributes.assign(m, expressions.evaluate(m, target.value), target.name, value)
     elif isinstance(target, (ir.TupleExpr, ir.ListExpr)):
         _unpack(m, target.items, value)
