@@ -83,6 +83,33 @@ net = nn.Sequential(nn.Conv2d(3, 1, 1), nn.Sigmoid())
 dice = smp.losses.DiceLoss("binary", from_logits=False)
 loss = dice(net(torch.rand(1, 3, 8, 8)), torch.ones(1, 1, 8, 8))
 """,
+    "one unknown switch, tested when a block is built and when it is used": """
+import torch
+import torch.nn as nn
+
+
+class Critic(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.color = channels == 3
+        self.first = nn.Conv2d(64, 128, 3)
+        if self.color:
+            self.second = nn.Conv2d(256, 512, 3)
+        else:
+            self.second = nn.Conv2d(128, 512, 3)
+
+    def forward(self, luma, chroma):
+        h = self.first(luma)
+        if self.color:
+            return self.second(torch.cat([h, chroma], dim=1))
+        return self.second(h)
+
+
+def run(dataset):
+    channels, height, width = dataset[0][0].size()
+    critic = Critic(channels)
+    return nn.BCEWithLogitsLoss()(critic(torch.rand(1, 64, 12, 12), dataset[1][0]), torch.ones(1, 512, 8, 8))
+""",
     "an array without axes is transposed": """
 import numpy as np
 import torch

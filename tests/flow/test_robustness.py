@@ -38,8 +38,8 @@ def strange() -> dict[str, bytes]:
         "nested brackets": b"import torch\nx = " + b"[" * 10_000 + b"]" * 10_000 + b"\n",
         "nested calls": b"import torch\nx = " + b"f(" * 10_000 + b")" * 10_000 + b"\n",
         "a long sum": b"import torch\nx = " + b"1 + " * 10_000 + b"1\n",
-        "nested lists of numbers": b"import torch\nx = torch.tensor(" + b"[" * 80 + b"1" + b"]" * 80 + b")\n",
-        "a class of itself": b"import torch\nclass A(A):\n    pass\nclass B(C):\n    pass\nclass C(B):\n    pass\nB()\n",
+        "nested lists": b"import torch\nx = torch.tensor(" + b"[" * 80 + b"1" + b"]" * 80 + b")\n",
+        "a class of itself": b"import torch\nclass A(A): pass\nclass B(C): pass\nclass C(B): pass\nB()\n",
         "a function of itself": b"import torch\ndef f(x):\n    return f(f(x))\nf(torch.ones(1)).backward()\n",
         "objects that hold each other": (
             b"import torch\nclass A(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"

@@ -278,6 +278,9 @@ def call_function(
     m.entered.add(id(node))
     if scope is None:
         scope = bind(m, function, args, keywords)
+        for name, value in scope.items():
+            if value is UNKNOWN:
+                scope[name] = Unknown(m.fresh_key())
     frame = Frame(
         scope, function.closure, function.module, function.path, function, function.owner,
         receiver if receiver is not None else args[0] if args and function.owner is not None else None,

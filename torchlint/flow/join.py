@@ -117,15 +117,21 @@ def alternatives(options: Iterable[tuple[Guard, Value]]) -> Value:
 
 
 def _merge_equal(flat: list[tuple[Guard, Value]]) -> list[tuple[Guard, Value]]:
-    """Join the options whose values are equal; the guard keeps what they share."""
+    """Join the options that are equal and whose guards differ in the way of one test only, which then is no matter."""
     out: list[tuple[Guard, Value]] = []
     for guard, value in flat:
-        for i, (other, seen) in enumerate(out):
-            if equal(seen, value):
-                out[i] = (tuple(item for item in other if item in guard), seen)
-                break
-        else:
-            out.append((guard, value))
+        added = (guard, value)
+        again = True
+        while again:
+            again = False
+            for i, (other, seen) in enumerate(out):
+                apart = set(added[0]) ^ set(other)
+                if len(apart) == 2 and len({key for key, _ in apart}) == 1 and equal(seen, value):
+                    added = (tuple(item for item in other if item in added[0]), seen)
+                    del out[i]
+                    again = True
+                    break
+        out.append(added)
     return out
 
 
@@ -138,7 +144,8 @@ def collapse(values: list[Value]) -> Value:
             joined = join_tensors(joined, v)
         return joined
     if all(isinstance(v, (Const, Number)) for v in values):
-        return Number()
+        switches = any(isinstance(v, Const) and not isinstance(v.value, float) for v in values)
+        return Unknown(object()) if switches else Number()  # tests of the one value must still agree
     return UNKNOWN
 
 

@@ -123,7 +123,9 @@ def _sequence(m: Machine, base: Tuple | List, index: Value) -> Value:
 
 
 def assign(m: Machine, target: ir.Expr, value: Value) -> None:
-    """``target = value`` for every kind of target."""
+    """``target = value`` for every kind of target. Something unknown gets a name, so that its tests agree later."""
+    if value is UNKNOWN:
+        value = Unknown(m.fresh_key())
     if isinstance(target, ir.Name):
         m.bind(target.name, value)
     elif isinstance(target, ir.Attr):
