@@ -58,7 +58,7 @@ DEPTH = 40
 SHARED_DEPTH, SHARE = 4, 0.6
 
 #: Nodes that the roots after the top levels may evaluate together: a fixed allowance, and so many for each line.
-ALLOWANCE, STEPS_PER_LINE = 250_000, 0.25
+ALLOWANCE, STEPS_PER_LINE = 200_000, 0.1
 
 #: Combinations of alternatives that one operation is worked out for.
 MOST_COMBINATIONS = 16
