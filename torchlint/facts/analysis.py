@@ -21,7 +21,7 @@ from torchlint.flow.describe import describe
 from torchlint.flow.events import LossEvent
 from torchlint.flow.library import tables
 from torchlint.flow.library.tables import Contracts
-from torchlint.flow.machine import ALLOWANCE, STEPS_PER_LINE, Frame, Machine
+from torchlint.flow.machine import Frame, Machine, allowance
 from torchlint.flow.values import (
     UNKNOWN,
     Alternatives,
@@ -156,11 +156,11 @@ class _Run:
         self.allowance = math.inf
         self.tried: set[int] = set()
 
-    def root(self, path: str, run: Callable[[], object], allowance: float = math.inf) -> None:
+    def root(self, path: str, run: Callable[[], object], most: float = math.inf) -> None:
         """Run one root; an exception costs this root and is reported for its file."""
         cut = self.m.cut
         try:
-            if self.m.run_root(run, allowance) and self.m.cut != cut:
+            if self.m.run_root(run, most) and self.m.cut != cut:
                 self.m.exhausted += 1
         except Exception as error:
             if not any(f.path == path for f in self.faults):
@@ -172,7 +172,7 @@ class _Run:
         for path in self.project.relevant():
             self.root(self.project.units[path].path, lambda path=path: imports.load(m, path))  # type: ignore[misc]
         lines = sum(unit.lines for unit in self.project.units.values())
-        self.allowance = m.total_steps + ALLOWANCE + STEPS_PER_LINE * lines
+        self.allowance = m.total_steps + allowance(lines)
         for namespace, body in list(m.mains):
             self.root(namespace.path, lambda n=namespace, b=body: _main(m, n, b), self.allowance)  # type: ignore[misc]
         near, far = _interesting(m)
