@@ -23,7 +23,6 @@ from torchlint.flow.library import tables
 from torchlint.flow.library.tables import Contracts
 from torchlint.flow.machine import Frame, Machine, allowance
 from torchlint.flow.values import (
-    UNKNOWN,
     Alternatives,
     Class,
     Dict,
@@ -433,4 +432,4 @@ def _revealed(m: Machine, rows: Mapping[int, int]) -> Iterator[Reveal]:
             yield Reveal(rows[n], name, " | ".join(texts[:4]))
 
 
-__all__ = ["UNKNOWN", "Analysis", "Fault", "Problem", "Reveal", "Statistics", "analyse"]
+__all__ = ["Analysis", "Fault", "Problem", "Reveal", "Statistics", "analyse"]

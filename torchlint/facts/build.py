@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from torchlint.facts.base import Fact, Occurrence
+from torchlint.facts.base import Occurrence
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.losses import LossCalled
 from torchlint.facts.modules import LayerCalled, ModelCalled
@@ -196,6 +196,3 @@ def facts(events: Sequence[Event]) -> list[Occurrence]:
     for builder in (_losses, _models, _layers, _transforms, _iterations):
         out.extend(builder(events))
     return out
-
-
-__all__ = ["Fact", "facts", "options"]

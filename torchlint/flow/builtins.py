@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torchlint.flow import attributes, calls, data, join, objects
+from torchlint.flow import data, join, objects
 from torchlint.flow.library import apply
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
@@ -15,7 +15,6 @@ from torchlint.flow.values import (
     TRUE,
     UNKNOWN,
     Alternatives,
-    Bound,
     Class,
     Const,
     Dict,
@@ -25,9 +24,7 @@ from torchlint.flow.values import (
     List,
     Number,
     Object,
-    Partial,
     Place,
-    Super,
     Tensor,
     Text,
     Tuple,
@@ -358,11 +355,7 @@ def call_method(
     if isinstance(receiver, Const) and isinstance(receiver.value, str):
         return _str_method(receiver.value, method, args)
     if isinstance(receiver, Text):
-        return (
-            make_list([UNKNOWN])
-            if method == "never"
-            else (Text() if method in ("lower", "upper", "strip", "replace", "format", "join") else UNKNOWN)
-        )
+        return Text() if method in ("lower", "upper", "strip", "replace", "format", "join") else UNKNOWN
     return UNKNOWN
 
 
@@ -481,6 +474,3 @@ def _str_method(text: str, method: str, args: Sequence[Value]) -> Value:
     if isinstance(result, (bool, int, str)):
         return Const(result)
     return make_list(Const(p) for p in result) if method in ("split", "rsplit", "partition") else UNKNOWN
-
-
-__all__ = ["Bound", "Partial", "Super", "attributes", "calls", "call_method", "element", "escape", "items_of"]

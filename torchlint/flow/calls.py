@@ -19,12 +19,10 @@ from torchlint.flow import (
 from torchlint.flow.machine import DEPTH, NEXT, SHARE, SHARED_DEPTH, Exhausted, Frame, Machine, flatten
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
-    NONE,
     UNKNOWN,
     Alternatives,
     Bound,
     Class,
-    Const,
     Dict,
     Function,
     Guard,
@@ -34,13 +32,11 @@ from torchlint.flow.values import (
     Object,
     Partial,
     Place,
-    Super,
     Tensor,
     Tuple,
     Unknown,
     Value,
     list_of,
-    make_list,
 )
 from torchlint.syntax import ir
 
@@ -432,6 +428,3 @@ def never_returns(node: ir.Expr) -> bool:
         and isinstance(func.value, ir.Name)
         and (func.value.name in ("sys", "os"))
     )
-
-
-__all__ = ["NONE", "REST", "Const", "Super", "arguments", "bind", "call", "call_function", "construct", "make_list"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torchlint.flow import attributes, builtins, calls, join, objects, preprocess
+from torchlint.flow import attributes, builtins, calls, join, preprocess
 from torchlint.flow.interval import Interval
 from torchlint.flow.library import apply, tables
 from torchlint.flow.machine import Machine
@@ -298,6 +298,3 @@ def drawn_from_instance(m: Machine, owner: Instance, place: Place) -> Value:
         return sample(m, owner, place)
     element = owner.attrs.get("element()")
     return element if isinstance(element, Value) else UNKNOWN
-
-
-__all__ = ["objects"]

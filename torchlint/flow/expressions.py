@@ -8,7 +8,7 @@ from typing import Any
 
 from torchlint.flow import attributes, builtins, calls, join, subscripts
 from torchlint.flow.library import apply
-from torchlint.flow.machine import MISSING, NEXT, Frame, Machine
+from torchlint.flow.machine import NEXT, Frame, Machine
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
     FALSE,
@@ -16,14 +16,12 @@ from torchlint.flow.values import (
     TRUE,
     UNKNOWN,
     Alternatives,
-    Bound,
     Class,
     Const,
     Dict,
     Function,
     Instance,
     Library,
-    Namespace,
     Number,
     Object,
     Tensor,
@@ -407,5 +405,3 @@ TABLE: dict[type, Callable[[Machine, Any], Value]] = {
     ir.BoolOp: _boolop, ir.Compare: _compare, ir.IfExp: _ifexp, ir.Lambda: _lambda, ir.Comp: _comp,
     ir.Format: _format, ir.Walrus: _walrus, ir.Await: _await,
 }  # fmt: skip
-
-__all__ = ["MISSING", "Bound", "Namespace", "binary", "evaluate", "make_function", "negation"]

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torchlint.flow import attributes, builtins, calls, join, objects
-from torchlint.flow.interval import Interval, absolute, hull
-from torchlint.flow.library import apply
+from torchlint.flow.interval import Interval, absolute
 from torchlint.flow.library.reading import size_value
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
@@ -18,7 +17,6 @@ from torchlint.flow.values import (
     NONE,
     TRUE,
     UNKNOWN,
-    Alternatives,
     Bound,
     Class,
     Const,
@@ -515,6 +513,3 @@ def _choice(key: Any, choices: list[Const], default: Value | None) -> Value:
         guard = ((("==", key, c.value), True), *((("==", key, o.value), False) for o in choices if o.value != c.value))
         options.append((guard, c))
     return join.alternatives(options)
-
-
-__all__ = ["HANDLERS", "Alternatives", "apply", "hull", "is_instance", "parser_method"]

@@ -27,7 +27,6 @@ from torchlint.flow.values import (
     Tuple,
     Unknown,
     Value,
-    list_of,
 )
 
 #: More alternatives than these are no longer kept apart.
@@ -225,9 +224,3 @@ def element_of(value: Value) -> Value:
     if isinstance(value, List):
         return value.element if value.items is None else summary(value.items)
     return UNKNOWN
-
-
-__all__ = [
-    "MOST_ALTERNATIVES", "Path", "alternatives", "collapse", "compatible", "contradicts", "element_of", "equal",
-    "join_tensors", "list_of", "merge", "resolve", "summary", "widen", "widen_items",
-]  # fmt: skip

@@ -23,7 +23,6 @@ from torchlint.flow.values import (
     Tensor,
     Tuple,
     Value,
-    list_of,
     make_list,
 )
 from torchlint.syntax import ir
@@ -196,6 +195,3 @@ def channels(tensor: Tensor, row: tables.Module) -> object:
             return None
         return shape[-(row.spatial + 1)]
     return shape[row.channel_dim] if len(shape) > row.channel_dim else None
-
-
-__all__ = ["Child", "add_child", "call_layer", "child", "fill_container", "list_of", "run_children", "spelled"]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torchlint.flow import attributes, builtins, calls, data, interval, join, layers, losses, objects, training
-from torchlint.flow.events import LayerEvent, LoopEvent, RunEvent
+from torchlint.flow import attributes, builtins, calls, interval, join, layers, objects, training
+from torchlint.flow.events import LayerEvent, RunEvent
 from torchlint.flow.library import tables
 from torchlint.flow.machine import Machine, flatten
 from torchlint.flow.shape import symbol
@@ -22,10 +22,8 @@ from torchlint.flow.values import (
     UNKNOWN,
     Alternatives,
     Bound,
-    Class,
     Const,
     Dict,
-    Function,
     Instance,
     Library,
     List,
@@ -442,6 +440,3 @@ def drive(m: Machine, model: Instance, train: Value | None, val: Value | None, p
         set_mode(m, model, Const(hook == "training_step"))
         calls.call_function(m, method, [model, batch, Number()], {}, model)
         m.grad = grad
-
-
-__all__ = ["Class", "Function", "LoopEvent", "data", "losses"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torchlint.flow import builtins, calls, interval
+from torchlint.flow import builtins, interval
 from torchlint.flow.events import TransformEvent
 from torchlint.flow.interval import Interval
 from torchlint.flow.library import tables
@@ -21,7 +21,6 @@ from torchlint.flow.values import (
     Dict,
     Library,
     Meaning,
-    Number,
     Object,
     Place,
     Tensor,
@@ -263,6 +262,3 @@ def _albumentations_one(m: Machine, owner: Object, name: str, value: Value, plac
     if name != "image" and row.does == "to_tensor_v2":
         return m.over([value], lambda v: v[0].with_(holder="tensor") if isinstance(v[0], Tensor) else UNKNOWN)
     return m.over([value], lambda v: transform(m, row, owner.short, owner.arguments, v[0], made, place))
-
-
-__all__ = ["Number", "albumentations", "calls", "transform"]

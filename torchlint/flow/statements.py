@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from torchlint.flow import attributes, builtins, calls, imports, join, objects, subscripts
+from torchlint.flow import builtins, calls, imports, join, objects, subscripts
 from torchlint.flow.events import LoopEvent, StepEvent
 from torchlint.flow.expressions import binary, evaluate, make_function
 from torchlint.flow.machine import (
@@ -494,5 +494,3 @@ TABLE: dict[type, Callable[[Machine, Any], int]] = {
     ir.Raise: _raise, ir.Assert: _assert, ir.Delete: _delete, ir.Import: _import, ir.ImportFrom: _import_from,
     ir.Scope: _scope, ir.Jump: _jump, ir.FunctionDef: _function, ir.ClassDef: _class, ir.Match: _match,
 }  # fmt: skip
-
-__all__ = ["attributes", "execute"]

@@ -10,7 +10,6 @@ from torchlint.flow.interval import Interval, hull, point
 from torchlint.flow.library import apply
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
-    NONE,
     UNKNOWN,
     Alternatives,
     Const,
@@ -18,7 +17,6 @@ from torchlint.flow.values import (
     Instance,
     List,
     Meaning,
-    Number,
     Object,
     Place,
     Tensor,
@@ -243,6 +241,3 @@ def assign_tensor(m: Machine, target: ir.Subscript, base: Tensor, value: Value) 
         fresh = fresh.with_(range=mixed.loose())
     if isinstance(target.value, (ir.Name, ir.Attr, ir.Subscript)):
         assign(m, target.value, fresh)
-
-
-__all__ = ["NONE", "Number", "Slice", "assign", "chosen", "get", "item_at", "store"]

@@ -16,10 +16,8 @@ from torchlint.flow.values import (
     Const,
     List,
     Meaning,
-    Number,
     Place,
     Tensor,
-    Trail,
     Tuple,
     Value,
 )
@@ -110,6 +108,3 @@ def tensor_inputs(values: Sequence[Value]) -> list[Tensor]:
         elif isinstance(value, (Tuple, List)) and value.items is not None:
             out.extend(v for v in flatten(value.items) if isinstance(v, Tensor))
     return out
-
-
-__all__ = ["Number", "Trail", "attribute", "call_method", "tensor_inputs"]
