@@ -110,6 +110,41 @@ def run(dataset):
     critic = Critic(channels)
     return nn.BCEWithLogitsLoss()(critic(torch.rand(1, 64, 12, 12), dataset[1][0]), torch.ones(1, 512, 8, 8))
 """,
+    "brought back to 255 on purpose, for a model that wants it": """
+import torch.nn as nn
+from PIL import Image
+from torchvision import transforms
+
+to_bytes = transforms.Compose([transforms.ToTensor(), transforms.Lambda(lambda t: t.mul(255))])
+stylist = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 3, 3))
+picture = stylist(to_bytes(Image.open("street.jpg").convert("RGB")).unsqueeze(0))
+""",
+    "statistics written into the first convolution": """
+import cv2
+import torch
+import torch.nn as nn
+
+
+class TakeMean(nn.Conv2d):
+    def __init__(self, mean):
+        super().__init__(3, 3, kernel_size=1)
+        self.weight.data = torch.eye(3).view(3, 3, 1, 1)
+        self.bias.data = -255 * torch.tensor(mean)
+
+
+class Denoiser(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.take_mean = TakeMean((0.44, 0.43, 0.4))
+        self.body = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x):
+        return self.body(self.take_mean(x))
+
+
+noisy = torch.from_numpy(cv2.imread("a.png")).permute(2, 0, 1).float().unsqueeze(0)
+clean = Denoiser()(noisy)
+""",
     "an array without axes is transposed": """
 import numpy as np
 import torch
