@@ -14,7 +14,7 @@ IMAGENET = "mean [0.485, 0.456, 0.406] and std [0.229, 0.224, 0.225] for ImageNe
 def missing_normalize(call: ModelCalled) -> Iterator[Finding]:
     """An image reaches a pretrained model, or a classifier in colour, as it left the scaling to [0, 1]."""
     image = call.input
-    if not call.image_model or call.task not in ("classifier", "segmenter") or call.normalizes_itself:
+    if call.task not in ("classifier", "segmenter"):
         return
     if not _scaled_only(image) or not (call.pretrained or (call.task == "classifier" and _in_colour(image))):
         return

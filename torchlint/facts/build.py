@@ -106,9 +106,7 @@ def _models(events: Sequence[Event]) -> Iterable[Occurrence]:
         assert run is not None and run.image is not None
         found = tasks[key]
         task = "generative" if "generative" in found else next(iter(sorted(found - {""})), "")
-        yield Occurrence(
-            ((ModelCalled(run.place, spell_guard(guard), run.name, run.pretrained, run.image, False, True, task),),)
-        )
+        yield Occurrence(((ModelCalled(run.place, spell_guard(guard), run.name, run.pretrained, run.image, task),),))
 
 
 def _layers(events: Sequence[Event]) -> Iterable[Occurrence]:

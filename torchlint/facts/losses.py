@@ -17,8 +17,6 @@ class LossCalled(Fact):
         ``mse``, ``l1``, ``smooth-l1``, ``kl-div``, …
     input, target: what it is given; None where nothing at all is known.
     input_text, target_text: those arguments as the program spells them.
-    producer: words for the code that gave `input` its last known state: ``Net.forward returns self.conv2(x)``.
-    trained: whether the call is seen inside a loop that steps an optimizer, or a framework's training hook.
     """
 
     loss: str

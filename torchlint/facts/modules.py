@@ -27,17 +27,14 @@ class LayerCalled(Fact):
 
 @dataclass(frozen=True, slots=True)
 class ModelCalled(Fact):
-    """A whole model (not one inside another) is given a tensor.
+    """A model is given an image, which reaches its first convolution (or a known architecture) as it is.
 
-    model: its class's name; pretrained: the words that ask for weights (``weights="DEFAULT"``), or None; input:
-    what it is given; normalizes_itself: its first operations subtract statistics or are a normalisation layer;
-    image_model: its first layer is a 2-d convolution or a known vision model; task: ``classifier``, ``segmenter``
-    (by the losses that its outputs meet), ``generative`` or ``""``; loss_place: where such a loss is called.
+    model: its class's name; pretrained: the words that ask for weights (``weights="DEFAULT"``), or None; input: the
+    image as it reaches that layer, so that a model which normalises by itself is seen with a normalised one; task:
+    ``classifier``, ``segmenter`` or ``generative``, by the losses that its outputs meet, or ``""``.
     """
 
     model: str
     pretrained: str | None
     input: Tensor
-    normalizes_itself: bool
-    image_model: bool
     task: str

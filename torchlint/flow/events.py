@@ -20,7 +20,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LossEvent(Event):
-    """A library loss was called. `loss` is the `Object` or None for a functional form; `name` the canonical name;
+    """A library loss was called, as an object or a function. `name` is the canonical name;
     `arguments` the bound arguments, by the names of the functional form, alternatives still in them; `call` numbers the
     call of a choice between several losses, 0 where there is none."""
 

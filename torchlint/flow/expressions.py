@@ -34,8 +34,6 @@ from torchlint.flow.values import (
 )
 from torchlint.syntax import ir
 
-SCALARS = (int, float)
-
 
 def evaluate(m: Machine, node: ir.Expr) -> Value:
     """The abstract value of an expression on the present path.

@@ -102,7 +102,6 @@ class Machine:
 
     Args:
         project: the files. contracts: what is known of libraries.
-        interesting: names whose call or attribute can lead to a fact; other functions are no roots.
         watch: a (path, set of statement numbers) whose variables are recorded in `watched`.
     """
 

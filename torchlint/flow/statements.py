@@ -179,7 +179,7 @@ def _steady(m: Machine, node: ir.For | ir.While, element: Value | None, passes: 
             first.setdefault((id(owner), key), (owner, key, old))
         m.close_log(keep=True)
         if status in (RETURN, RAISE):
-            return status if passes == 1 else _leave(m, status)
+            return status
         m.path = path
         for owner, key, old in first.values():
             _widen_cell(m, owner, key, old)
@@ -188,11 +188,6 @@ def _steady(m: Machine, node: ir.For | ir.While, element: Value | None, passes: 
         if status == BREAK:
             _emit_loop(m, node, mark)
             break
-    return status
-
-
-def _leave(m: Machine, status: int) -> int:
-    """A body that always returns or raises: the loop may also have run zero times only if it raises."""
     return status
 
 
@@ -342,9 +337,6 @@ def _scope(m: Machine, node: ir.Scope) -> int:
         if node.kind == "global" and frame.vars is not frame.module.attrs:
             frame.vars.pop(name, None)
     return NEXT
-
-
-TRANSPARENT = frozenset({"staticmethod", "classmethod", "property", "cached_property", "abstractmethod", "setter"})
 
 
 def _function(m: Machine, node: ir.FunctionDef) -> int:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 from torchlint.flow.interval import Interval
 from torchlint.flow.shape import Shape
@@ -314,6 +314,3 @@ class Alternatives(Value):
     """One of several values, each under its guard."""
 
     options: tuple[tuple[Guard, Value], ...]
-
-
-Callee = Union[Function, Class, Bound, Partial, Library, Instance, Object]
