@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.data import TransformApplied
@@ -13,7 +13,7 @@ from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.flow import join
 from torchlint.flow.events import Event, LayerEvent, LoopEvent, LossEvent, RunEvent, StepEvent, TransformEvent
 from torchlint.flow.spell import spell_guard
-from torchlint.flow.values import Alternatives, Guard, Object, Place, Tensor, Value
+from torchlint.flow.values import Alternatives, Const, Guard, Object, Place, Tensor, Value
 
 #: Combinations of alternatives of one call that are looked at; beyond them the call says nothing.
 MOST_COMBINATIONS = 32
@@ -38,6 +38,7 @@ def loss_facts(event: LossEvent) -> tuple[LossCalled, ...]:
     """Every combination of input and target that can meet at this call."""
     facts: list[LossCalled] = []
     names = event.arguments
+    settings, undecided = _settings(names)
     for guard, given in options(names["input"], event.guard):
         for both, target in options(names["target"], guard):
             facts.append(
@@ -50,9 +51,25 @@ def loss_facts(event: LossEvent) -> tuple[LossCalled, ...]:
                     target,
                     event.input_text,
                     event.target_text,
+                    settings,
+                    undecided,
                 )
             )
     return tuple(facts) if len(facts) <= MOST_COMBINATIONS else ()
+
+
+def _settings(arguments: Mapping[str, Value]) -> tuple[dict[str, str | float | bool | None], frozenset[str]]:
+    """The arguments of a loss beside its input and target: those that are constants, and the names of the others."""
+    known: dict[str, str | float | bool | None] = {}
+    others: set[str] = set()
+    for name, value in arguments.items():
+        if name in ("input", "target"):
+            continue
+        if isinstance(value, Const) and (value.value is None or isinstance(value.value, str | int | float | bool)):
+            known[name] = value.value
+        else:
+            others.add(name)
+    return known, frozenset(others)
 
 
 def _losses(events: Sequence[Event]) -> Iterable[Occurrence]:

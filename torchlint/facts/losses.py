@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torchlint.facts.base import Fact
 from torchlint.flow.values import Tensor
@@ -17,6 +18,9 @@ class LossCalled(Fact):
         ``mse``, ``l1``, ``smooth-l1``, ``kl-div``, …
     input, target: what it is given; None where nothing at all is known.
     input_text, target_text: those arguments as the program spells them.
+    settings: the other arguments whose value is known, such as ``reduction`` or ``log_target``, those of its
+        construction included; what the program leaves out is not there.
+    undecided: the names of the other arguments that are given and whose value is not known.
     """
 
     loss: str
@@ -25,3 +29,5 @@ class LossCalled(Fact):
     target: Tensor | None
     input_text: str
     target_text: str
+    settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
+    undecided: frozenset[str] = frozenset()
