@@ -65,9 +65,7 @@ class Rule:
 F = TypeVar("F", bound=Fact)
 
 
-def rule(
-    *, code: str, name: str, since: str, severity: Severity
-) -> Callable[[Callable[[F], Iterable[Finding]]], Rule]:
+def rule(*, code: str, name: str, since: str, severity: Severity) -> Callable[[Callable[[F], Iterable[Finding]]], Rule]:
     """Declare a function as a rule; the annotation of its one parameter is the fact that it hears.
 
     Raises:
@@ -83,8 +81,6 @@ def rule(
         if not (isinstance(fact, type) and issubclass(fact, Fact)):
             raise TypeError(f"rule {code}: {fact!r} is no fact")
         code_object = check.__code__
-        return Rule(
-            code, name, since, severity, fact, check, code_object.co_filename, code_object.co_firstlineno
-        )
+        return Rule(code, name, since, severity, fact, check, code_object.co_filename, code_object.co_firstlineno)
 
     return declare

@@ -51,6 +51,12 @@ def loss_facts(event: LossEvent) -> tuple[LossCalled, ...]:
                     target,
                     event.input_text,
                     event.target_text,
+                    event.takes,
+                    event.applies,
+                    event.wants,
+                    event.spelled,
+                    event.spelled_at,
+                    *event.arguments_at,
                     settings,
                     undecided,
                 )

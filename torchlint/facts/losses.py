@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torchlint.facts.base import Fact
-from torchlint.flow.values import Tensor
+from torchlint.flow.values import Place, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,11 @@ class LossCalled(Fact):
         ``mse``, ``l1``, ``smooth-l1``, ``kl-div``, …
     input, target: what it is given; None where nothing at all is known.
     input_text, target_text: those arguments as the program spells them.
+    takes: what the loss wants its input to be: ``probability``, ``logits``, ``log-probability``, ``value``,
+        ``distance`` or ``unknown``. applies: the activation that it applies itself, ``sigmoid``, ``softmax`` or ``""``.
+        wants: what it wants its target to be: ``binary``, ``class-index``, ``probability``, ``distribution``, ….
+    spelled, spelled_at: the name of the loss as the program writes it (``nn.BCELoss``) and where, None if that cannot
+        be said; input_at, target_at: where those arguments stand.
     settings: the other arguments whose value is known, such as ``reduction`` or ``log_target``, those of its
         construction included; what the program leaves out is not there.
     undecided: the names of the other arguments that are given and whose value is not known.
@@ -29,5 +34,12 @@ class LossCalled(Fact):
     target: Tensor | None
     input_text: str
     target_text: str
+    takes: str = "unknown"
+    applies: str = ""
+    wants: str = ""
+    spelled: str = ""
+    spelled_at: Place | None = None
+    input_at: Place | None = None
+    target_at: Place | None = None
     settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
     undecided: frozenset[str] = frozenset()

@@ -30,6 +30,7 @@ from torchlint.flow.values import (
     Tuple,
     Unknown,
     Value,
+    Via,
     list_of,
     make_list,
 )
@@ -194,7 +195,11 @@ def fold_compare(op: str, a: Any, b: Any) -> Value:
 
 def number(op: str, a: Const | Number, b: Const | Number) -> Value:
     """Arithmetic with a number that is not a constant."""
-    return apply.binary(op, a, b, Place("", 0), "")
+    result = apply.binary(op, a, b, Place("", 0), "")
+    taken = next((v.via for v in (a, b) if isinstance(v, Number) and v.via is not None), None)
+    if isinstance(result, Number) and taken is not None:
+        return Number(result.dim, result.interval, Via(op, {"input": a, "other": b}, taken.place))
+    return result
 
 
 def same(a: Value, b: Value) -> Value:

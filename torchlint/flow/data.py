@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torchlint.flow import attributes, builtins, calls, join, preprocess
+from torchlint.flow.events import SinkEvent
 from torchlint.flow.interval import Interval
 from torchlint.flow.library import apply, tables
 from torchlint.flow.machine import Machine
@@ -70,6 +71,16 @@ def make(m: Machine, row: tables.Data, bound: dict[str, Value], attrs: dict[str,
         return make_list([part] * count) if count is not None else list_of(part)
     return Object({"base": "dataset", "sampler": "sampler", "collate": "sampler"}.get(row.kind, row.kind), row.name,
                   bound, attrs, place)  # fmt: skip
+
+
+def sink(m: Machine, row: tables.Sink, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
+    """Something is shown or saved as a picture."""
+    m.calls += 1
+    given = m.resolve(row.parameters.bind(args, keywords).get(row.argument, UNKNOWN))
+    for guard, value in given.options if isinstance(given, Alternatives) else (((), given),):
+        if isinstance(value, Tensor):
+            m.events.append(SinkEvent(place, join.merge(m.guard(), guard), row.name, row.does, value, m.calls))
+    return UNKNOWN
 
 
 # --- transforms --------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torchlint.flow.values import Guard, Object, Place, Run, Tensor, Value
+from torchlint.flow.values import Guard, Object, Place, Run, Tensor, Value, Via
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +29,45 @@ class LossEvent(Event):
     arguments: dict[str, Value]
     input_text: str
     target_text: str
+    call: int
+    takes: str
+    applies: str
+    wants: str
+    spelled: str
+    spelled_at: Place | None
+    arguments_at: tuple[Place | None, Place | None]
+    result: Value
+
+
+#: Operations that are recorded when they are performed on a tensor, beside arithmetic between two tensors.
+OBSERVED = frozenset(
+    {
+        "softmax", "log_softmax", "softmin", "sigmoid", "logsigmoid", "argmax", "argmin", "max", "min", "topk", "gather",
+        "round", "gt", "ge", "lt", "le", "exp", "multinomial",
+    }
+)  # fmt: skip
+ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpEvent(Event):
+    """An operation of `OBSERVED`, or arithmetic between two tensors, was performed on `input` (no alternatives left
+    in it); `call` numbers the call, whose alternatives are one event each. `text` is how the program spells it."""
+
+    via: Via
+    input: Tensor
+    result: Value
+    text: str
+    call: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SinkEvent(Event):
+    """A tensor was shown or saved as a picture: does is ``show`` or ``save``; `name` the function's canonical name."""
+
+    name: str
+    does: str
+    input: Tensor
     call: int
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from torchlint.flow import attributes, builtins, calls, join, subscripts
+from torchlint.flow import attributes, builtins, calls, join, subscripts, tensors
 from torchlint.flow.library import apply
 from torchlint.flow.machine import NEXT, Frame, Machine
 from torchlint.flow.spell import spell
@@ -148,13 +148,17 @@ def _dict(m: Machine, node: ir.DictExpr) -> Value:
 
 def binary(m: Machine, op: str, left: Value, right: Value, n: int, text: str) -> Value:
     """``left op right`` for any two values."""
+    m.calls += 1
+    call = m.calls
 
     def one(pair: list[Value]) -> Value:
         a, b = pair
         if isinstance(a, Const) and isinstance(b, Const):
             return builtins.fold(op, a.value, b.value)
         if isinstance(a, Tensor) or isinstance(b, Tensor):
-            return apply.binary(op, a, b, m.place(n), text)
+            result = apply.binary(op, a, b, m.place(n), text)
+            m.observe(result, text, call)
+            return tensors.grad_mode(m, result)
         if isinstance(a, (Const, Number)) and isinstance(b, (Const, Number)):
             return builtins.number(op, a, b)
         if isinstance(a, Instance):
@@ -238,7 +242,8 @@ def _compare(m: Machine, node: ir.Compare) -> Value:
     result: Value = TRUE
     for i, (op, right_node) in enumerate(zip(node.ops, node.comparators)):
         right = evaluate(m, right_node)
-        one = m.over([left, right], partial(_compare_pair, m, op, node))
+        m.calls += 1
+        one = m.over([left, right], partial(_compare_pair, m, op, node, m.calls))
         if i == 0:
             result = one
         else:
@@ -248,8 +253,11 @@ def _compare(m: Machine, node: ir.Compare) -> Value:
     return result
 
 
-def _compare_pair(m: Machine, op: str, node: ir.Compare, pair: list[Value]) -> Value:
-    return _compare_one(m, op, pair[0], pair[1], node)
+def _compare_pair(m: Machine, op: str, node: ir.Compare, call: int, pair: list[Value]) -> Value:
+    result = _compare_one(m, op, pair[0], pair[1], node)
+    if isinstance(result, Tensor):
+        m.observe(result, spell(node), call)
+    return result
 
 
 def _compare_one(m: Machine, op: str, a: Value, b: Value, node: ir.Compare) -> Value:

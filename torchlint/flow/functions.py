@@ -35,6 +35,7 @@ from torchlint.flow.values import (
     Tuple,
     Unknown,
     Value,
+    Via,
     list_of,
     make_list,
 )
@@ -323,7 +324,9 @@ def _convert(kind: Callable[[Any], Any]) -> Handler:
         if kind is bool:
             ways = m.decide(value)
             return Const(ways[0][1]) if len(ways) == 1 else join.alternatives([(g, Const(t)) for g, t in ways])
-        return Number() if isinstance(value, (Number, Tensor)) else UNKNOWN
+        if isinstance(value, Tensor):
+            return Number(None, value.range if kind is float else None, Via(kind.__name__, {"input": value}, place))
+        return value if isinstance(value, Number) else UNKNOWN
 
     return handler
 

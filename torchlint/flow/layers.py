@@ -131,7 +131,9 @@ def call_layer(
         if any(not isinstance(v, (Const, Tuple, List)) for v in made.values()):
             made = {k: m.resolve(v) for k, v in made.items()}
         bound = dict(zip(names, values[n:]))
-        result = grad_mode(m, apply.apply_module(m.contracts, row, made, values[:n], bound, place, text))
+        result = apply.apply_module(m.contracts, row, made, values[:n], bound, place, text, layer.made)
+        m.observe(result, text, number)
+        result = grad_mode(m, result)
         if isinstance(result, Tensor) and (
             layer.attrs.get("(written)") or isinstance(layer.attrs.get("weight"), Value)
         ):

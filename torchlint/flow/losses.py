@@ -11,7 +11,7 @@ from torchlint.flow.machine import Machine
 from torchlint.flow.shape import Shape
 from torchlint.flow.spell import spell
 from torchlint.flow.tensors import grad_mode, tensor_inputs
-from torchlint.flow.values import UNKNOWN, Const, Meaning, Object, Place, Tensor, Trail, Value
+from torchlint.flow.values import UNKNOWN, Const, Meaning, Object, Place, Tensor, Trail, Value, Via
 from torchlint.syntax import ir
 
 
@@ -26,7 +26,7 @@ def functional(
 ) -> Value:
     """``F.binary_cross_entropy(input, target)``."""
     bound = row.call_parameters.bind(args, keywords)
-    return _record(m, row, bound, place, node, name)
+    return _record(m, row, bound, place, node, name, node, place.path)
 
 
 def module(
@@ -45,22 +45,22 @@ def module(
     for name, value in loss.arguments.items():
         if name not in keywords and name in row.parameters.positional:
             bound[name] = value
-    return _record(m, row, bound, place, node, loss.name)
+    made = loss.attrs.get("node")
+    return _record(m, row, bound, place, node, loss.name, made if isinstance(made, ir.Call) else None,
+                   loss.made.path if loss.made is not None else place.path)  # fmt: skip
 
 
 def _record(
-    m: Machine, row: tables.Loss, bound: dict[str, Value], place: Place, node: ir.Call | None, name: str
-) -> Value:
+    m: Machine, row: tables.Loss, bound: dict[str, Value], place: Place, node: ir.Call | None, name: str,
+    named: ir.Call | None, path: str,
+) -> Value:  # fmt: skip
+    """Note the call, and give its result. `named` is the call, in the file `path`, that spells the loss's name."""
     names = row.call_parameters.positional
     first = bound.get(names[0], UNKNOWN) if names else UNKNOWN
     second = bound.get(names[1], UNKNOWN) if len(names) > 1 else UNKNOWN
-    texts = _texts(node, names)
+    texts, places = _texts(node, names, place.path)
     family = row.family if _on_raw_scores(m, row, bound) else f"{row.family}-on-probabilities"
-    m.events.append(
-        LossEvent(
-            place, m.guard(), name, family, {"input": first, "target": second, **bound}, texts[0], texts[1], m.group
-        )
-    )
+    raw = family == row.family
     tensors = tensor_inputs([first])
     source = tensors[0] if tensors else None
     reduction = m.resolve(bound.get("reduction", Const("mean")))
@@ -76,9 +76,19 @@ def _record(
         source.grad if source is not None else None,
         Trail(place, f"`{name.rsplit('.', 1)[-1]}`", source.trail if source is not None else None),
         source.run if source is not None else None,
+        via=Via("loss", {"input": first, "target": second, "reduction": reduction}, place),
     )
     if not isinstance(reduction, Const):
         result = result.with_(shape=None)
+    m.events.append(
+        LossEvent(
+            place, m.guard(), name, family, {"input": first, "target": second, **bound}, texts[0], texts[1], m.group,
+            row.takes if raw else "probability", row.applies if raw else "", row.target,
+            spell(named.func) if named is not None else "",
+            Place(path, named.func.n) if named is not None and isinstance(named.func, (ir.Name, ir.Attr)) else None,
+            places, result,
+        )
+    )  # fmt: skip
     return grad_mode(m, result)
 
 
@@ -90,16 +100,23 @@ def _on_raw_scores(m: Machine, row: tables.Loss, bound: dict[str, Value]) -> boo
     return any(isinstance(v := m.resolve(bound.get(f, UNKNOWN)), Const) and v.value is True for f in flags)
 
 
-def _texts(node: ir.Call | None, names: tuple[str, ...]) -> tuple[str, str]:
+def _texts(
+    node: ir.Call | None, names: tuple[str, ...], path: str
+) -> tuple[tuple[str, str], tuple[Place | None, Place | None]]:
+    """How the program spells the first two arguments, and where they stand."""
     if node is None:
-        return "", ""
-    found = ["", ""]
+        return ("", ""), (None, None)
+    found: list[ir.Expr | None] = [None, None]
     for i, arg in enumerate(node.args[:2]):
         if isinstance(arg, ir.Starred):
             break
-        found[i] = spell(arg)
+        found[i] = arg
     for keyword in node.keywords:
         for i, name in enumerate(names[:2]):
             if keyword.name == name:
-                found[i] = spell(keyword.value)
-    return found[0], found[1]
+                found[i] = keyword.value
+    first, second = found
+    return (
+        ("" if first is None else spell(first), "" if second is None else spell(second)),
+        (None if first is None else Place(path, first.n), None if second is None else Place(path, second.n)),
+    )

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torchlint.flow import join
-from torchlint.flow.events import Event
+from torchlint.flow.events import ARITHMETIC, OBSERVED, Event, OpEvent
 from torchlint.flow.library.tables import Contracts
 from torchlint.flow.values import (
     NONE,
@@ -41,6 +41,7 @@ from torchlint.flow.values import (
     Object,
     Partial,
     Place,
+    Tensor,
     Tuple,
     Unknown,
     Value,
@@ -325,6 +326,17 @@ class Machine:
         self.write(owner, "variants", tuple((g, items) for g, items in options))
         self.write(owner, "element", join.summary(v for items in known for v in items))
         return None
+
+    def observe(self, value: Value, text: str, call: int) -> None:
+        """Record how a result was made, if that is an operation that facts speak of."""
+        via = getattr(value.items[0] if type(value) is Tuple and value.items else value, "via", None)
+        if via is None:
+            return
+        given = via.arguments.get("input")
+        if type(given) is not Tensor:
+            return
+        if via.op in OBSERVED or (via.op in ARITHMETIC and type(via.arguments.get("other")) is Tensor):
+            self.events.append(OpEvent(via.place, self.guard(), via, given, value, text, call))
 
     # --- keeping time --------------------------------------------------------------------------------------------
 

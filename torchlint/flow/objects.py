@@ -108,6 +108,8 @@ def call_library(
         return losses.functional(m, row, args, keywords, place, node, name)
     if isinstance(row, tables.Transform) and (name in row.function or name.rsplit(".", 1)[-1].islower()):
         return data.functional_transform(m, row, name, args, keywords, place)
+    if isinstance(row, tables.Sink):
+        return data.sink(m, row, args, keywords, place)
     if isinstance(row, tables.Wrapper):
         bound = row.parameters.bind(args, keywords)
         if row.argument == "*":
@@ -128,10 +130,14 @@ def operation(
     """The result of an operation on tensors, for every combination of alternatives."""
     spelled = spell(node.func) if node is not None else row.short
     names, n = list(keywords), len(args)
+    m.calls += 1
+    number = m.calls
 
     def one(values: list[Value]) -> Value:
         bound = row.parameters.bind(values[:n], dict(zip(names, values[n:])))
-        return grad_mode(m, apply.apply(row, bound, place, spelled))
+        result = apply.apply(row, bound, place, spelled, None, node)
+        m.observe(result, spelled, number)
+        return grad_mode(m, result)
 
     return m.over([*args, *keywords.values()], one)
 

@@ -20,6 +20,7 @@ from torchlint.flow.values import (
     Tensor,
     Tuple,
     Value,
+    Via,
 )
 
 #: Methods that only a tensor has: what they give is known even of a receiver that is not.
@@ -33,6 +34,8 @@ def attribute(m: Machine, tensor: Tensor, name: str, n: int) -> Value:
             return Tuple((UNKNOWN, UNKNOWN))
     else:
         found = apply.attribute(tensor, name)
+        if isinstance(found, Tensor) and name in ("data", "grad"):
+            return found.with_(via=Via(name, {"input": tensor}, m.place(n)))
         if found is not None:
             return found
     if name in ("device", "is_cuda", "grad_fn", "mode", "height", "width"):
@@ -57,9 +60,14 @@ def call_method(
             return tensor.with_(range=None, meaning=None)
         return UNKNOWN
 
+    m.calls += 1
+    number = m.calls
+
     def one(values: list[Value]) -> Value:
         bound = row.parameters.bind(values[: len(args) + 1], dict(zip(keywords, values[len(args) + 1 :])))
-        return grad_mode(m, apply.apply(row, bound, place, f".{name}()"))
+        result = apply.apply(row, bound, place, f".{name}()")
+        m.observe(result, f".{name}()", number)
+        return grad_mode(m, result)
 
     return m.over([tensor, *args, *keywords.values()], one)
 
@@ -67,7 +75,8 @@ def call_method(
 def grad_mode(m: Machine, value: Value) -> Value:
     """Under ``no_grad`` nothing that is computed is attached."""
     if not m.grad and isinstance(value, Tensor) and value.grad == "attached":
-        return value.with_(grad="detached")
+        place = value.via.place if value.via is not None else m.place(0)
+        return value.with_(grad="detached", via=Via("no_grad", {"input": value}, place))
     return value
 
 

@@ -18,7 +18,7 @@ Worked example: after ``x = sigmoid(y) if args.flag else y`` with y the output o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -51,6 +51,21 @@ class Trail:
         while step is not None:
             yield step
             step = step.parent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Via:
+    """The operation that gave a value: `op` as torch names it (``mul`` for ``*``), its arguments by name, its place.
+
+    made: where the layer that did it was constructed, None for a function; node: the call as it stands in the
+    program, if it does. Following `arguments` leads from a value back through the whole computation.
+    """
+
+    op: str
+    arguments: Mapping[str, Value]
+    place: Place
+    made: Place | None = None
+    node: ir.Call | None = None
 
 
 class Value:
@@ -86,10 +101,12 @@ NONE, TRUE, FALSE = Const(None), Const(True), Const(False)
 
 @dataclass(slots=True, unsafe_hash=True)
 class Number(Value):
-    """A number that is not a constant: a symbolic size (`dim`), or a float known by its interval."""
+    """A number that is not a constant: a symbolic size (`dim`), or a float known by its interval; `via` is the
+    operation that took it out of a tensor."""
 
     dim: Any = None
     interval: Interval | None = None
+    via: Via | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -293,6 +310,7 @@ class Tensor(Value):
     dtype: ``float32``, ``float``, ``int64``, ``uint8``, ``bool``, … (``float`` is a float of unknown width).
     grad: ``attached`` (depends on parameters), ``detached``, or None.
     run: the call of the model whose output this is, kept through views, activations and arithmetic.
+    via: the operation that gave it, None where several ways of the program were joined.
     """
 
     range: Interval | None = None
@@ -303,6 +321,7 @@ class Tensor(Value):
     trail: Trail | None = None
     run: Run | None = None
     holder: str = "tensor"
+    via: Via | None = None
 
     def with_(self, **changes: Any) -> Tensor:
         """A copy with some facts replaced."""

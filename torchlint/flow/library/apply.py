@@ -33,25 +33,32 @@ from torchlint.flow.values import (
     Trail,
     Tuple,
     Value,
+    Via,
     list_of,
 )  # fmt: skip
+from torchlint.syntax import ir
 
 _MOVES = ("same", "same-loose", "cast")
 _SILENT_MEANINGS = ("keep", "keep-without-dim", "permute", "squeeze", "unsqueeze", "view", "cast", "reduce")
 
 
-def apply(op: Operation, arguments: Mapping[str, Value], place: Place, spelled: str) -> Value:
+def apply(
+    op: Operation, arguments: Mapping[str, Value], place: Place, spelled: str, made: Place | None = None,
+    node: ir.Call | None = None,
+) -> Value:  # fmt: skip
     """The result of an operation on bound arguments; `spelled` is how the program writes it.
 
-    A layer's operation is given the layer's constructor arguments too, under their own names.
+    A layer's operation is given the layer's constructor arguments too, under their own names; `made` is then where
+    the layer was constructed. node: the call, if it stands in the program as it is.
     """
     call = Call(op, arguments)
+    via = Via(op.verb, arguments, place, made, node)
     if op.result:
-        made = RESULT_RULES[op.result](call)
-        if made is not None:
+        result = RESULT_RULES[op.result](call)
+        if result is not None:
             if op.holder:
-                made = _held(made, op.holder)
-            return made if op.grad != "detach" else _detached(made)
+                result = _held(result, op.holder)
+            return _given_by(via, result if op.grad != "detach" else _detached(result))
     tensors = list(call.tensors())
     if not tensors:
         number = as_tensor(call[op.parameters.params[0].name]) if op.parameters.params else None
@@ -70,8 +77,19 @@ def apply(op: Operation, arguments: Mapping[str, Value], place: Place, spelled: 
             trail = Trail(place, note(spelled, found, told), parent)
     return Tensor(
         found, meaning_of(call), dtype, shape, _grad(call, tensors), trail, run_of(tensors),
-        op.holder or holder_of(tensors),
+        op.holder or holder_of(tensors), via,
     )  # fmt: skip
+
+
+def _given_by(via: Via, value: Value) -> Value:
+    """A result that a rule of its own made, with the operation noted on its tensors and numbers."""
+    if isinstance(value, Tensor):
+        return value.with_(via=via)
+    if isinstance(value, Number):
+        return Number(value.dim, value.interval, via)
+    if isinstance(value, List) and value.items is None:
+        return list_of(_given_by(via, value.element), value.kind)
+    return Tuple(tuple(_given_by(via, item) for item in value.items)) if isinstance(value, Tuple) else value
 
 
 def _grad(call: Call, tensors: Sequence[Tensor]) -> str | None:
@@ -107,13 +125,13 @@ def _detached(value: Value) -> Value:
 
 def apply_module(
     contracts: Contracts, row: Module, made: Mapping[str, Value], args: Sequence[Value], keywords: Mapping[str, Value],
-    place: Place, spelled: str,
+    place: Place, spelled: str, constructed: Place | None = None,
 ) -> Value:  # fmt: skip
-    """The result of calling a layer: `made` are its constructor's bound arguments."""
+    """The result of calling a layer: `made` are its constructor's bound arguments, `constructed` is where it ran."""
     op = contracts.operation(row.calls)
     if op is None:
         return UNKNOWN
-    return apply(op, module_arguments(row, made, args, keywords), place, spelled)
+    return apply(op, module_arguments(row, made, args, keywords), place, spelled, constructed)
 
 
 def module_arguments(

@@ -15,9 +15,16 @@ from torchlint.flow.library.axes import matmul_shapes
 from torchlint.flow.library.dtypes import category, promote
 from torchlint.flow.library.reading import as_tensor, dim_of, interval_of, is_scalar
 from torchlint.flow.shape import Shape
-from torchlint.flow.values import UNKNOWN, Const, Meaning, Number, Place, Run, Tensor, Trail, Unknown, Value
+from torchlint.flow.values import UNKNOWN, Const, Meaning, Number, Place, Run, Tensor, Trail, Unknown, Value, Via
 
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+
+#: What torch calls the operators.
+NAMES = {
+    "+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floor_divide", "%": "remainder", "**": "pow",
+    "@": "matmul", "<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne", "&": "logical_and",
+    "|": "logical_or", "^": "logical_xor",
+}  # fmt: skip
 LOGICAL = ("&", "|", "^")
 
 _RANGES: dict[str, Callable[[Value | None, Value | None], Interval | None]] = {
@@ -100,7 +107,8 @@ def binary(op: str, left: Value, right: Value, place: Place, spelled: str) -> Va
     parent = trail_of(tensors)
     changed = all(found != t.range for t in tensors) and (found is not None or any(t.range for t in tensors))
     trail = Trail(place, note(spelled, found), parent) if changed else parent
-    return Tensor(found, meaning, dtype, shape, grad, trail, run_of(tensors), holder_of(tensors))
+    via = Via(NAMES.get(op, op), {"input": left, "exponent" if op == "**" else "other": right}, place)
+    return Tensor(found, meaning, dtype, shape, grad, trail, run_of(tensors), holder_of(tensors), via)
 
 
 def _wrapped(a: Interval | None, dtype: str | None) -> Interval | None:
@@ -187,7 +195,8 @@ def unary(op: str, operand: Value, place: Place, spelled: str) -> Value:
     grad = operand.grad if op == "-" else "detached"
     changed = found != operand.range
     trail = Trail(place, note(spelled, found), operand.trail) if changed else operand.trail
-    return operand.with_(range=found, meaning=meaning, grad=grad, trail=trail)
+    via = Via("neg" if op == "-" else "logical_not", {"input": operand}, place)
+    return operand.with_(range=found, meaning=meaning, grad=grad, trail=trail, via=via)
 
 
 def extreme_of_two(name: str, left: Tensor, right: Tensor) -> Tensor:

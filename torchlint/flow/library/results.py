@@ -224,7 +224,7 @@ def _item(call: Call) -> Value:
         if kind == "bool":
             return Const(bool(a.low))
         return Const(int(a.low)) if "int" in kind and a.low == int(a.low) else Const(a.low)
-    return Number(None, a)
+    return Number(None, a)  # `apply` notes where it came from
 
 
 def _tolist(call: Call) -> Value:

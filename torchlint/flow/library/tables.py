@@ -157,6 +157,13 @@ class Operation(_Row, frozen=True, kw_only=True, gc=False):
     holder: Literal["", "tensor", "numpy", "pil"] = ""
     result: str = ""
 
+    @property
+    def verb(self) -> str:
+        """What the operation is called: its short name, without the ``_`` of an in-place form; a layer's class where
+        the operation is the layer's own (``LSTM.forward``)."""
+        head, _, last = self.name.rpartition(".")
+        return head.rsplit(".", 1)[-1] if last == "forward" else last.rstrip("_")
+
 
 ModuleKind = Literal[
     "affine", "norm", "activation", "pool", "dropout", "reshape", "recurrent", "embedding", "attention", "container",
@@ -287,7 +294,14 @@ class Source(_Row, frozen=True, kw_only=True, gc=False):
     mode: Literal["RGB", "BGR", "L", ""] = ""
 
 
-Row = Union[Operation, Module, Loss, Transform, Dataset, Model, Optimizer, Scheduler, Data, Wrapper, Source]
+class Sink(_Row, frozen=True, kw_only=True, gc=False):
+    """A function that shows or saves the tensor `argument` as a picture."""
+
+    argument: str
+    does: Literal["show", "save"]
+
+
+Row = Union[Operation, Module, Loss, Transform, Dataset, Model, Optimizer, Scheduler, Data, Wrapper, Source, Sink]
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True):
@@ -302,6 +316,7 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
     data: list[Data] = []
     wrapper: list[Wrapper] = []
     source: list[Source] = []
+    sink: list[Sink] = []
 
 
 KINDS: tuple[str, ...] = tuple(t.__name__.lower() for t in get_args(Row))
