@@ -42,8 +42,8 @@ class LossEvent(Event):
 #: Operations that are recorded when they are performed on a tensor, beside arithmetic between two tensors.
 OBSERVED = frozenset(
     {
-        "softmax", "log_softmax", "softmin", "sigmoid", "logsigmoid", "argmax", "argmin", "max", "min", "topk", "gather",
-        "round", "gt", "ge", "lt", "le", "exp", "multinomial",
+        "softmax", "log_softmax", "softmin", "sigmoid", "logsigmoid", "argmax", "argmin", "max", "min", "topk",
+        "gather", "round", "gt", "ge", "lt", "le", "exp", "multinomial",
     }
 )  # fmt: skip
 ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
