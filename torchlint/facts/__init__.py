@@ -5,15 +5,18 @@ need to know belongs in a fact, not in two rules.
 """
 
 from torchlint.facts.base import Fact, Occurrence, TrailStep, trail
+from torchlint.facts.computation import Cut
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.losses import LossCalled
 from torchlint.facts.modules import LayerCalled, ModelCalled
-from torchlint.facts.training import TrainingEvent, TrainingIteration
+from torchlint.facts.tensors import ImageShown, OpCalled
+from torchlint.facts.training import BackwardCalled, TrainingEvent, TrainingIteration
 from torchlint.flow.interval import Interval
 from torchlint.flow.shape import Dim, Shape, differs, render
 from torchlint.flow.values import Meaning, Place, Tensor
 
 __all__ = [
-    "Dim", "Fact", "Interval", "LayerCalled", "LossCalled", "Meaning", "ModelCalled", "Occurrence", "Place", "Shape",
-    "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "differs", "render", "trail",
+    "BackwardCalled", "Cut", "Dim", "Fact", "ImageShown", "Interval", "LayerCalled", "LossCalled", "Meaning",
+    "ModelCalled", "Occurrence", "OpCalled", "Place", "Shape", "Tensor", "TrailStep", "TrainingEvent",
+    "TrainingIteration", "TransformApplied", "differs", "render", "trail",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from torchlint.facts.base import Occurrence
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.losses import LossCalled
 from torchlint.facts.modules import LayerCalled, ModelCalled
+from torchlint.facts.operations import backward_passes, operations, pictures, trained_heads, written_losses
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.flow import join
 from torchlint.flow.events import Event, LayerEvent, LoopEvent, LossEvent, RunEvent, StepEvent, TransformEvent
@@ -57,8 +58,8 @@ def loss_facts(event: LossEvent) -> tuple[LossCalled, ...]:
                     event.spelled,
                     event.spelled_at,
                     *event.arguments_at,
-                    settings,
-                    undecided,
+                    settings=settings,
+                    undecided=undecided,
                 )
             )
     return tuple(facts) if len(facts) <= MOST_COMBINATIONS else ()
@@ -214,6 +215,9 @@ def _is_optimizer(value: Value) -> bool:
 def facts(events: Sequence[Event]) -> list[Occurrence]:
     """All facts of a run, in a fixed order."""
     out: list[Occurrence] = []
-    for builder in (_losses, _models, _layers, _transforms, _iterations):
+    for builder in (_losses, written_losses, _models, _layers, _transforms, _iterations, backward_passes):
         out.extend(builder(events))
+    heads = trained_heads(events)
+    for of_heads in (operations, pictures):
+        out.extend(of_heads(events, heads))
     return out

@@ -23,6 +23,7 @@ class LossCalled(Fact):
         wants: what it wants its target to be: ``binary``, ``class-index``, ``probability``, ``distribution``, ….
     spelled, spelled_at: the name of the loss as the program writes it (``nn.BCELoss``) and where, None if that cannot
         be said; input_at, target_at: where those arguments stand.
+    written: true of a loss that the program writes out by itself; `loss` then says in words what it is.
     settings: the other arguments whose value is known, such as ``reduction`` or ``log_target``, those of its
         construction included; what the program leaves out is not there.
     undecided: the names of the other arguments that are given and whose value is not known.
@@ -41,5 +42,16 @@ class LossCalled(Fact):
     spelled_at: Place | None = None
     input_at: Place | None = None
     target_at: Place | None = None
+    written: bool = False
     settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
     undecided: frozenset[str] = frozenset()
+
+    @property
+    def title(self) -> str:
+        """What to call the loss in a sentence: "`BCELoss`", or "this binary cross-entropy, written out by hand,"."""
+        return f"this {self.loss}, written out by hand," if self.written else f"`{self.loss}`"
+
+    @property
+    def given_text(self) -> str:
+        """What to call the input in a sentence."""
+        return f"`{self.input_text}`" if self.input_text else "its input"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torchlint.facts.base import Fact
-from torchlint.flow.values import Place
+from torchlint.facts.computation import Cut
+from torchlint.flow.values import Place, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,21 @@ class TrainingEvent:
     place: Place
     subject: int | None
     certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BackwardCalled(Fact):
+    """A backward pass: ``loss.backward()``, ``accelerator.backward(loss)``, ``scaler.scale(loss).backward()``.
+
+    loss: what it starts from, None if that is not known. whole: where its gradient was lost, if it has none at all.
+    lost: for each of its terms that has none, while others have one, where it was lost. fresh: where it was made to
+    ask for a gradient of its own after the way back was lost.
+    """
+
+    loss: Tensor | None
+    whole: tuple[Cut, ...]
+    lost: tuple[tuple[Cut, ...], ...]
+    fresh: Cut | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from torchlint.flow.values import (
     Trail,
     Tuple,
     Value,
+    Via,
     list_of,
     make_list,
 )
@@ -403,7 +404,9 @@ def _logits(m: Machine, model: Object, row: tables.Model, place: Place) -> Value
         count = row.default_classes
     spatial = (None, None) if row.task == "segmenter" else ()
     note = f"`{model.short}` → {found}"
-    tensor = Tensor(found, meaning, "float32", (symbol("B"), count, *spatial), "attached", Trail(place, note))
+    shape = (symbol("B"), count, *spatial)
+    via = Via("model", {}, place, model.made)
+    tensor = Tensor(found, meaning, "float32", shape, "attached", Trail(place, note), via=via)
     if row.returns == "dict:out":
         return Dict({"out": tensor, "aux": tensor})
     return tensor if row.returns == "logits" else UNKNOWN

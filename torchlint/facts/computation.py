@@ -1,0 +1,101 @@
+"""Reading back how a tensor was computed: what is still the same values, which last layer, where a gradient is lost.
+
+Definitions
+    move   an operation that rearranges, selects or casts elements and computes nothing: a view, a slice, a cast
+    core   a tensor with the moves taken off
+    head   the operation that made the core of a tensor: the place of the last layer and its name
+    cut    where a value that depends on parameters stops to carry a gradient
+
+Worked example: ``model(x).squeeze(1)[mask].float()`` has three moves; its core is what the model's last layer gave,
+and every tensor with the same core has the same head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torchlint.flow.values import Alternatives, Dict, List, Number, Place, Tensor, Tuple, Value, Via
+
+MOVES = frozenset(
+    {
+        "view", "reshape", "squeeze", "unsqueeze", "flatten", "permute", "transpose", "t", "contiguous", "clone",
+        "detach", "cpu", "cuda", "to", "float", "double", "half", "type", "numpy", "from_numpy", "data", "no_grad",
+        "expand", "expand_as", "view_as", "reshape_as", "type_as", "movedim", "swapaxes", "ravel", "asarray", "array",
+        "select", "narrow", "masked_select", "index_select", "unbind", "split", "chunk", "requires_grad", "tensor",
+        "as_tensor", "astype", "Flatten", "Identity", "identity", "tolist", "item", "rearrange", "Variable",
+    }
+)  # fmt: skip
+
+
+def operand(via: Via) -> Value | None:
+    """What an operation works on: the argument that stands first."""
+    return next(iter(via.arguments.values()), None)
+
+
+def core(value: Value | None) -> Value | None:
+    """The value with the moves taken off."""
+    while isinstance(value, (Tensor, Number)) and value.via is not None and value.via.op in MOVES:
+        inner = operand(value.via)
+        if not isinstance(inner, (Tensor, Number)):
+            break
+        value = inner
+    return value
+
+
+def head(tensor: Tensor | None) -> tuple[Place, Place | None, str] | None:
+    """The operation that made the core of a tensor; None if that is not known."""
+    found = core(tensor)
+    if not isinstance(found, Tensor) or found.via is None:
+        return None
+    return found.via.place, found.via.made, found.via.op
+
+
+def parts(value: Value | None) -> Iterator[Value]:
+    """The tensors and numbers in a value: itself, or what a list, tuple or dict holds."""
+    if isinstance(value, (Tensor, Number)):
+        yield value
+    elif isinstance(value, Tuple):
+        for item in value.items:
+            yield from parts(item)
+    elif isinstance(value, List):
+        for item in value.items if value.items is not None else (value.element,):
+            yield from parts(item)
+    elif isinstance(value, Dict):
+        for item in value.items.values():
+            yield from parts(item)
+    elif isinstance(value, Alternatives):
+        for _, item in value.options:
+            yield from parts(item)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a gradient ends: the operation `op` at `place` was given `source`, which depends on parameters, and its
+    result does not."""
+
+    op: str
+    place: Place
+    source: Tensor
+
+
+def cuts(value: Value | None, budget: int = 400) -> list[Cut]:
+    """Every cut that a value without gradient goes back to; empty if it has a gradient or depends on no parameter."""
+    found: list[Cut] = []
+    pending = list(parts(value))
+    seen: set[int] = set()
+    while pending and budget:
+        budget -= 1
+        one = pending.pop()
+        if id(one) in seen or not isinstance(one, (Tensor, Number)) or one.via is None:
+            continue
+        seen.add(id(one))
+        if isinstance(one, Tensor) and one.grad == "attached":
+            continue
+        for argument in one.via.arguments.values():
+            for part in parts(argument):
+                if isinstance(part, Tensor) and part.grad == "attached":
+                    found.append(Cut(one.via.op, one.via.place, part))
+                else:
+                    pending.append(part)
+    return found

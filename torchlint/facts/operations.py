@@ -1,0 +1,171 @@
+"""From events to facts about operations, pictures, backward passes, and losses that are written out by hand."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from torchlint.facts.base import Occurrence
+from torchlint.facts.computation import Cut, cuts, head, operand, parts
+from torchlint.facts.formulas import Formula, formula, terms
+from torchlint.facts.losses import LossCalled
+from torchlint.facts.tensors import ImageShown, OpCalled
+from torchlint.facts.training import BackwardCalled
+from torchlint.flow import join
+from torchlint.flow.events import OBSERVED, Event, LossEvent, OpEvent, SinkEvent, StepEvent
+from torchlint.flow.spell import spell_guard
+from torchlint.flow.values import Alternatives, Guard, Number, Place, Tensor, Tuple, Value
+
+Heads = Mapping[object, frozenset[str]]
+
+#: What a formula is called, and what it wants its prediction to be.
+WRITTEN = {
+    "overlap": ("region", "overlap of prediction and target"),
+    "entropy": ("bce", "binary cross-entropy"),
+    "focus": ("focal-weight", "focal weight"),
+}
+
+
+def trained_heads(events: Sequence[Event]) -> Heads:
+    """By last layer, the families of the losses that its output meets anywhere."""
+    found: dict[object, set[str]] = defaultdict(set)
+    for event in events:
+        if isinstance(event, LossEvent):
+            for part in parts(event.arguments["input"]):
+                if isinstance(part, Tensor) and (key := head(part)) is not None:
+                    found[key].add(event.family)
+    return {key: frozenset(families) for key, families in found.items()}
+
+
+def operations(events: Sequence[Event], heads: Heads) -> Iterable[Occurrence]:
+    """Operations, grouped by call: the alternatives of the data are the facts of one configuration."""
+    groups: dict[tuple[Place, int], list[OpCalled]] = {}
+    for event in events:
+        if isinstance(event, OpEvent) and event.via.op in OBSERVED:
+            groups.setdefault((event.place, event.call), []).append(_operation(event, heads))
+    for group in groups.values():
+        yield Occurrence((tuple(group),))
+
+
+def _operation(event: OpEvent, heads: Heads) -> OpCalled:
+    result = event.result
+    if isinstance(result, Tuple) and result.items:
+        result = result.items[0]
+    return OpCalled(
+        event.place,
+        spell_guard(event.guard),
+        event.via.op,
+        event.input,
+        result if isinstance(result, Tensor) else None,
+        event.via.arguments,
+        event.via.made,
+        event.text,
+        heads.get(head(event.input), frozenset()),
+    )
+
+
+def pictures(events: Sequence[Event], heads: Heads) -> Iterable[Occurrence]:
+    """What is shown or saved."""
+    groups: dict[tuple[Place, int], list[ImageShown]] = {}
+    for event in events:
+        if isinstance(event, SinkEvent):
+            losses = heads.get(head(event.input), frozenset())
+            name = event.name.rsplit(".", 1)[-1]
+            fact = ImageShown(event.place, spell_guard(event.guard), event.does, name, event.input, losses)
+            groups.setdefault((event.place, event.call), []).append(fact)
+    for group in groups.values():
+        yield Occurrence((tuple(group),))
+
+
+def written_losses(events: Sequence[Event]) -> Iterable[Occurrence]:
+    """Losses that the program writes out by itself."""
+    groups: dict[tuple[Place, int], list[LossCalled]] = {}
+    for event in events:
+        if isinstance(event, OpEvent) and (found := formula(event)) is not None:
+            groups.setdefault((found.place, event.call), []).append(_written(found, event.guard))
+    for group in groups.values():
+        yield Occurrence((tuple(group),))
+
+
+def _written(found: Formula, guard: Guard) -> LossCalled:
+    family, words = WRITTEN[found.kind]
+    return LossCalled(
+        found.place,
+        spell_guard(guard),
+        words,
+        family,
+        found.prediction,
+        found.target,
+        "",
+        "",
+        takes="probability",
+        wants="probability",
+        written=True,
+    )
+
+
+# --- backward passes ---------------------------------------------------------------------------------------------
+
+
+def backward_passes(events: Sequence[Event]) -> Iterable[Occurrence]:
+    """Backward passes, by place: all that a pass may be given at that place are facts of one configuration."""
+    groups: dict[Place, dict[int, BackwardCalled]] = {}
+    for event in events:
+        if isinstance(event, StepEvent) and event.kind == "backward":
+            for guard, loss in _losses(event.subject, event.guard):
+                groups.setdefault(event.place, {}).setdefault(id(loss), _backward(event.place, guard, loss))
+    for group in groups.values():
+        yield Occurrence((tuple(group.values()),))
+
+
+def _losses(value: Value | None, guard: Guard) -> list[tuple[Guard, Value | None]]:
+    if isinstance(value, Alternatives):
+        return [(join.merge(guard, g), v) for g, v in value.options if not join.contradicts(guard, g)]
+    return [(guard, value)]
+
+
+def _backward(place: Place, guard: Guard, loss: Value | None) -> BackwardCalled:
+    words = spell_guard(guard)
+    if not isinstance(loss, Tensor):
+        return BackwardCalled(place, words, None, (), (), None)
+    whole = tuple(cuts(loss)) if loss.grad == "detached" else ()
+    return BackwardCalled(place, words, loss, whole, tuple(_lost(loss)), _fresh(loss))
+
+
+def _lost(loss: Tensor) -> Iterable[tuple[Cut, ...]]:
+    """The cuts of each term that carries no gradient, in a loss of which other terms do."""
+    if loss.grad != "attached":
+        return
+    pending: list[Value] = [loss]
+    budget = 200
+    while pending and budget:
+        budget -= 1
+        one = pending.pop()
+        for term in terms(one):
+            if not isinstance(term, Tensor):
+                continue
+            if term.grad == "detached":
+                found = cuts(term)
+                if found:
+                    yield tuple(found)
+            elif term.via is not None and term.via.op in ("sum", "mean", "stack", "cat", "div"):
+                pending.extend(p for p in parts(operand(term.via)) if isinstance(p, Tensor))
+
+
+def _fresh(loss: Tensor) -> Cut | None:
+    """Where a loss was made to ask for a gradient of its own, which leads nowhere."""
+    step: Value | None = loss
+    budget = 100
+    while isinstance(step, Tensor) and step.via is not None and budget:
+        budget -= 1
+        inner = operand(step.via)
+        if step.via.op in ("tensor", "Variable", "requires_grad") and step.grad == "attached":
+            for part in parts(inner):
+                if isinstance(part, Tensor) and part.grad == "attached":
+                    return Cut(step.via.op, step.via.place, part)
+            found = cuts(inner)
+            return Cut(step.via.op, step.via.place, found[0].source) if found else None
+        if step.via.op not in ("mean", "sum", "mul", "div", "neg", "add", "view", "squeeze", "to"):
+            return None
+        step = inner if isinstance(inner, (Tensor, Number)) else None
+    return None
