@@ -58,6 +58,13 @@ class Block:
             for part in re.findall(r'"([^"]*)"', found["parts"])
         ]
 
+    def without_marks(self) -> dict[str, str]:
+        """The files without their marks, as a person would have them."""
+        return {
+            path: re.sub(r"[ ]*# error:(?:[ ]*\"[^\"\n]*\")+$", "", text, flags=re.MULTILINE)
+            for path, text in self.files.items()
+        }
+
     def todos(self) -> list[tuple[str, int]]:
         """File and row of each finding that is known to be missing."""
         return [(path, row) for path, row, comment in self._comments() if _TODO.search(comment)]

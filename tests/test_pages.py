@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from tests.conftest import check, rules
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine.registry import own_folder
 from torchlint.rule import Rule
+from torchlint.source.edit import applied
 
 FAMILIES = {
     "TL1": "losses",
@@ -45,9 +46,9 @@ def blocks(*sections: str) -> list[ParameterSet]:
     ]
 
 
-def findings(rule: Rule, block: pages.Block) -> list[Diagnostic]:
+def findings(rule: Rule, block: pages.Block, files: Mapping[str, str] | None = None) -> list[Diagnostic]:
     """What all rules that are on by default say, and this one if it is not."""
-    return check(block.files, extend_select=[rule.code])
+    return check(block.files if files is None else files, extend_select=[rule.code])
 
 
 def shown(found: Iterable[Diagnostic]) -> str:
@@ -90,12 +91,36 @@ def test_silence(rule: Rule, block: pages.Block) -> None:
     assert not found, shown(found)
 
 
-@pytest.mark.parametrize(("rule", "block"), blocks("Fix"))
-def test_fix(rule: Rule, block: pages.Block) -> None:
-    """A block with marks is the state before, one without is the state after."""
-    found = findings(rule, block)
+def before_and_after() -> list[ParameterSet]:
+    """Each block below Fix that has marks, with those behind it that have none: what its fixes make of it, in order."""
+    found: list[ParameterSet] = []
+    for name, page in PAGES.items():
+        groups: list[tuple[pages.Block, list[pages.Block]]] = []
+        for block in page.below("Fix"):
+            if block.errors():
+                groups.append((block, []))
+            else:
+                assert groups, f"{name}:{block.line}: a block without marks stands first below Fix"
+                groups[-1][1].append(block)
+        found += [pytest.param(BY_NAME[name], one, after, id=f"{name}:{one.line}") for one, after in groups]
+    return found
+
+
+@pytest.mark.parametrize(("rule", "block", "after"), before_and_after())
+def test_fix(rule: Rule, block: pages.Block, after: list[pages.Block]) -> None:
+    """The fixes of the block's findings give exactly the blocks behind it, which are silent."""
+    before = block.without_marks()
+    found = findings(rule, block, before)
     marked = sorted((path, row) for path, row, _ in block.errors())
     assert sorted((one.span.path, one.span.start.row) for one in found) == marked, shown(found)
+    assert after, "a block with marks is followed by what its fixes make of it"
+    assert {len(one.fixes) for one in found} == {len(after)}, [fix.title for one in found for fix in one.fixes]
+    for number, block_after in enumerate(after):
+        fixes = [one.fixes[number] for one in found]
+        for path, text in before.items():
+            edits = {edit for fix in fixes for edit in fix.edits if edit.span.path == path}
+            assert applied(text, sorted(edits, key=lambda edit: (edit.span, edit.text))) == block_after.files[path]
+        assert not findings(rule, block_after), shown(findings(rule, block_after))
 
 
 @pytest.mark.parametrize(("rule", "block"), blocks("Known misses"))

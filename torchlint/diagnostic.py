@@ -62,7 +62,10 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding, ready to print. `trail` goes from the origin of the value to the place of the finding."""
+    """One finding, ready to print.
+
+    `trail` goes from the origin of the value to the place of the finding; `fixes` are ways to mend it, the best first.
+    """
 
     code: str
     name: str
@@ -70,7 +73,7 @@ class Diagnostic:
     message: str
     span: Span
     trail: tuple[Step, ...] = ()
-    fix: Fix | None = None
+    fixes: tuple[Fix, ...] = ()
     url: str = ""
 
     def sort_key(self) -> tuple[object, ...]:

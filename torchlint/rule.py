@@ -15,19 +15,90 @@ import inspect
 import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from torchlint.diagnostic import Severity
 from torchlint.facts import Fact, Place, TrailStep
 
-__all__ = ["Finding", "Rule", "Severity", "rule"]
+__all__ = [
+    "Change", "Finding", "Fix", "Rule", "Severity", "argument_added", "renamed", "replaced", "rule", "swapped",
+    "unwrapped", "wrapped",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a fix, to the source of the node at `place`. Make one with the functions below."""
+
+    kind: Literal["replace", "wrap", "unwrap", "swap", "argument"]
+    place: Place
+    text: str = ""
+    other: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A way to mend a finding. `title` says what it does, in the imperative.
+
+    safe: it cannot change what a correct program does, or the finding proves it right. imports: full names that the
+    first changed file must import by their last part.
+    """
+
+    title: str
+    changes: tuple[Change, ...]
+    safe: bool = False
+    imports: tuple[str, ...] = ()
+
+
+def replaced(place: Place, text: str) -> Change:
+    """The node's source becomes `text`."""
+    return Change("replace", place, text)
+
+
+def wrapped(place: Place, before: str, after: str) -> Change:
+    """`before` and `after` are put round the node's source."""
+    return Change("wrap", place, f"{before}…{after}")
+
+
+def unwrapped(place: Place, inner: Place) -> Change:
+    """The source of `inner`, a part of the node, takes the node's place."""
+    return Change("unwrap", place, other=inner)
+
+
+def swapped(place: Place, other: Place) -> Change:
+    """The two nodes change places."""
+    return Change("swap", place, other=other)
+
+
+def argument_added(call: Place, text: str) -> Change:
+    """`text` (``dim=1``) is added as the last argument of a call."""
+    return Change("argument", call, text)
+
+
+def renamed(place: Place | None, spelled: str, name: str, title: str, *, safe: bool = False) -> tuple[Fix, ...]:
+    """A fix by which a name that the program spells ``nn.BCELoss`` becomes another of the same module.
+
+    Args:
+        place: where the name stands; spelled: as the program writes it. name: the full name of the new one, such as
+            ``torch.nn.BCEWithLogitsLoss``.
+
+    Returns:
+        The fix, alone; nothing if the name's place is not known.
+    """
+    if place is None or not spelled or "…" in spelled:
+        return ()
+    module, _, _ = spelled.rpartition(".")
+    last = name.rsplit(".", 1)[-1]
+    if module:
+        return (Fix(title, (replaced(place, f"{module}.{last}"),), safe),)
+    return (Fix(title, (replaced(place, last),), safe, (name,)),)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a rule found at a place.
 
-    `trail` is the way of the value, origin first; `also` names further places that the finding rests on.
+    `trail` is the way of the value, origin first; `fixes` are ways to mend it, the best first.
     `message` says what is wrong with the names and numbers of this program, and what to do; it begins with a small
     letter or code, and has no full stop at its end. `severity` overrides the rule's own.
     """
@@ -36,6 +107,7 @@ class Finding:
     message: str
     trail: tuple[TrailStep, ...] = ()
     severity: Severity | None = None
+    fixes: tuple[Fix, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

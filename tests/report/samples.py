@@ -39,6 +39,9 @@ FIXABLE = Diagnostic(
     Severity.WARNING,
     "gradients pile up",
     span("train.py", 2, 1, 11),
-    fix=Fix("clear them first", (Edit(span("train.py", 2, 1, 1), "optimizer.zero_grad()\n"),), safe=True),
+    fixes=(
+        Fix("clear them first", (Edit(span("train.py", 2, 1, 1), "optimizer.zero_grad()\n"),), safe=True),
+        Fix("do without", (Edit(span("train.py", 2, 1, 4), "pass"),), safe=False),
+    ),
     url="https://example.org/TL401",
 )

@@ -60,7 +60,11 @@ def test_full_underlines_the_rest_of_the_first_line_of_a_long_span() -> None:
 
 
 def test_full_names_the_fix() -> None:
-    assert full([FIXABLE], text, PLAINLY).splitlines()[-2] == "  = help: clear them first; `torchlint explain TL401`"
+    assert full([FIXABLE], text, PLAINLY).splitlines()[-4:-1] == [
+        "  = fix: clear them first",
+        "  = or: do without (unsafe)",
+        "  = help: `torchlint explain TL401`",
+    ]
 
 
 def test_full_shows_a_line_and_its_mark_once_for_steps_that_share_them() -> None:
@@ -98,7 +102,7 @@ def test_colour_changes_nothing_but_colour() -> None:
 def test_json_has_ruffs_keys_and_ours() -> None:
     (plain, fixable) = json.loads(as_json([TRAILED, FIXABLE]))
     ruffs = {"cell", "code", "end_location", "filename", "fix", "location", "message", "noqa_row", "url"}
-    assert set(plain) == ruffs | {"name", "severity", "trail"}
+    assert set(plain) == ruffs | {"name", "severity", "trail", "fixes"}
     assert plain["location"] == {"row": 4, "column": 18}
     assert plain["end_location"] == {"row": 4, "column": 25}
     assert (plain["cell"], plain["fix"], plain["url"], plain["noqa_row"]) == (None, None, None, 4)
@@ -119,6 +123,8 @@ def test_json_has_ruffs_keys_and_ours() -> None:
         ],
         "message": "clear them first",
     }
+    assert fixable["fixes"][0] == fixable["fix"]
+    assert [fix["applicability"] for fix in fixable["fixes"]] == ["safe", "unsafe"]
     assert json.loads(as_json([])) == []
 
 

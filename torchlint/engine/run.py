@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic, Location, Severity, Span, Step
 from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR, Builtin
+from torchlint.engine.fix import edited, places
 from torchlint.engine.select import shows
 from torchlint.facts import Fact, Occurrence, Place
 from torchlint.facts.analysis import Analysis
@@ -135,7 +136,7 @@ def _place(found: Sequence[Found], text: Callable[[str], str | None]) -> tuple[l
     failed, with the reason."""
     numbers: dict[str, set[int]] = defaultdict(set)
     for one in found:
-        for place in (one.finding.place, *(step.place for step in one.finding.trail)):
+        for place in (one.finding.place, *(step.place for step in one.finding.trail), *places(one.finding.fixes)):
             numbers[place.path].add(place.n)
     spans: dict[Place, Span] = {}
     lost: dict[str, str] = {}
@@ -147,14 +148,15 @@ def _place(found: Sequence[Found], text: Callable[[str], str | None]) -> tuple[l
             located = {}
             lost[path] = f"positions could not be found: {type(error).__name__}: {error}"
         spans.update((Place(path, n), span) for n, span in located.items())
-    return [_diagnostic(one, spans) for one in found], lost
+    return [_diagnostic(one, spans, text) for one in found], lost
 
 
-def _diagnostic(one: Found, spans: Mapping[Place, Span]) -> Diagnostic:
+def _diagnostic(one: Found, spans: Mapping[Place, Span], text: Callable[[str], str | None]) -> Diagnostic:
     place = one.finding.place
     steps = [Step(spans[step.place], step.note) for step in one.finding.trail if step.place in spans]
     span = spans.get(place, Span(place.path, _START, _START))
-    return Diagnostic(one.rule.code, one.rule.name, one.severity, one.finding.message, span, tuple(steps))
+    fixes = tuple(made for fix in one.finding.fixes if (made := edited(fix, spans, text)) is not None)
+    return Diagnostic(one.rule.code, one.rule.name, one.severity, one.finding.message, span, tuple(steps), fixes)
 
 
 def _unsuppressed(diagnostics: Sequence[Diagnostic], text: Callable[[str], str | None]) -> list[Diagnostic]:

@@ -59,7 +59,7 @@ def call_node(m: Machine, node: ir.Call) -> Value:
     if isinstance(func, ir.Attr):
         if isinstance(callee, Unknown):
             if func.name in tensors.TENSOR_ONLY:
-                return tensors.call_method(m, Tensor(), func.name, args, keywords, m.place(node.n))
+                return tensors.call_method(m, Tensor(), func.name, args, keywords, m.place(node.n), node)
             training.unknown_method(m, func, args, m.place(node.n))
         elif func.name.endswith("_") and not func.name.endswith("__"):
             _in_place(m, func, callee, result, m.place(node.n))
@@ -209,7 +209,7 @@ def _call_bound(
         return call_function(m, bound.function, [receiver, *args], keywords, receiver)
     name = bound.function
     if isinstance(receiver, Tensor):
-        return tensors.call_method(m, receiver, name, args, keywords, place)
+        return tensors.call_method(m, receiver, name, args, keywords, place, node)
     if isinstance(receiver, Instance):
         return models.call_method(m, receiver, name, args, keywords, place)
     if isinstance(receiver, Object):

@@ -130,12 +130,13 @@ def operation(
     """The result of an operation on tensors, for every combination of alternatives."""
     spelled = spell(node.func) if node is not None else row.short
     names, n = list(keywords), len(args)
+    first = node.args[0].n if node is not None and node.args else None
     m.calls += 1
     number = m.calls
 
     def one(values: list[Value]) -> Value:
         bound = row.parameters.bind(values[:n], dict(zip(names, values[n:])))
-        result = apply.apply(row, bound, place, spelled, None, node)
+        result = apply.apply(row, bound, place, spelled, None, first)
         m.observe(result, spelled, number)
         return grad_mode(m, result)
 

@@ -16,6 +16,24 @@ def spell(node: ir.Expr | None) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
+#: How strongly operators bind; what is no operator binds most.
+STRENGTH = {"|": 1, "^": 2, "&": 3, "<<": 4, ">>": 4, "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "@": 6, "**": 8}
+ATOM = 9
+
+
+def _operand(node: ir.Expr, depth: int, strength: int) -> str:
+    """The text of a part, in parentheses where it binds less strongly than what it stands in."""
+    own = ATOM
+    if isinstance(node, ir.BinOp):
+        own = STRENGTH.get(node.op, 0)
+    elif isinstance(node, ir.UnaryOp):
+        own = 7 if node.op != "not" else 0
+    elif isinstance(node, (ir.Compare, ir.BoolOp, ir.IfExp, ir.Lambda)):
+        own = 0
+    text = _spell(node, depth)
+    return text if own >= strength else f"({text})"
+
+
 def _spell(node: ir.Expr, depth: int = 0) -> str:
     if depth > 6:
         return "…"
@@ -23,15 +41,15 @@ def _spell(node: ir.Expr, depth: int = 0) -> str:
     if isinstance(node, ir.Name):
         return node.name
     if isinstance(node, ir.Attr):
-        return f"{_spell(node.value, d)}.{node.name}"
+        return f"{_operand(node.value, d, ATOM)}.{node.name}"
     if isinstance(node, ir.Const):
         return repr(node.value)
     if isinstance(node, ir.Call):
         parts = [_spell(a, d) for a in node.args]
         parts += [f"{k.name}={_spell(k.value, d)}" if k.name else f"**{_spell(k.value, d)}" for k in node.keywords]
-        return f"{_spell(node.func, d)}({', '.join(parts)})"
+        return f"{_operand(node.func, d, ATOM)}({', '.join(parts)})"
     if isinstance(node, ir.Subscript):
-        return f"{_spell(node.value, d)}[{_spell(node.index, d)}]"
+        return f"{_operand(node.value, d, ATOM)}[{_spell(node.index, d)}]"
     if isinstance(node, ir.Slice):
         pieces = [_spell(p, d) if p is not None else "" for p in (node.lower, node.upper)]
         return ":".join(pieces) + (f":{_spell(node.step, d)}" if node.step is not None else "")
@@ -40,9 +58,10 @@ def _spell(node: ir.Expr, depth: int = 0) -> str:
     if isinstance(node, ir.ListExpr):
         return "[" + ", ".join(_spell(i, d) for i in node.items) + "]"
     if isinstance(node, ir.BinOp):
-        return f"{_spell(node.left, d)} {node.op} {_spell(node.right, d)}"
+        strength = STRENGTH.get(node.op, 0)
+        return f"{_operand(node.left, d, strength)} {node.op} {_operand(node.right, d, strength + 1)}"
     if isinstance(node, ir.UnaryOp):
-        return f"{node.op}{' ' if node.op == 'not' else ''}{_spell(node.operand, d)}"
+        return f"{node.op}{' ' if node.op == 'not' else ''}{_operand(node.operand, d, STRENGTH['*'])}"
     if isinstance(node, ir.Compare):
         rest = "".join(f" {op} {_spell(c, d)}" for op, c in zip(node.ops, node.comparators))
         return _spell(node.left, d) + rest

@@ -22,6 +22,7 @@ from torchlint.flow.values import (
     Value,
     Via,
 )
+from torchlint.syntax import ir
 
 #: Methods that only a tensor has: what they give is known even of a receiver that is not.
 TENSOR_ONLY = frozenset({"view", "sigmoid", "softmax", "log_softmax", "unsqueeze", "permute", "one_hot"})
@@ -44,8 +45,9 @@ def attribute(m: Machine, tensor: Tensor, name: str, n: int) -> Value:
 
 
 def call_method(
-    m: Machine, tensor: Tensor, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
-) -> Value:
+    m: Machine, tensor: Tensor, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place,
+    node: ir.Call | None = None,
+) -> Value:  # fmt: skip
     """``tensor.name(…)``."""
     if name == "backward":
         training.record(m, "backward", tensor, "", place)
@@ -60,12 +62,13 @@ def call_method(
             return tensor.with_(range=None, meaning=None)
         return UNKNOWN
 
+    receiver = node.func.value.n if node is not None and isinstance(node.func, ir.Attr) else None
     m.calls += 1
     number = m.calls
 
     def one(values: list[Value]) -> Value:
         bound = row.parameters.bind(values[: len(args) + 1], dict(zip(keywords, values[len(args) + 1 :])))
-        result = apply.apply(row, bound, place, f".{name}()")
+        result = apply.apply(row, bound, place, f".{name}()", None, receiver)
         m.observe(result, f".{name}()", number)
         return grad_mode(m, result)
 

@@ -57,15 +57,15 @@ class Trail:
 class Via:
     """The operation that gave a value: `op` as torch names it (``mul`` for ``*``), its arguments by name, its place.
 
-    made: where the layer that did it was constructed, None for a function; node: the call as it stands in the
-    program, if it does. Following `arguments` leads from a value back through the whole computation.
+    made: where the layer that did it was constructed, None for a function; operand: the number of the node that
+    spells what it works on, in the file of `place`, if one does. Following `arguments` leads from a value back through the whole computation.
     """
 
     op: str
     arguments: Mapping[str, Value]
     place: Place
     made: Place | None = None
-    node: ir.Call | None = None
+    operand: int | None = None
 
 
 class Value:

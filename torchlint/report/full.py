@@ -51,8 +51,11 @@ def _frame(one: Diagnostic, lines: Lines, paint: Paint) -> list[str]:
     if one.trail:
         out += [bar, f"{' ' * (margin + 1)}{paint('frame', '=')} how it comes to this:"]
         out += _trail(one.trail, lines, margin, paint)
-    help_text = f"{one.fix.title}; " if one.fix else ""
-    out.append(f"{' ' * (margin + 1)}{paint('frame', '=')} help: {help_text}`torchlint explain {one.code}`")
+    for number, fix in enumerate(one.fixes):
+        kind = "fix" if number == 0 else "or"
+        unsafe = "" if fix.safe else " (unsafe)"
+        out.append(f"{' ' * (margin + 1)}{paint('frame', '=')} {kind}: {visible(fix.title)}{unsafe}")
+    out.append(f"{' ' * (margin + 1)}{paint('frame', '=')} help: `torchlint explain {one.code}`")
     return out
 
 

@@ -1,4 +1,7 @@
-"""Findings as JSON with ruff's keys, and a few of our own (`name`, `severity`, `trail`)."""
+"""Findings as JSON with ruff's keys, and a few of our own (`name`, `severity`, `trail`, `fixes`).
+
+`fix` is the first of `fixes`, which are different ways to mend one finding.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ def _finding(one: Diagnostic) -> dict[str, Any]:
         "code": one.code,
         "end_location": _location(one.span.end),
         "filename": one.span.path,
-        "fix": _fix(one.fix) if one.fix else None,
+        "fix": _fix(one.fixes[0]) if one.fixes else None,
+        "fixes": [_fix(fix) for fix in one.fixes],
         "location": _location(one.span.start),
         "message": one.message,
         "name": one.name,

@@ -57,6 +57,11 @@ def parse(text: str) -> cst.Module | SyntaxProblem:
         return _NO_MEMORY
 
 
+def parses(text: str) -> bool:
+    """Whether a text is Python."""
+    return not isinstance(parse(text), SyntaxProblem)
+
+
 def _prepare(text: str) -> tuple[int, SyntaxProblem | None]:
     nul = text.find("\0")
     if nul >= 0:

@@ -36,7 +36,6 @@ from torchlint.flow.values import (
     Via,
     list_of,
 )  # fmt: skip
-from torchlint.syntax import ir
 
 _MOVES = ("same", "same-loose", "cast")
 _SILENT_MEANINGS = ("keep", "keep-without-dim", "permute", "squeeze", "unsqueeze", "view", "cast", "reduce")
@@ -44,15 +43,15 @@ _SILENT_MEANINGS = ("keep", "keep-without-dim", "permute", "squeeze", "unsqueeze
 
 def apply(
     op: Operation, arguments: Mapping[str, Value], place: Place, spelled: str, made: Place | None = None,
-    node: ir.Call | None = None,
+    operand: int | None = None,
 ) -> Value:  # fmt: skip
     """The result of an operation on bound arguments; `spelled` is how the program writes it.
 
     A layer's operation is given the layer's constructor arguments too, under their own names; `made` is then where
-    the layer was constructed. node: the call, if it stands in the program as it is.
+    the layer was constructed. operand: the number of the node that spells the first argument.
     """
     call = Call(op, arguments)
-    via = Via(op.verb, arguments, place, made, node)
+    via = Via(op.verb, arguments, place, made, operand)
     if op.result:
         result = RESULT_RULES[op.result](call)
         if result is not None:
