@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from torchlint.diagnostic import Severity
-from torchlint.facts import Fact, Place, TrailStep
+from torchlint.facts import Fact, Place, Tensor, TrailStep, core
 
 __all__ = [
-    "Change", "Finding", "Fix", "Rule", "Severity", "argument_added", "renamed", "replaced", "rule", "swapped",
-    "unwrapped", "wrapped",
+    "Change", "Finding", "Fix", "Rule", "Severity", "argument_added", "dropped", "renamed", "replaced", "rule",
+    "swapped", "unwrapped", "wrapped",
 ]  # fmt: skip
 
 
@@ -92,6 +92,26 @@ def renamed(place: Place | None, spelled: str, name: str, title: str, *, safe: b
     if module:
         return (Fix(title, (replaced(place, f"{module}.{last}"),), safe),)
     return (Fix(title, (replaced(place, last),), safe, (name,)),)
+
+
+def dropped(tensor: Tensor, title: str, *, safe: bool = False) -> tuple[Fix, ...]:
+    """A fix that takes off the operation by which a tensor was last computed, such as its activation.
+
+    ``torch.sigmoid(x)``, ``x.sigmoid()`` and ``self.act(x)`` become ``x``; a layer inside a ``Sequential`` becomes
+    ``nn.Identity()``. Nothing where neither is known.
+    """
+    inner = core(tensor)
+    via = inner.via if isinstance(inner, Tensor) else None
+    if via is None:
+        return ()
+    if via.operand is not None:
+        return (Fix(title, (unwrapped(via.place, Place(via.place.path, via.operand)),), safe),)
+    module, _, last = via.text.partition("(")[0].rpartition(".")
+    if via.made is None or not last or "…" in module:
+        return ()
+    if module:
+        return (Fix(title, (replaced(via.made, f"{module}.Identity()"),), safe),)
+    return (Fix(title, (replaced(via.made, "Identity()"),), safe, ("torch.nn.Identity",)),)
 
 
 @dataclass(frozen=True, slots=True)

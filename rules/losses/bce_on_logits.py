@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torchlint.facts import LossCalled, Tensor, TrailStep, trail
-from torchlint.rule import Finding, Severity, rule
+from torchlint.rule import Finding, Fix, Severity, renamed, rule, wrapped
 
 #: Meanings of values that a network computes and that are no probabilities: what their last operation does.
 RAW = {
@@ -17,6 +17,13 @@ RAW = {
 
 #: Meanings that are probabilities or labels, whatever their range says.
 PROBABLE = frozenset({"probability", "distribution", "binary", "class-index", "image"})
+
+
+#: The losses on raw scores that do the same.
+TWINS = {
+    "BCELoss": "torch.nn.BCEWithLogitsLoss",
+    "binary_cross_entropy": "torch.nn.functional.binary_cross_entropy_with_logits",
+}
 
 
 @rule(code="TL101", name="bce-on-logits", since="0.1.0", severity=Severity.ERROR)
@@ -35,12 +42,29 @@ def bce_on_logits(call: LossCalled) -> Iterator[Finding]:
     steps = trail(given)
     words = f": {_last_operation(steps)} {RAW[kind]}" if kind in RAW else ""
     cure = _cure(call.loss, kind, unbounded)
-    given_text = f"`{call.input_text}`" if call.input_text else "its input"
     yield Finding(
         call.place,
-        f"`{call.loss}` expects probabilities in [0, 1], but {given_text} {extent}{words}; {cure}",
+        f"{call.title} expects probabilities in [0, 1], but {call.given_text} {extent}{words}; {cure}",
         trail=steps,
+        fixes=_fixes(call) if kind in ("logits", "activation") and unbounded else (),
     )
+
+
+def _fixes(call: LossCalled) -> tuple[Fix, ...]:
+    """The loss on raw scores, or a sigmoid before this one.
+
+    The first is right as it is if nothing else reads the scores as probabilities, and if no other value meets the
+    same loss.
+    """
+    fixes: tuple[Fix, ...] = ()
+    if call.loss in TWINS and call.alone:
+        twin = TWINS[call.loss]
+        title = f"use `{twin.rsplit('.', 1)[-1]}`"
+        fixes = renamed(call.spelled_at, call.spelled, twin, title, safe=not call.read_as_probability)
+    if call.input_at is not None:
+        sigmoid = wrapped(call.input_at, "torch.sigmoid(", ")")
+        fixes += (Fix("apply a sigmoid first", (sigmoid,), imports=("torch",)),)
+    return fixes
 
 
 def _last_operation(steps: tuple[TrailStep, ...]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, trail
-from torchlint.rule import Finding, Severity, rule
+from torchlint.facts import LossCalled, Tensor, core, trail
+from torchlint.rule import Finding, Fix, Severity, dropped, renamed, rule
 
 #: Families of losses that apply sigmoid to their input, or another activation to raw scores, in words.
 APPLY = {
@@ -19,6 +19,13 @@ APPLY = {
 ON_PROBABILITIES = {
     "BCEWithLogitsLoss": "use `BCELoss`",
     "binary_cross_entropy_with_logits": "use `binary_cross_entropy`",
+}
+
+
+#: The same losses on probabilities.
+TWINS = {
+    "BCEWithLogitsLoss": "torch.nn.BCELoss",
+    "binary_cross_entropy_with_logits": "torch.nn.functional.binary_cross_entropy",
 }
 
 
@@ -44,4 +51,23 @@ def double_sigmoid(call: LossCalled) -> Iterator[Finding]:
         f"`{call.loss}` {APPLY[call.family]}, but {given_text} already holds {held}, "
         f"which a second activation squeezes together; {cure}",
         trail=trail(given),
+        fixes=_fixes(call, given),
     )
+
+
+def _fixes(call: LossCalled, given: Tensor) -> tuple[Fix, ...]:
+    """The loss on probabilities, where it takes the same settings; or no activation in the model."""
+    fixes: tuple[Fix, ...] = ()
+    assert given.meaning is not None
+    if call.loss in TWINS and given.meaning.kind == "probability" and call.alone:
+        if call.settings.get("pos_weight") is None and "pos_weight" not in call.undecided:
+            twin = TWINS[call.loss]
+            fixes = renamed(call.spelled_at, call.spelled, twin, f"use `{twin.rsplit('.', 1)[-1]}`", safe=True)
+    if _last_is_activation(given):
+        fixes += dropped(given, "leave the activation to the loss")
+    return fixes
+
+
+def _last_is_activation(tensor: Tensor) -> bool:
+    inner = core(tensor)
+    return isinstance(inner, Tensor) and inner.via is not None and inner.via.op in ("sigmoid", "softmax")

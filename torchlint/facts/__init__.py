@@ -5,7 +5,7 @@ need to know belongs in a fact, not in two rules.
 """
 
 from torchlint.facts.base import Fact, Occurrence, TrailStep, trail
-from torchlint.facts.computation import Cut
+from torchlint.facts.computation import Cut, core
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.losses import LossCalled
 from torchlint.facts.modules import LayerCalled, ModelCalled
@@ -18,5 +18,5 @@ from torchlint.flow.values import Meaning, Place, Tensor
 __all__ = [
     "BackwardCalled", "Cut", "Dim", "Fact", "ImageShown", "Interval", "LayerCalled", "LossCalled", "Meaning",
     "ModelCalled", "Occurrence", "OpCalled", "Place", "Shape", "Tensor", "TrailStep", "TrainingEvent",
-    "TrainingIteration", "TransformApplied", "differs", "render", "trail",
+    "TrainingIteration", "TransformApplied", "core", "differs", "render", "trail",
 ]  # fmt: skip

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from torchlint.facts.base import Occurrence
+from torchlint.facts.computation import head
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.losses import LossCalled
 from torchlint.facts.modules import LayerCalled, ModelCalled
 from torchlint.facts.operations import backward_passes, operations, pictures, trained_heads, written_losses
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.flow import join
-from torchlint.flow.events import Event, LayerEvent, LoopEvent, LossEvent, RunEvent, StepEvent, TransformEvent
+from torchlint.flow.events import (
+    Event,
+    LayerEvent,
+    LoopEvent,
+    LossEvent,
+    OpEvent,
+    RunEvent,
+    SinkEvent,
+    StepEvent,
+    TransformEvent,
+)
 from torchlint.flow.spell import spell_guard
 from torchlint.flow.values import Alternatives, Const, Guard, Object, Place, Tensor, Value
 
@@ -35,7 +47,7 @@ def options(value: Value, guard: Guard) -> list[tuple[Guard, Tensor | None]]:
     return [(guard, value if isinstance(value, Tensor) else None)]
 
 
-def loss_facts(event: LossEvent) -> tuple[LossCalled, ...]:
+def loss_facts(event: LossEvent, company: Company) -> tuple[LossCalled, ...]:
     """Every combination of input and target that can meet at this call."""
     facts: list[LossCalled] = []
     names = event.arguments
@@ -58,6 +70,8 @@ def loss_facts(event: LossEvent) -> tuple[LossCalled, ...]:
                     event.spelled,
                     event.spelled_at,
                     *event.arguments_at,
+                    alone=company.alone(event),
+                    read_as_probability=head(given) in company.read,
                     settings=settings,
                     undecided=undecided,
                 )
@@ -79,12 +93,45 @@ def _settings(arguments: Mapping[str, Value]) -> tuple[dict[str, str | float | b
     return known, frozenset(others)
 
 
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What else is done with losses and heads: the meanings that meet the losses made at a place, and the heads whose
+    values are read as probabilities."""
+
+    meanings: dict[Place, set[str | None]]
+    read: frozenset[object]
+
+    def alone(self, event: LossEvent) -> bool:
+        """Whether all calls of losses made in the same place are given values of one known meaning."""
+        found = self.meanings.get(event.spelled_at, set()) if event.spelled_at is not None else set()
+        return len(found) == 1 and None not in found
+
+
+def company(events: Sequence[Event]) -> Company:
+    """Read off all losses and operations of a run."""
+    meanings: dict[Place, set[str | None]] = defaultdict(set)
+    read: set[object] = set()
+    for event in events:
+        if isinstance(event, LossEvent) and event.spelled_at is not None:
+            for _, given in options(event.arguments["input"], event.guard):
+                kind = given.meaning.kind if given is not None and given.meaning is not None else None
+                meanings[event.spelled_at].add(kind)
+        elif isinstance(event, SinkEvent) or (isinstance(event, OpEvent) and event.via.op in READINGS):
+            read.add(head(event.input))
+    return Company(meanings, frozenset(read - {None}))
+
+
+#: Operations that make sense on probabilities, and are to be changed with the meaning of what they are given.
+READINGS = frozenset({"gt", "ge", "lt", "le", "round"})
+
+
 def _losses(events: Sequence[Event]) -> Iterable[Occurrence]:
+    others = company(events)
     seen: set[object] = set()
     chosen: dict[tuple[Place, int], list[tuple[LossCalled, ...]]] = {}
     for event in events:
         if isinstance(event, LossEvent):
-            facts = loss_facts(event)
+            facts = loss_facts(event, others)
             key = tuple((f.place, f.loss, id(f.input), id(f.target), f.guard) for f in facts)
             if facts and event.call:
                 chosen.setdefault((event.place, event.call), []).append(facts)

@@ -24,6 +24,9 @@ class LossCalled(Fact):
     spelled, spelled_at: the name of the loss as the program writes it (``nn.BCELoss``) and where, None if that cannot
         be said; input_at, target_at: where those arguments stand.
     written: true of a loss that the program writes out by itself; `loss` then says in words what it is.
+    alone: whether every call of a loss that is made where this one is made is given a value of the same meaning, so
+        that it may be replaced by another loss. read_as_probability: whether values of the same last layer are
+        thresholded, rounded or shown somewhere as they are.
     settings: the other arguments whose value is known, such as ``reduction`` or ``log_target``, those of its
         construction included; what the program leaves out is not there.
     undecided: the names of the other arguments that are given and whose value is not known.
@@ -43,6 +46,8 @@ class LossCalled(Fact):
     input_at: Place | None = None
     target_at: Place | None = None
     written: bool = False
+    alone: bool = False
+    read_as_probability: bool = False
     settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
     undecided: frozenset[str] = frozenset()
 

@@ -117,10 +117,12 @@ def call_layer(
     args: Sequence[Value],
     keywords: Mapping[str, Value],
     place: Place,
+    node: ir.Call | None = None,
 ) -> Value:
     """The result of calling a layer; what reaches it is recorded if the layer expects a number of channels."""
     names, n = list(keywords), len(args)
     text = spelled(layer)
+    first = node.args[0].n if node is not None and node.args else None
     m.calls += 1
     number = m.calls
 
@@ -131,7 +133,7 @@ def call_layer(
         if any(not isinstance(v, (Const, Tuple, List)) for v in made.values()):
             made = {k: m.resolve(v) for k, v in made.items()}
         bound = dict(zip(names, values[n:]))
-        result = apply.apply_module(m.contracts, row, made, values[:n], bound, place, text, layer.made)
+        result = apply.apply_module(m.contracts, row, made, values[:n], bound, place, text, layer.made, first)
         m.observe(result, text, number)
         result = grad_mode(m, result)
         if isinstance(result, Tensor) and (

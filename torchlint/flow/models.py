@@ -156,7 +156,7 @@ def call_library_module(
     row = m.contracts.lookup(owner.name)
     if not isinstance(row, tables.Module):
         return UNKNOWN
-    return layers.call_layer(m, owner, row, args, keywords, place)
+    return layers.call_layer(m, owner, row, args, keywords, place, node)
 
 
 # --- attributes and methods --------------------------------------------------------------------------------------

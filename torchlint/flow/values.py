@@ -57,8 +57,9 @@ class Trail:
 class Via:
     """The operation that gave a value: `op` as torch names it (``mul`` for ``*``), its arguments by name, its place.
 
-    made: where the layer that did it was constructed, None for a function; operand: the number of the node that
-    spells what it works on, in the file of `place`, if one does. Following `arguments` leads from a value back through the whole computation.
+    made: where the layer that did it was constructed, None for a function; text: how the program spells it
+    (``torch.sigmoid``, or ``nn.Sigmoid()`` for a layer); operand: the number of the node that spells what it works on,
+    in the file of `place`, if one does. Following `arguments` leads back through the whole computation.
     """
 
     op: str
@@ -66,6 +67,7 @@ class Via:
     place: Place
     made: Place | None = None
     operand: int | None = None
+    text: str = ""
 
 
 class Value:

@@ -51,7 +51,7 @@ def apply(
     the layer was constructed. operand: the number of the node that spells the first argument.
     """
     call = Call(op, arguments)
-    via = Via(op.verb, arguments, place, made, operand)
+    via = Via(op.verb, arguments, place, made, operand, spelled)
     if op.result:
         result = RESULT_RULES[op.result](call)
         if result is not None:
@@ -124,13 +124,13 @@ def _detached(value: Value) -> Value:
 
 def apply_module(
     contracts: Contracts, row: Module, made: Mapping[str, Value], args: Sequence[Value], keywords: Mapping[str, Value],
-    place: Place, spelled: str, constructed: Place | None = None,
+    place: Place, spelled: str, constructed: Place | None = None, operand: int | None = None,
 ) -> Value:  # fmt: skip
     """The result of calling a layer: `made` are its constructor's bound arguments, `constructed` is where it ran."""
     op = contracts.operation(row.calls)
     if op is None:
         return UNKNOWN
-    return apply(op, module_arguments(row, made, args, keywords), place, spelled, constructed)
+    return apply(op, module_arguments(row, made, args, keywords), place, spelled, constructed, operand)
 
 
 def module_arguments(
