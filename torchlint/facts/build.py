@@ -51,7 +51,7 @@ def loss_facts(event: LossEvent, company: Company) -> tuple[LossCalled, ...]:
     """Every combination of input and target that can meet at this call."""
     facts: list[LossCalled] = []
     names = event.arguments
-    settings, undecided = _settings(names)
+    settings, undecided = _settings({**names, "reduction": event.reduction})
     for guard, given in options(names["input"], event.guard):
         for both, target in options(names["target"], guard):
             facts.append(

@@ -37,6 +37,7 @@ class LossEvent(Event):
     spelled_at: Place | None
     arguments_at: tuple[Place | None, Place | None]
     result: Value
+    reduction: Value
 
 
 #: Operations that are recorded when they are performed on a tensor, beside arithmetic between two tensors.

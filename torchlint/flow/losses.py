@@ -63,7 +63,7 @@ def _record(
     raw = family == row.family
     tensors = tensor_inputs([first])
     source = tensors[0] if tensors else None
-    reduction = m.resolve(bound.get("reduction", Const("mean")))
+    reduction = _reduction(m, bound)
     kept = isinstance(reduction, Const) and reduction.value == "none"
     shape: Shape = ()
     if kept:
@@ -86,10 +86,23 @@ def _record(
             row.takes if raw else "probability", row.applies if raw else "", row.target,
             spell(named.func) if named is not None else "",
             Place(path, named.func.n) if named is not None and isinstance(named.func, (ir.Name, ir.Attr)) else None,
-            places, result,
+            places, result, reduction,
         )
     )  # fmt: skip
     return grad_mode(m, result)
+
+
+def _reduction(m: Machine, bound: dict[str, Value]) -> Value:
+    """The reduction, where it is given as ``reduce`` and ``size_average`` too, which torch still takes and prefers."""
+    legacy = [m.resolve(bound.get(name, Const(None))) for name in ("reduce", "size_average")]
+    if all(isinstance(v, Const) and v.value is None for v in legacy):
+        return m.resolve(bound.get("reduction", Const("mean")))
+    reduce, average = (v.value if isinstance(v, Const) else ... for v in legacy)
+    if reduce is False:
+        return Const("none")
+    if reduce in (True, None) and average in (True, None, False):
+        return Const("sum" if average is False else "mean")
+    return UNKNOWN
 
 
 def _on_raw_scores(m: Machine, row: tables.Loss, bound: dict[str, Value]) -> bool:
