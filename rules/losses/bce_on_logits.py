@@ -45,7 +45,7 @@ def bce_on_logits(call: LossCalled) -> Iterator[Finding]:
     yield Finding(
         call.place,
         f"{call.title} expects probabilities in [0, 1], but {call.given_text} {extent}{words}; {cure}",
-        trail=steps,
+        trail=call.trail,
         fixes=_fixes(call) if kind in ("logits", "activation") and unbounded else (),
     )
 

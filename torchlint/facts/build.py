@@ -11,7 +11,14 @@ from torchlint.facts.computation import head
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.losses import LossCalled
 from torchlint.facts.modules import LayerCalled, ModelCalled
-from torchlint.facts.operations import backward_passes, operations, pictures, trained_heads, written_losses
+from torchlint.facts.operations import (
+    backward_passes,
+    operations,
+    pictures,
+    trained_heads,
+    weighted_losses,
+    written_losses,
+)
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.flow import join
 from torchlint.flow.events import (
@@ -262,7 +269,16 @@ def _is_optimizer(value: Value) -> bool:
 def facts(events: Sequence[Event]) -> list[Occurrence]:
     """All facts of a run, in a fixed order."""
     out: list[Occurrence] = []
-    for builder in (_losses, written_losses, _models, _layers, _transforms, _iterations, backward_passes):
+    for builder in (
+        _losses,
+        written_losses,
+        weighted_losses,
+        _models,
+        _layers,
+        _transforms,
+        _iterations,
+        backward_passes,
+    ):
         out.extend(builder(events))
     heads = trained_heads(events)
     for of_heads in (operations, pictures):

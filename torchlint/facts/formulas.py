@@ -64,24 +64,31 @@ def _is_number(value: Value | None) -> bool:
     return isinstance(value, (Const, Number))
 
 
-def terms(value: Value | None, budget: int = MOST_NODES) -> Iterator[Value]:
+def terms(value: Value | None) -> Iterator[Value]:
     """The terms of a sum that are tensors."""
+    return (term for _, term in signed_terms(value))
+
+
+def signed_terms(value: Value | None, sign: int = 1, budget: int = MOST_NODES) -> Iterator[tuple[int, Value]]:
+    """The terms of a sum that are tensors, each with 1 or −1 for its sign; constant factors are taken off."""
     inner = core(value)
     via = _via(inner)
     if via is not None and budget > 0:
         left, right = _sides(via)
         if via.op in ("add", "sub"):
-            yield from terms(left, budget // 2)
-            yield from terms(right, budget // 2)
+            yield from signed_terms(left, sign, budget // 2)
+            yield from signed_terms(right, sign if via.op == "add" else -sign, budget // 2)
             return
         if via.op == "neg":
-            yield from terms(left, budget - 1)
+            yield from signed_terms(left, -sign, budget - 1)
             return
         if (via.op == "mul" and (_is_number(left) or _is_number(right))) or (via.op == "div" and _is_number(right)):
-            yield from terms(right if _is_number(left) else left, budget - 1)
+            number, other = (left, right) if _is_number(left) else (right, left)
+            below = isinstance(number, Const) and isinstance(number.value, (int, float)) and number.value < 0
+            yield from signed_terms(other, -sign if below else sign, budget - 1)
             return
     if isinstance(inner, Tensor):
-        yield inner
+        yield sign, inner
 
 
 def factors(value: Value | None, budget: int = MOST_NODES) -> Iterator[Value]:
@@ -124,14 +131,20 @@ def leaves(value: Value | None) -> dict[int, Tensor]:
 def _overlap(via: Via) -> Formula | None:
     above, below = _sides(via)
     upper = list(terms(above))
-    if len(upper) != 1 or (sum_ := _via(upper[0])) is None or sum_.op not in REDUCTIONS:
+    if len(upper) != 1 or (sum_ := _via(upper[0])) is None:
         return None
-    pair = list(factors(sum_.arguments.get("input")))
+    if sum_.op in ("dot", "vdot", "inner"):
+        sides = [core(sum_.arguments.get(name)) for name in ("input", "tensor", "other")]
+        pair = [side for side in sides if isinstance(side, Tensor)]
+    elif sum_.op in REDUCTIONS:
+        pair = [f for f in factors(sum_.arguments.get("input")) if isinstance(f, Tensor)]
+    else:
+        return None
     lower = list(terms(below))
-    reduced = [t for t in lower if (v := _via(t)) is not None and v.op in REDUCTIONS]
+    reduced = [via_of for term in lower if (via_of := _via(term)) is not None and via_of.op in REDUCTIONS]
     if len(pair) != 2 or pair[0] is pair[1] or not reduced or len(reduced) != len(lower):
         return None
-    inner = list(terms(_via(reduced[0]).arguments.get("input"))) if len(lower) == 1 else lower  # type: ignore[union-attr]
+    inner = list(terms(reduced[0].arguments.get("input"))) if len(lower) == 1 else lower
     first, second = leaves(pair[0]), leaves(pair[1])
     if len(inner) < 2 or len(first) != 1 or len(second) != 1 or leaves(below).keys() != first.keys() | second.keys():
         return None
@@ -222,3 +235,59 @@ def _focus(via: Via) -> Formula | None:
 def factors_of(via: Via) -> list[Value]:
     """The factors of a product, from both of its sides."""
     return [f for side in _sides(via) for f in factors(side)]
+
+
+@dataclass(frozen=True, slots=True)
+class Weighting:
+    """A loss that was already reduced to one number is weighted: by `weights` of each sample or pixel, or, where
+    `weights` is None, by the weight of a focal loss that was computed from that number."""
+
+    place: Place
+    loss: Tensor
+    weights: Tensor | None
+
+
+def weighting(event: OpEvent) -> Weighting | None:
+    """The weighting that is done by this product; None if it is none."""
+    if event.via.op != "mul":
+        return None
+    sides = [core(side) for side in _sides(event.via)]
+    both = [side for side in sides if isinstance(side, Tensor)]
+    if len(both) != 2:
+        return None
+    for loss, other in (both, reversed(both)):
+        if _is_reduced_loss(loss) and _per_sample(other, loss):
+            return Weighting(event.via.place, loss, other)
+    found = factors_of(event.via)
+    for factor in found:
+        if isinstance(factor, Tensor) and _is_reduced_loss(factor) and any(_focal_weight(f) is factor for f in found):
+            return Weighting(event.via.place, factor, None)
+    return None
+
+
+def _is_reduced_loss(tensor: Tensor) -> bool:
+    return tensor.via is not None and tensor.via.op == "loss" and tensor.shape == ()
+
+
+def _per_sample(weights: Tensor, loss: Tensor) -> bool:
+    """Whether there is a weight for each sample, or for each element, of what the loss was given."""
+    if not weights.shape or weights.grad == "attached" or loss.via is None:
+        return False
+    for name in ("target", "input"):
+        given = loss.via.arguments.get(name)
+        if isinstance(given, Tensor) and given.shape and len(weights.shape) <= len(given.shape):
+            if weights.shape[0] == given.shape[0] and weights.shape[0] not in (None, 1):
+                return True
+    return False
+
+
+def _focal_weight(value: Value) -> Value | None:
+    """L, where the value is (1 − exp(−L))^γ."""
+    via = _via(value)
+    if via is None or via.op != "pow":
+        return None
+    power = _via(_complement(via.arguments.get("input")))
+    if power is None or power.op != "exp":
+        return None
+    negated = _via(core(power.arguments.get("input")))
+    return core(negated.arguments.get("input")) if negated is not None and negated.op == "neg" else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from torchlint.facts.base import Fact
+from torchlint.facts.base import Fact, TrailStep, trail
 from torchlint.flow.values import Place, Tensor
 
 
@@ -23,7 +23,8 @@ class LossCalled(Fact):
         wants: what it wants its target to be: ``binary``, ``class-index``, ``probability``, ``distribution``, ….
     spelled, spelled_at: the name of the loss as the program writes it (``nn.BCELoss``) and where, None if that cannot
         be said; input_at, target_at: where those arguments stand.
-    written: true of a loss that the program writes out by itself; `loss` then says in words what it is.
+    written_at: where a loss is complete that the program writes out by itself; `loss` then says in words what it is,
+        and `place` is the call of the function that holds it, if that was passed the prediction.
     alone: whether every call of a loss that is made where this one is made is given a value of the same meaning, so
         that it may be replaced by another loss. read_as_probability: whether values of the same last layer are
         thresholded, rounded or shown somewhere as they are.
@@ -45,7 +46,7 @@ class LossCalled(Fact):
     spelled_at: Place | None = None
     input_at: Place | None = None
     target_at: Place | None = None
-    written: bool = False
+    written_at: Place | None = None
     alone: bool = False
     read_as_probability: bool = False
     settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
@@ -54,9 +55,29 @@ class LossCalled(Fact):
     @property
     def title(self) -> str:
         """What to call the loss in a sentence: "`BCELoss`", or "this binary cross-entropy, written out by hand,"."""
-        return f"this {self.loss}, written out by hand," if self.written else f"`{self.loss}`"
+        return f"the {self.loss}, written out by hand," if self.written_at is not None else f"`{self.loss}`"
+
+    @property
+    def trail(self) -> tuple[TrailStep, ...]:
+        """The way of the input, and where it ends in a loss that is written out by hand."""
+        end = (TrailStep(self.written_at, f"{self.loss}"),) if self.written_at not in (None, self.place) else ()
+        return trail(self.input) + end
 
     @property
     def given_text(self) -> str:
         """What to call the input in a sentence."""
         return f"`{self.input_text}`" if self.input_text else "its input"
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeighted(Fact):
+    """A loss that was already reduced to one number is multiplied by weights that differ from sample to sample.
+
+    loss: the number; name: the loss that gave it, its class or function; reduction: how it was reduced.
+    weights: what it is multiplied by; None where that is the weight of a focal loss, computed from the number itself.
+    """
+
+    loss: Tensor
+    name: str
+    reduction: str
+    weights: Tensor | None

@@ -6,15 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from torchlint.facts.base import Occurrence
-from torchlint.facts.computation import Cut, cuts, head, operand, parts
-from torchlint.facts.formulas import Formula, formula, terms
-from torchlint.facts.losses import LossCalled
+from torchlint.facts.computation import MOVES, Cut, core, cuts, head, operand, parts
+from torchlint.facts.formulas import Formula, formula, signed_terms, terms, weighting
+from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.training import BackwardCalled
 from torchlint.flow import join
 from torchlint.flow.events import OBSERVED, Event, LossEvent, OpEvent, SinkEvent, StepEvent
 from torchlint.flow.spell import spell_guard
-from torchlint.flow.values import Alternatives, Guard, Number, Place, Tensor, Tuple, Value
+from torchlint.flow.values import Alternatives, Const, Guard, Number, Place, Tensor, Tuple, Value
 
 Heads = Mapping[object, frozenset[str]]
 
@@ -82,15 +82,30 @@ def written_losses(events: Sequence[Event]) -> Iterable[Occurrence]:
     groups: dict[tuple[Place, int], list[LossCalled]] = {}
     for event in events:
         if isinstance(event, OpEvent) and (found := formula(event)) is not None:
-            groups.setdefault((found.place, event.call), []).append(_written(found, event.guard))
+            place = event.called if event.called is not None and _passed(found.prediction, event) else found.place
+            groups.setdefault((found.place, event.call), []).append(_written(found, place, event.guard))
     for group in groups.values():
         yield Occurrence((tuple(group),))
 
 
-def _written(found: Formula, guard: Guard) -> LossCalled:
+def _passed(prediction: Tensor, event: OpEvent) -> bool:
+    """Whether the function that holds the formula was given its prediction, as it is or to be activated, so that its
+    call is to be spoken of."""
+    passed = {id(part) for value in event.given for part in parts(value)}
+    step: Value | None = prediction
+    for _ in range(12):
+        if id(step) in passed:
+            return True
+        if not isinstance(step, Tensor) or step.via is None or step.via.op not in MOVES | {"sigmoid", "softmax"}:
+            return False
+        step = operand(step.via)
+    return False
+
+
+def _written(found: Formula, place: Place, guard: Guard) -> LossCalled:
     family, words = WRITTEN[found.kind]
     return LossCalled(
-        found.place,
+        place,
         spell_guard(guard),
         words,
         family,
@@ -100,8 +115,25 @@ def _written(found: Formula, guard: Guard) -> LossCalled:
         "",
         takes="probability",
         wants="probability",
-        written=True,
+        written_at=found.place,
     )
+
+
+def weighted_losses(events: Sequence[Event]) -> Iterable[Occurrence]:
+    """Losses that are weighted after they were reduced."""
+    names = {id(event.result): event for event in events if isinstance(event, LossEvent)}
+    groups: dict[tuple[Place, int], list[LossWeighted]] = {}
+    for event in events:
+        if not isinstance(event, OpEvent) or (found := weighting(event)) is None or found.loss.via is None:
+            continue
+        made = names.get(id(found.loss))
+        how = found.loss.via.arguments.get("reduction")
+        name = made.name.rsplit(".", 1)[-1] if made is not None else "the loss"
+        words = str(how.value) if isinstance(how, Const) else ""
+        fact = LossWeighted(found.place, spell_guard(event.guard), found.loss, name, words, found.weights)
+        groups.setdefault((found.place, event.call), []).append(fact)
+    for group in groups.values():
+        yield Occurrence((tuple(group),))
 
 
 # --- backward passes ---------------------------------------------------------------------------------------------
@@ -127,9 +159,24 @@ def _losses(value: Value | None, guard: Guard) -> list[tuple[Guard, Value | None
 def _backward(place: Place, guard: Guard, loss: Value | None) -> BackwardCalled:
     words = spell_guard(guard)
     if not isinstance(loss, Tensor):
-        return BackwardCalled(place, words, None, (), (), None)
+        return BackwardCalled(place, words, None, (), (), None, ())
     whole = tuple(cuts(loss)) if loss.grad == "detached" else ()
-    return BackwardCalled(place, words, loss, whole, tuple(_lost(loss)), _fresh(loss))
+    return BackwardCalled(place, words, loss, whole, tuple(_lost(loss)), _fresh(loss), tuple(_opposed(loss)))
+
+
+def _opposed(loss: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
+    """Two outputs of one model whose means have opposite signs in the loss."""
+    means: list[tuple[int, Tensor]] = []
+    for sign, term in signed_terms(loss):
+        if isinstance(term, Tensor) and term.via is not None and term.via.op == "mean":
+            output = core(operand(term.via))
+            if isinstance(output, Tensor) and output.run is not None and output.grad == "attached":
+                means.append((sign, output))
+    for index, (sign, output) in enumerate(means):
+        for other_sign, other in means[index + 1 :]:
+            same = output.run is not None and other.run is not None and output.run.model is other.run.model
+            if same and sign != other_sign and output is not other:
+                yield output, other
 
 
 def _lost(loss: Tensor) -> Iterable[tuple[Cut, ...]]:

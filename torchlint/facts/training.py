@@ -30,13 +30,15 @@ class BackwardCalled(Fact):
 
     loss: what it starts from, None if that is not known. whole: where its gradient was lost, if it has none at all.
     lost: for each of its terms that has none, while others have one, where it was lost. fresh: where it was made to
-    ask for a gradient of its own after the way back was lost.
+    ask for a gradient of its own after the way back was lost. opposed: pairs of outputs of one model whose means enter
+    the loss with opposite signs, as those of a Wasserstein critic do.
     """
 
     loss: Tensor | None
     whole: tuple[Cut, ...]
     lost: tuple[tuple[Cut, ...], ...]
     fresh: Cut | None
+    opposed: tuple[tuple[Tensor, Tensor], ...]
 
 
 @dataclass(frozen=True, slots=True)

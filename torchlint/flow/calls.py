@@ -55,7 +55,8 @@ def call_node(m: Machine, node: ir.Call) -> Value:
     func = node.func
     if isinstance(func, ir.Attr) and func.name == "step":
         m.stepped = spell(node.args[0] if node.args and training.is_scaler(callee) else func.value)
-    result = call(m, callee, args, keywords, m.place(node.n), node)
+    m.calling = m.place(node.n)
+    result = call(m, callee, args, keywords, m.calling, node)
     if isinstance(func, ir.Attr):
         if isinstance(callee, Unknown):
             if func.name in tensors.TENSOR_ONLY:
@@ -280,6 +281,7 @@ def call_function(
     frame = Frame(
         scope, function.closure, function.module, function.path, function, function.owner,
         receiver if receiver is not None else args[0] if args and function.owner is not None else None,
+        called=m.calling, given=tuple(scope.values()),
     )  # fmt: skip
     generator = isinstance(node, ir.FunctionDef) and node.is_generator
     if generator:

@@ -53,13 +53,18 @@ ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
 @dataclass(frozen=True, slots=True, eq=False)
 class OpEvent(Event):
     """An operation of `OBSERVED`, or arithmetic between two tensors, was performed on `input` (no alternatives left
-    in it); `call` numbers the call, whose alternatives are one event each. `text` is how the program spells it."""
+    in it); `call` numbers the call, whose alternatives are one event each. `text` is how the program spells it.
+
+    called, given: the call of the function in which this happened, and what that call passed.
+    """
 
     via: Via
     input: Tensor
     result: Value
     text: str
     call: int
+    called: Place | None
+    given: tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -81,7 +81,8 @@ class Exhausted(BaseException):
 
 @dataclass(slots=True)
 class Frame:
-    """One activation: see the module's definitions. `returns` collects (guard, value, cells) of its returns."""
+    """One activation: see the module's definitions. `returns` collects (guard, value, cells) of its returns; `called`
+    is the call that led here, `given` what it passed."""
 
     vars: dict[str, Value]
     closure: tuple[dict[str, Value], ...]
@@ -96,6 +97,8 @@ class Frame:
     logs: int = 0
     outer_names: dict[str, str] | None = None
     loop_breaks: list[tuple[Guard, Cells]] | None = None
+    called: Place | None = None
+    given: tuple[Value, ...] = ()
 
 
 class Machine:
@@ -145,6 +148,7 @@ class Machine:
         self.roots = 0
         self.grad = True
         self.driven: set[int] = set()
+        self.calling: Place | None = None
 
     # --- cells ---------------------------------------------------------------------------------------------------
 
@@ -336,7 +340,10 @@ class Machine:
         if type(given) is not Tensor:
             return
         if via.op in OBSERVED or (via.op in ARITHMETIC and type(via.arguments.get("other")) is Tensor):
-            self.events.append(OpEvent(via.place, self.guard(), via, given, value, text, call))
+            frame = self.frame
+            self.events.append(
+                OpEvent(via.place, self.guard(), via, given, value, text, call, frame.called, frame.given)
+            )
 
     # --- keeping time --------------------------------------------------------------------------------------------
 

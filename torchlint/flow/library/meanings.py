@@ -252,6 +252,9 @@ def meaning_of_product(
         return m if m.kind in ("logits", "activation") and (divides or is_free(a)) else None
     if not divides and m.kind == "binary" and n.kind == "binary":
         return m
+    logarithms = {"log-distribution", "log-probability"}
+    if not divides and "binary" in (m.kind, n.kind) and logarithms & {m.kind, n.kind}:
+        return Meaning("log-probability")  # those that the mask picks out, and log 1 elsewhere
     if not divides and {m.kind, n.kind} <= {"binary", "probability"}:
         return Meaning("probability")
     kinds = [k for k in (m.kind, n.kind) if k in ("logits", "activation")]
@@ -335,6 +338,14 @@ def _reduced(call: Call) -> Meaning | None:
     return meaning
 
 
+def _summed(call: Call) -> Meaning | None:
+    """The sum of logarithms of probabilities is that of a product of probabilities."""
+    meaning = call.input.meaning
+    if meaning is not None and meaning.kind in ("log-distribution", "log-probability"):
+        return Meaning("log-probability")
+    return None
+
+
 def _argmax(call: Call) -> Meaning | None:
     shape = call.input.shape
     dims = None if shape is None or call.given("dim", "axis") is None else reduced_dims(call, len(shape))
@@ -413,6 +424,7 @@ MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
     "where": _where,
     "layer": _layer,
     "reduce": _reduced,
+    "sum": _summed,
     "argmax": _argmax,
     "cast": _cast,
     "clamp": _clamp,
