@@ -11,7 +11,7 @@ from torchlint.flow.machine import Machine
 from torchlint.flow.shape import Shape
 from torchlint.flow.spell import spell
 from torchlint.flow.tensors import grad_mode, tensor_inputs
-from torchlint.flow.values import UNKNOWN, Const, Meaning, Object, Place, Tensor, Trail, Value, Via
+from torchlint.flow.values import NONE, UNKNOWN, Const, Meaning, Object, Place, Tensor, Trail, Value, Via
 from torchlint.syntax import ir
 
 
@@ -59,8 +59,8 @@ def _record(
     first = bound.get(names[0], UNKNOWN) if names else UNKNOWN
     second = bound.get(names[1], UNKNOWN) if len(names) > 1 else UNKNOWN
     texts, places = _texts(node, names, place.path)
-    family = row.family if _on_raw_scores(m, row, bound) else f"{row.family}-on-probabilities"
-    raw = family == row.family
+    takes, applies = _activation(m, row, bound)
+    family = row.family if takes == "logits" or not row.mode else f"{row.family}-on-probabilities"
     tensors = tensor_inputs([first])
     source = tensors[0] if tensors else None
     reduction = _reduction(m, bound)
@@ -83,7 +83,7 @@ def _record(
     m.events.append(
         LossEvent(
             place, m.guard(), name, family, {"input": first, "target": second, **bound}, texts[0], texts[1], m.group,
-            row.takes if raw else "probability", row.applies if raw else "", row.target,
+            takes, applies, row.target,
             spell(named.func) if named is not None else "",
             Place(path, named.func.n) if named is not None and isinstance(named.func, (ir.Name, ir.Attr)) else None,
             places, result, reduction,
@@ -105,12 +105,28 @@ def _reduction(m: Machine, bound: dict[str, Value]) -> Value:
     return UNKNOWN
 
 
-def _on_raw_scores(m: Machine, row: tables.Loss, bound: dict[str, Value]) -> bool:
-    """Whether the loss applies its activation itself; some take a flag that says so."""
-    flags = {"from-logits": ("from_logits",), "activation-flags": ("sigmoid", "softmax")}.get(row.mode)
-    if flags is None:
-        return True
-    return any(isinstance(v := m.resolve(bound.get(f, UNKNOWN)), Const) and v.value is True for f in flags)
+def _activation(m: Machine, row: tables.Loss, bound: dict[str, Value]) -> tuple[str, str]:
+    """What the loss takes, and the activation that it applies itself; arguments may decide on both."""
+    if row.mode == "from-logits":
+        raw = _flag(m, bound, "from_logits")
+        if not raw:
+            return ("unknown" if raw is None else "probability"), ""
+        kind = m.resolve(bound.get("mode", UNKNOWN))
+        words = {"multiclass": "softmax", "binary": "sigmoid", "multilabel": "sigmoid"}
+        return "logits", row.applies or words.get(str(kind.value) if isinstance(kind, Const) else "", "")
+    if row.mode == "activation-flags":
+        flags = {name: _flag(m, bound, name) for name in ("sigmoid", "softmax", "other_act")}
+        applied = next((name for name in ("sigmoid", "softmax") if flags[name]), None)
+        if applied is not None:
+            return "logits", applied
+        return ("unknown" if None in flags.values() or flags["other_act"] else "probability"), ""
+    return row.takes, row.applies
+
+
+def _flag(m: Machine, bound: dict[str, Value], name: str) -> bool | None:
+    """Whether an argument is true; None if that is not known."""
+    value = m.resolve(bound.get(name, NONE))
+    return bool(value.value) if isinstance(value, Const) else None
 
 
 def _texts(
