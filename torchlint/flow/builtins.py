@@ -253,7 +253,22 @@ def contains(m: Machine, item: Value, container: Value) -> Value:
     if isinstance(item, Const) and isinstance(container, Const):
         if isinstance(item.value, str) and isinstance(container.value, str):
             return Const(item.value in container.value)
+    if isinstance(item, Const) and isinstance(container, Unknown) and container.key is not None:
+        return Unknown(("contains", container.key, item.value))
     return UNKNOWN
+
+
+#: Methods of strings and dicts that give the same for the same receiver and arguments.
+PURE = frozenset({"lower", "upper", "strip", "startswith", "endswith", "replace", "split", "get", "title", "isdigit"})
+
+
+def pure_method(callee: Unknown, args: Sequence[Value], keywords: Mapping[str, Value]) -> Unknown | None:
+    """What a pure method gives of something unknown that has a name: unknown, but the same each time it is asked."""
+    key = callee.key
+    if not (isinstance(key, tuple) and len(key) == 3 and key[0] == "." and key[2] in PURE) or keywords:
+        return None
+    values = tuple(a.value for a in args if isinstance(a, Const))
+    return Unknown(("method", key[1], key[2], values)) if len(values) == len(args) else None
 
 
 def sequence_operator(m: Machine, op: str, a: Value, b: Value) -> Value:

@@ -166,6 +166,11 @@ def call(
     if kind is Partial:
         assert isinstance(callee, Partial)
         return call(m, callee.function, [*callee.args, *args], {**callee.keywords, **keywords}, place, node)
+    if kind is Unknown:
+        assert isinstance(callee, Unknown)
+        named = builtins.pure_method(callee, args, keywords)
+        if named is not None:
+            return named
     builtins.escape(m, args, keywords)
     return UNKNOWN
 

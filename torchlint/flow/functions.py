@@ -61,7 +61,9 @@ def _len(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
             method = attributes.find_method(m, value, "__len__")
             if method is not None:
                 return calls.call_function(m, method, [value], {}, value)
-        return UNKNOWN if isinstance(value, Unknown) else Number()
+        if isinstance(value, Unknown):
+            return Unknown(("len", value.key)) if value.key is not None else UNKNOWN
+        return Number()
 
     return m.over(args[:1], one)
 
@@ -151,6 +153,8 @@ def is_instance(m: Machine, value: Value, cls: Value) -> Value:
         results = [is_instance(m, value, m.resolve(c)) for c in cls.items]
         if any(r is TRUE for r in results):
             return TRUE
+        if isinstance(value, Unknown) and value.key is not None:
+            return Unknown(("isinstance", value.key, tuple(getattr(m.resolve(c), "name", "") for c in cls.items)))
         return FALSE if all(r is FALSE for r in results) else UNKNOWN
     if isinstance(value, Unknown):
         if value.key is not None and isinstance(cls, (Library, Class)):
@@ -317,6 +321,8 @@ def _convert(kind: Callable[[Any], Any]) -> Handler:
                 return Const(kind(value.value))
             except (TypeError, ValueError, OverflowError):
                 return UNKNOWN
+        if isinstance(value, Unknown) and value.key is not None and kind is not bool:
+            return Unknown((kind.__name__, value.key))
         if kind is str:
             return Text()
         if kind is int and isinstance(value, Number):

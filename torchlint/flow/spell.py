@@ -83,6 +83,15 @@ def spell_key(key: object) -> str:
         if kind == ".":
             inner = spell_key(key[1])
             return f"{inner}.{key[2]}" if inner else ""
+        if kind == "contains":
+            inner = spell_key(key[1])
+            return f"{key[2]!r} in {inner}" if inner else ""
+        if kind == "method":
+            inner = spell_key(key[1])
+            return f"{inner}.{key[2]}({', '.join(map(repr, key[3]))})" if inner else ""
+        if kind in ("len", "int", "float", "str"):
+            inner = spell_key(key[1])
+            return f"{kind}({inner})" if inner else ""
         if kind in ("==", "in", "<", ">", "<=", ">=", "is"):
             inner = spell_key(key[1])
             right = spell_key(key[2]) if isinstance(key[2], tuple) else repr(key[2])
