@@ -154,6 +154,7 @@ class _Run:
         self.faults: list[Fault] = []
         self.allowance = math.inf
         self.tried: set[int] = set()
+        self.named: frozenset[str] = frozenset()
 
     def root(self, path: str, run: Callable[[], object], most: float = math.inf) -> None:
         """Run one root; an exception costs this root and is reported for its file."""
@@ -178,15 +179,18 @@ class _Run:
         for cls in list(m.classes):
             if objects.is_lightning(cls):
                 self.class_root(cls, far)
-        for interesting in (near, far):
-            for cls in list(m.classes):
-                self.class_root(cls, interesting)
-            self.functions(interesting)
+        whole = self.allowance
+        for self.named, share in ((_named(m), CALLERS_SHARE), (frozenset(), 1.0)):
+            self.allowance = m.total_steps + share * (whole - m.total_steps)
+            for interesting in (near, far):
+                for cls in list(m.classes):
+                    self.class_root(cls, interesting)
+                self.functions(interesting)
         for cls in list(m.classes):
             self.build(cls)
 
     def functions(self, interesting: frozenset[str]) -> None:
-        """Functions that nothing calls, and that use one of these names."""
+        """Functions that nothing has called, whose names no function uses, and that use one of these names."""
         m = self.m
         done = 0
         while done < len(m.functions):
@@ -195,7 +199,7 @@ class _Run:
             node = function.node
             if id(node) in m.entered or function.owner is not None or not isinstance(node, ir.FunctionDef):
                 continue
-            if _may_matter(node, interesting):
+            if node.name not in self.named and _may_matter(node, interesting):
                 self.root(function.path, lambda f=function: _call_unknown(m, f, None), self.allowance)  # type: ignore[misc]
 
     def instance(self, cls: Class) -> Instance | None:
@@ -229,7 +233,7 @@ class _Run:
             f for f in pending if isinstance(f.node, ir.FunctionDef) and (whole or _may_matter(f.node, interesting))
         ]
         drive = id(cls.node) not in m.driven and "training_step" in hooks & {f.name for f in pending}
-        if not wanted and not drive:
+        if not drive and (not wanted or cls.name in self.named):
             return
         instance = self.instance(cls)
         if instance is None:
@@ -300,8 +304,23 @@ def _call_unknown(m: Machine, function: Function, receiver: Instance | None) -> 
 
 # --- what can matter ---------------------------------------------------------------------------------------------
 
-SEEDS = frozenset({"backward", "fit", "training_step", "validation_step"})
+#: The part of what may still be evaluated that goes to what nothing seems to call, before the rest has its turn.
+CALLERS_SHARE = 0.5
+
+#: Methods that say nothing by their names: who uses one is taken to use its class.
 COMMON = frozenset({"__init__", "forward", "__call__", "__getitem__", "__len__", "step", "train", "eval", "update"})
+
+
+def _named(m: Machine) -> frozenset[str]:
+    """Names that the functions of the project use: what has such a name is probably called with what is known."""
+    names: set[str] = set()
+    for function in m.functions:
+        if isinstance(function.node, ir.FunctionDef):
+            names.update(name for name in function.node.uses if name != function.node.name)
+    return frozenset(names)
+
+
+SEEDS = frozenset({"backward", "fit", "training_step", "validation_step"})
 
 
 def _interesting(m: Machine) -> tuple[frozenset[str], frozenset[str]]:
@@ -317,8 +336,15 @@ def _interesting(m: Machine) -> tuple[frozenset[str], frozenset[str]]:
             seeds.update((row.short, *(f.rsplit(".", 1)[-1] for f in row.function)))
     for namespace in m.namespaces.values():
         seeds.update(name for name, value in namespace.attrs.items() if _holds(m, value))
+    for cls in m.classes:
+        held = [name for name, value in cls.attrs.items() if _holds(m, value)]
+        seeds.update((*held, cls.name) if held else ())
     near = frozenset(seeds)
     users: dict[str, list[str]] = {}
+    for cls in m.classes:
+        for base in cls.mro[1:]:
+            if isinstance(base, Class):
+                users.setdefault(base.name, []).append(cls.name)
     for function in m.functions:
         node = function.node
         if not isinstance(node, ir.FunctionDef):
@@ -329,7 +355,7 @@ def _interesting(m: Machine) -> tuple[frozenset[str], frozenset[str]]:
     pending = list(seeds)
     while pending:
         for name in users.get(pending.pop(), ()):
-            if name not in seeds and name not in COMMON:
+            if name not in seeds:
                 seeds.add(name)
                 pending.append(name)
     return near, frozenset(seeds)
