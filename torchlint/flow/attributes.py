@@ -29,6 +29,7 @@ from torchlint.flow.values import (
     Tuple,
     Unknown,
     Value,
+    Via,
 )
 
 
@@ -37,7 +38,7 @@ def get(m: Machine, owner: Value, name: str, n: int) -> Value:
     kind = type(owner)
     if kind is Unknown:
         assert isinstance(owner, Unknown)
-        return Unknown((".", owner.key, name)) if owner.key is not None else UNKNOWN
+        return _of_unknown(m, owner, name, n)
     if kind is Library:
         assert isinstance(owner, Library)
         return Library(f"{owner.name}.{name}")
@@ -78,6 +79,14 @@ def get(m: Machine, owner: Value, name: str, n: int) -> Value:
     if isinstance(owner, (Bound, Partial)):
         return UNKNOWN
     return UNKNOWN
+
+
+def _of_unknown(m: Machine, owner: Unknown, name: str, n: int) -> Unknown:
+    """An attribute of something unknown; that it may be a method of a tensor is noted."""
+    key = (".", owner.key, name) if owner.key is not None else None
+    if owner is UNKNOWN or m.contracts.method(name, "tensor") is None:
+        return Unknown(key, None, owner.grad) if key is not None else UNKNOWN
+    return Unknown(key, Via(".", {"input": owner}, m.place(n)), owner.grad)
 
 
 def _class_attribute(m: Machine, cls: Class, name: str) -> Value:

@@ -23,6 +23,7 @@ from torchlint.flow.values import (
     Alternatives,
     Bound,
     Class,
+    Const,
     Dict,
     Function,
     Guard,
@@ -36,6 +37,7 @@ from torchlint.flow.values import (
     Tuple,
     Unknown,
     Value,
+    Via,
     list_of,
 )
 from torchlint.syntax import ir
@@ -59,14 +61,34 @@ def call_node(m: Machine, node: ir.Call) -> Value:
     result = call(m, callee, args, keywords, m.calling, node)
     if isinstance(func, ir.Attr):
         if isinstance(callee, Unknown):
+            place = m.place(node.n)
             if func.name in tensors.TENSOR_ONLY:
-                return tensors.call_method(m, Tensor(), func.name, args, keywords, m.place(node.n), node)
-            training.unknown_method(m, func, args, m.place(node.n))
+                return tensors.call_method(m, _as_tensor(callee), func.name, args, keywords, place, node)
+            training.unknown_method(m, func, args, place)
+            if callee.via is not None and result is UNKNOWN:
+                return _of_unknown(m, callee.via, callee.grad, func.name, args, keywords, place)
         elif func.name.endswith("_") and not func.name.endswith("__"):
             _in_place(m, func, callee, result, m.place(node.n))
     elif isinstance(callee, Unknown):
         training.unknown_call(m, args, keywords, m.place(node.n))
     return result
+
+
+def _as_tensor(callee: Unknown) -> Tensor:
+    """The receiver of a method that only tensors have, by what the method is known as."""
+    via = callee.via
+    return Tensor(grad=callee.grad, via=None if via is None else Via("identity", via.arguments, via.place))
+
+
+def _of_unknown(
+    m: Machine, via: Via, grad: str | None, name: str, args: Sequence[Value], keywords: Keywords, place: Place
+) -> Value:
+    """What a method gives that tensors have, of something unknown: nothing more is known, but how it came to be."""
+    row = m.contracts.method(name)
+    assert row is not None
+    bound = row.parameters.bind([via.arguments["input"], *args], keywords)
+    known = all(isinstance(a, Const) or getattr(a, "grad", None) == "detached" for a in [*args, *keywords.values()])
+    return Unknown(None, Via(row.verb, bound, place), grad if known else None)
 
 
 def _in_place(m: Machine, func: ir.Attr, callee: Value, result: Value, place: Place) -> None:
@@ -281,8 +303,8 @@ def call_function(
     if scope is None:
         scope = bind(m, function, args, keywords)
         for name, value in scope.items():
-            if value is UNKNOWN:
-                scope[name] = Unknown(m.fresh_key())
+            if isinstance(value, Unknown) and value.key is None:
+                scope[name] = Unknown(m.fresh_key(), value.via, value.grad)
     frame = Frame(
         scope, function.closure, function.module, function.path, function, function.owner,
         receiver if receiver is not None else args[0] if args and function.owner is not None else None,

@@ -163,7 +163,10 @@ def binary(m: Machine, op: str, left: Value, right: Value, n: int, text: str) ->
             return builtins.number(op, a, b)
         if isinstance(a, Instance):
             return calls.operator(m, a, op, b, m.place(n))
-        return builtins.sequence_operator(m, op, a, b)
+        result = builtins.sequence_operator(m, op, a, b)
+        if result is UNKNOWN and (type(a) is Unknown or type(b) is Unknown):
+            return apply.unknown_binary(op, a, b, m.place(n))
+        return result
 
     if type(left) is Alternatives or type(right) is Alternatives:
         return m.over([left, right], one)

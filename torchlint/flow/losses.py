@@ -73,7 +73,7 @@ def _record(
         Meaning("loss"),
         "float",
         shape,
-        source.grad if source is not None else None,
+        _grad(tensors, tensor_inputs(list(bound.values()))),
         Trail(place, f"`{name.rsplit('.', 1)[-1]}`", source.trail if source is not None else None),
         source.run if source is not None else None,
         via=Via("loss", {"input": first, "target": second, "reduction": reduction}, place),
@@ -90,6 +90,13 @@ def _record(
         )
     )  # fmt: skip
     return grad_mode(m, result)
+
+
+def _grad(given: Sequence[Tensor], everything: Sequence[Tensor]) -> str | None:
+    """Whether the loss depends on parameters. A target that is not known is taken to be data."""
+    if any(t.grad == "attached" for t in everything):
+        return "attached"
+    return "detached" if given and all(t.grad == "detached" for t in given) else None
 
 
 def _reduction(m: Machine, bound: dict[str, Value]) -> Value:

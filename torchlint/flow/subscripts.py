@@ -23,6 +23,7 @@ from torchlint.flow.values import (
     Tuple,
     Unknown,
     Value,
+    Via,
     list_of,
     make_list,
 )
@@ -59,7 +60,10 @@ def get(m: Machine, base: Value, index: Value, place: Place) -> Value:
 
 def _get(m: Machine, base: Value, index: Value, place: Place) -> Value:
     if isinstance(base, Tensor):
-        return apply.subscript(base, _tensor_index(index))
+        part = apply.subscript(base, _tensor_index(index))
+        return (
+            part.with_(via=Via("select", {"input": base, "index": index}, place)) if isinstance(part, Tensor) else part
+        )
     if isinstance(base, Dict):
         if isinstance(index, Const):
             found = base.items.get(index.value)
@@ -82,8 +86,9 @@ def _get(m: Machine, base: Value, index: Value, place: Place) -> Value:
         return objects.subscript(m, base, index, place)
     if isinstance(base, Object):
         return objects.subscript(m, base, index, place)
-    if isinstance(base, Unknown) and base.key is not None and isinstance(index, Const):
-        return Unknown(("[]", base.key, index.value))
+    if isinstance(base, Unknown) and base is not UNKNOWN:
+        key = ("[]", base.key, index.value) if base.key is not None and isinstance(index, Const) else None
+        return Unknown(key, Via("select", {"input": base, "index": index}, place), base.grad)
     if isinstance(base, Const) and isinstance(base.value, str) and isinstance(index, Const):
         if isinstance(index.value, int) and -len(base.value) <= index.value < len(base.value):
             return Const(base.value[index.value])
@@ -122,8 +127,8 @@ def _sequence(m: Machine, base: Tuple | List, index: Value) -> Value:
 
 def assign(m: Machine, target: ir.Expr, value: Value) -> None:
     """``target = value`` for every kind of target. Something unknown gets a name, so that its tests agree later."""
-    if value is UNKNOWN:
-        value = Unknown(m.fresh_key())
+    if isinstance(value, Unknown) and value.key is None:
+        value = Unknown(m.fresh_key(), value.via, value.grad)
     if isinstance(target, ir.Name):
         m.bind(target.name, value)
     elif isinstance(target, ir.Attr):
@@ -178,7 +183,7 @@ def item_at(m: Machine, value: Value, i: int, count: int) -> Value:
     if isinstance(value, Tensor):
         return apply.subscript(value, Const(0)) if value.shape else value.with_(shape=None)
     if isinstance(value, Unknown):
-        return Unknown(("[]", value.key, i)) if value.key is not None else UNKNOWN
+        return Unknown(("[]", value.key, i), None, value.grad) if value.key is not None else UNKNOWN
     items = builtins.items_of(m, value)
     if items is not None:
         return m.resolve(items[i]) if -len(items) <= i < len(items) else UNKNOWN

@@ -77,12 +77,18 @@ class Value:
 
 
 class Unknown(Value):
-    """Nothing is known. `key` names it, if it is the same unknown wherever it is met; `note` says where from."""
+    """Nothing is known. `key` names it, if it is the same unknown wherever it is met.
 
-    __slots__ = ("key",)
+    via: the operation that gave it, if that is one that tensors have. grad: ``detached`` where it is data, which
+    depend on no parameter.
+    """
 
-    def __init__(self, key: Key = None) -> None:
+    __slots__ = ("grad", "key", "via")
+
+    def __init__(self, key: Key = None, via: Via | None = None, grad: str | None = None) -> None:
         self.key = key
+        self.via = via
+        self.grad = grad
 
     def __repr__(self) -> str:
         return f"Unknown({self.key!r})" if self.key is not None else "Unknown"

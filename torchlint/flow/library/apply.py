@@ -15,7 +15,7 @@ from torchlint.flow import shape as sizes
 from torchlint.flow.library import ranges
 from torchlint.flow.library.dtypes import category, dtype_of
 from torchlint.flow.library.meanings import meaning_of, permuted
-from torchlint.flow.library.operators import binary, grad_of, holder_of, note, run_of, trail_of, unary
+from torchlint.flow.library.operators import binary, grad_of, holder_of, note, run_of, trail_of, unary, unknown_binary
 from torchlint.flow.library.reading import Call, as_tensor, size_value
 from torchlint.flow.library.results import RESULT_RULES, without
 from torchlint.flow.library.shapes import shape_of
@@ -105,6 +105,8 @@ def _grad(call: Call, tensors: Sequence[Tensor]) -> str | None:
             return "attached" if trained else None
     if not tensors and call.op.meaning == "noise":
         return "detached"
+    if not tensors and call.only_data():
+        return "detached"
     return grad_of(list(tensors), call.unknowns())
 
 
@@ -186,5 +188,5 @@ def iterate(tensor: Tensor) -> tuple[Tensor, int | None]:
 
 __all__ = [
     "ELLIPSIS", "Ellipse", "SliceIndex", "apply", "apply_module", "attribute", "binary", "iterate", "length",
-    "module_arguments", "subscript", "unary",
+    "module_arguments", "subscript", "unary", "unknown_binary",
 ]  # fmt: skip

@@ -101,14 +101,29 @@ def binary(op: str, left: Value, right: Value, place: Place, spelled: str) -> Va
         if category(dtype) == 1:
             found = _wrapped(found, dtype)
         meaning = _meaning(op, left, right, found)
-    grad = grad_of(tensors, not known)
+    grad = grad_of(tensors, not all(isinstance(v, Tensor) or is_scalar(v) or is_data(v) for v in operands))
     if op in COMPARISONS or op in LOGICAL:
         grad = "detached"
     parent = trail_of(tensors)
     changed = all(found != t.range for t in tensors) and (found is not None or any(t.range for t in tensors))
     trail = Trail(place, note(spelled, found), parent) if changed else parent
-    via = Via(NAMES.get(op, op), {"input": left, "exponent" if op == "**" else "other": right}, place)
+    via = _via(op, left, right, place)
     return Tensor(found, meaning, dtype, shape, grad, trail, run_of(tensors), holder_of(tensors), via)
+
+
+def unknown_binary(op: str, left: Value, right: Value, place: Place) -> Unknown:
+    """``left op right`` where one side is unknown and the other no tensor: how it came to be, and whether of data."""
+    data = all(isinstance(v, (Const, Number)) or is_data(v) for v in (left, right))
+    return Unknown(None, _via(op, left, right, place), "detached" if data else None)
+
+
+def is_data(value: Value) -> bool:
+    """Whether something unknown depends on no parameter."""
+    return isinstance(value, Unknown) and value.grad == "detached"
+
+
+def _via(op: str, left: Value, right: Value, place: Place) -> Via:
+    return Via(NAMES.get(op, op), {"input": left, "exponent" if op == "**" else "other": right}, place)
 
 
 def _wrapped(a: Interval | None, dtype: str | None) -> Interval | None:

@@ -70,8 +70,13 @@ class Call:
     def unknowns(self) -> bool:
         """Whether an argument may be a tensor that is not known."""
         if isinstance(self.arguments.get(self._first), (Tensor, Const, Number)):
-            return any(isinstance(v, Unknown) for v in self.arguments.values())
+            return any(isinstance(v, Unknown) and v.grad != "detached" for v in self.arguments.values())
         return not any(True for _ in self.tensors())
+
+    def only_data(self) -> bool:
+        """Whether all that is unknown among the arguments are data, and something is."""
+        unknown = [v for v in self.arguments.values() if isinstance(v, Unknown)]
+        return bool(unknown) and all(v.grad == "detached" for v in unknown)
 
     @property
     def _first(self) -> str:
