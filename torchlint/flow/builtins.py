@@ -268,7 +268,7 @@ def pure_method(callee: Unknown, args: Sequence[Value], keywords: Mapping[str, V
     if not (isinstance(key, tuple) and len(key) == 3 and key[0] == "." and key[2] in PURE) or keywords:
         return None
     values = tuple(a.value for a in args if isinstance(a, Const))
-    return Unknown(("method", key[1], key[2], values)) if len(values) == len(args) else None
+    return Unknown(("method", key[1], key[2], values), None, callee.grad) if len(values) == len(args) else None
 
 
 def sequence_operator(m: Machine, op: str, a: Value, b: Value) -> Value:
