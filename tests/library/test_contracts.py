@@ -30,7 +30,7 @@ from torchlint.flow.interval import REAL, Interval
 from torchlint.flow.library import dtypes, meanings, ranges, results, shapes
 from torchlint.flow.library.apply import apply, apply_module
 from torchlint.flow.library.reading import DTYPES
-from torchlint.flow.library.tables import Contracts, Loss, Module, Operation, Row, Transform
+from torchlint.flow.library.tables import Contracts, Estimator, Loss, Module, Operation, Row, Transform
 from torchlint.flow.values import Tensor, Tuple, Unknown, Value
 
 CONTRACTS = Contracts.load([os.path.join(os.path.dirname(__file__), "..", "..", "rules", "contracts")])
@@ -63,7 +63,7 @@ def resolve(name: str) -> Any:
 def names_of(row: Row) -> list[str]:
     """Every name that leads to the row."""
     names = [row.name, *row.aliases]
-    if isinstance(row, Loss) and row.function:
+    if isinstance(row, (Loss, Estimator)) and row.function:
         names.append(row.function)
     return names
 

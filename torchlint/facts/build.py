@@ -178,7 +178,7 @@ def _models(events: Sequence[Event]) -> Iterable[Occurrence]:
             tasks[key].update(_task(event, given, target) for _, target in targets)
     runs = {key: (given.run, guard) for key, (given, guard) in calls.items()}
     for event in events:
-        if isinstance(event, RunEvent):
+        if isinstance(event, RunEvent) and event.run.image is not None:
             runs.setdefault((event.run.place, id(event.run.model)), (event.run, event.guard))
     for key, (run, guard) in runs.items():
         assert run is not None and run.image is not None

@@ -142,6 +142,9 @@ def _through_class(m: Machine, receiver: Value, mro: tuple[Value, ...], name: st
         return Dict(receiver.attrs)
     if objects.is_module(m, receiver):
         return models.module_attribute(m, receiver, name, n)
+    inherited = receiver.attrs.get("(layer)")
+    if isinstance(inherited, Object):
+        return objects.attribute(m, inherited, name, n)
     if any(isinstance(base, Library) for base in mro):
         return Bound(name, receiver, m.place(n))
     return UNKNOWN

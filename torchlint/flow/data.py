@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 
 from torchlint.flow import attributes, builtins, calls, join, preprocess
 from torchlint.flow.events import SinkEvent
-from torchlint.flow.interval import Interval
+from torchlint.flow.interval import UNIT, Interval
 from torchlint.flow.library import apply, tables
+from torchlint.flow.library.dtypes import category
 from torchlint.flow.machine import Machine
-from torchlint.flow.shape import symbol
+from torchlint.flow.shape import Shape, symbol
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,
@@ -38,7 +39,7 @@ from torchlint.flow.values import (
     make_list,
 )
 
-BATCH = symbol("B")
+BATCH, SAMPLES = symbol("B"), symbol("N")
 
 
 def source(row: tables.Source, place: Place, args: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
@@ -219,11 +220,10 @@ def _library_sample(m: Machine, dataset: Object, place: Place) -> Value:
     image = _transformed(m, dataset, "transform", image, place)
     target: Value = UNKNOWN
     if row.target == "class-index":
-        bound = float(row.classes - 1) if row.classes else float("inf")
-        target = Tensor(
-            Interval(0.0, bound), Meaning("class-index", classes=row.classes or None), "int64", (), "detached",
-            Trail(made, f"`{dataset.short}` yields class ids"),
-        )  # fmt: skip
+        target = _class_ids(dataset, row, ())
+    elif row.target == "attributes" and _is(dataset.arguments.get("target_type"), "attr"):
+        note = f"`{dataset.short}` yields {row.classes} labels a sample, each 0 or 1"
+        target = Tensor(UNIT, Meaning("binary"), "int64", (row.classes,), "detached", Trail(made, note))
     elif row.target == "mask":
         target = Tensor(
             Interval(0.0, 255.0, False), Meaning("class-index"), "uint8", (None, None), "detached", None, None, "pil"
@@ -239,6 +239,36 @@ def _transformed(m: Machine, dataset: Object, name: str, value: Value, place: Pl
     return calls.call(m, transform, [value], {}, place)
 
 
+def _is(value: Value | None, text: str) -> bool:
+    return isinstance(value, Const) and value.value == text
+
+
+def _class_ids(dataset: Object, row: tables.Dataset, shape: Shape, holder: str = "tensor") -> Tensor:
+    bound = float(row.classes - 1) if row.classes else float("inf")
+    return Tensor(
+        Interval(0.0, bound), Meaning("class-index", classes=row.classes or None), "int64", shape, "detached",
+        Trail(dataset.made or Place("", 0), f"`{dataset.short}` yields class ids"), holder=holder,
+    )  # fmt: skip
+
+
+#: Older names of the attributes that hold a dataset's images and classes.
+FORMER = {"train_data": "data", "test_data": "data", "train_labels": "targets", "test_labels": "targets"}
+
+
+def _held(dataset: Object, row: tables.Dataset) -> Tensor:
+    """All images of a dataset, as its attribute ``data`` holds them: no transform is applied to them."""
+    channels = {"RGB": (3,), "RGBA": (4,)}.get(row.image_mode, ())
+    size = row.size if row.size else (None, None)
+    first = row.holds.endswith("CHW")
+    shape = (SAMPLES, *channels, *size) if first else (SAMPLES, *size, *channels)
+    layout = "" if not channels else "CHW" if first else "HWC"
+    return Tensor(
+        Interval(0.0, 255.0), Meaning("image", scale="byte", layout=layout, mode=row.image_mode), "uint8", shape,
+        "detached", Trail(dataset.made or Place("", 0), f"`{dataset.short}.data` holds bytes in [0, 255]"),
+        holder="tensor" if row.holds == "tensor" else "numpy",
+    )  # fmt: skip
+
+
 def dataset_attribute(m: Machine, dataset: Object, name: str) -> Value:
     """``dataset.classes`` and the like."""
     row = m.contracts.lookup(dataset.name)
@@ -246,6 +276,12 @@ def dataset_attribute(m: Machine, dataset: Object, name: str) -> Value:
         if isinstance(row, tables.Dataset) and row.classes and name == "classes":
             return make_list([Text()] * row.classes)
         return list_of(Text())
+    if isinstance(row, tables.Dataset):
+        wanted = FORMER.get(name, name)
+        if wanted == "data" and row.holds:
+            return _held(dataset, row)
+        if wanted == row.labels:
+            return _class_ids(dataset, row, (SAMPLES,), "tensor" if row.holds == "tensor" else "numpy")
     if name in ("data", "targets", "imgs", "samples", "labels"):
         return UNKNOWN
     return Bound(name, dataset)
@@ -305,9 +341,21 @@ def collate(m: Machine, value: Value) -> Value:
             return Tensor(None, None, "int64", (BATCH,), "detached")
         if isinstance(v, Const) and isinstance(v.value, float):
             return Tensor(None, None, "float64", (BATCH,), "detached")
+        if isinstance(v, Number) and v.via is not None and isinstance(taken := v.via.arguments.get("input"), Tensor):
+            return _numbers(v.via.op, taken)
         return list_of(v) if isinstance(v, (Text, Const)) else UNKNOWN
 
     return m.over([value], one)
+
+
+def _numbers(op: str, taken: Tensor) -> Value:
+    """Numbers that ``int``, ``float`` or ``item`` took out of a tensor, as a tensor again."""
+    whole = category(taken.dtype) == 1
+    if op in ("int", "item") and whole:
+        return taken.with_(dtype="int64", shape=(BATCH,), grad="detached", holder="tensor")
+    if op == "float":
+        return taken.with_(dtype="float64", shape=(BATCH,), grad="detached", holder="tensor")
+    return UNKNOWN
 
 
 def drawn_from_instance(m: Machine, owner: Instance, place: Place) -> Value:

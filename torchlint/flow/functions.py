@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torchlint.flow import attributes, builtins, calls, join, objects
+from torchlint.flow import attributes, builtins, calls, estimators, join, objects
 from torchlint.flow.interval import Interval, absolute
 from torchlint.flow.library.reading import size_value
 from torchlint.flow.machine import Machine
@@ -463,6 +463,7 @@ HANDLERS: dict[str, Handler] = {
     "accelerate.Accelerator": _accelerator, "lightning.Fabric": _accelerator, "lightning.fabric.Fabric": _accelerator,
     "pytorch_lightning.Trainer": _trainer, "lightning.Trainer": _trainer, "lightning.pytorch.Trainer": _trainer,
     "pytorch_lightning.trainer.Trainer": _trainer,
+    "sklearn.model_selection.train_test_split": estimators.split,
     "importlib.import_module": _import_module, "typing.cast": lambda m, a, k, p: a[1] if len(a) == 2 else UNKNOWN,
 }  # fmt: skip
 

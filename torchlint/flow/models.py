@@ -100,7 +100,7 @@ def _run(m: Machine, model: Value, name: str, args: Sequence[Value], place: Plac
 
 def _note(m: Machine, value: Value, run: Run) -> Value:
     """Record a call of a model, and note it on what the model returned."""
-    if run.image is not None and m.runs == 0:
+    if m.runs == 0:
         m.events.append(RunEvent(run.place, m.guard(), run))
     return tag(value, run)
 

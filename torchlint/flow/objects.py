@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torchlint.flow import builtins, data, functions, join, layers, losses, models, training
+from torchlint.flow import builtins, data, estimators, functions, join, layers, losses, models, training
 from torchlint.flow.library import apply, tables
 from torchlint.flow.machine import Machine
 from torchlint.flow.spell import spell
@@ -79,7 +79,7 @@ def library_init(
         row = m.contracts.lookup(base.name)
         if isinstance(row, tables.Module) and row.kind == "container":
             layers.fill_container(m, instance.attrs, row.short, args, keywords)
-        elif isinstance(row, (tables.Module, tables.Loss, tables.Model)):
+        elif isinstance(row, (tables.Module, tables.Loss, tables.Model, tables.Dataset)):
             made = make(m, row, base.name, args, keywords, place, None)
             m.write(instance.attrs, "(layer)", made)
         return
@@ -110,6 +110,10 @@ def call_library(
         return data.functional_transform(m, row, name, args, keywords, place)
     if isinstance(row, tables.Sink):
         return data.sink(m, row, args, keywords, place)
+    if isinstance(row, tables.Samples):
+        return estimators.samples(m, row, args, keywords, place)
+    if isinstance(row, tables.Estimator) and name == row.function:
+        return estimators.function(m, row, args, keywords, place)
     if isinstance(row, tables.Wrapper):
         bound = row.parameters.bind(args, keywords)
         if row.argument == "*":
@@ -170,7 +174,7 @@ def make(
         return optimizer
     kinds = {
         tables.Loss: "loss", tables.Transform: "transform", tables.Dataset: "dataset", tables.Model: "model",
-        tables.Scheduler: "scheduler",
+        tables.Scheduler: "scheduler", tables.Estimator: "estimator",
     }  # fmt: skip
     return Object(kinds[type(row)], row.name, bound, attrs, place)
 
@@ -224,6 +228,8 @@ def attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
             return owner.arguments.get("*", UNKNOWN)
         if owner.kind == "dataset":
             return data.dataset_attribute(m, owner, name)
+    if owner.kind == "estimator":
+        return estimators.attribute(owner, name, m.place(n))
     if owner.kind == "optimizer" and name == "param_groups":
         return list_of(Dict({}, {"open": True}))
     if owner.kind == "trainer" and name not in ("fit", "test", "validate", "predict"):
@@ -240,6 +246,8 @@ def call_method(
         return models.library_method(m, owner, name, args, keywords, place)
     if kind in ("optimizer", "scheduler", "scaler"):
         return training.call_method(m, owner, name, args, keywords, place)
+    if kind == "estimator":
+        return estimators.call_method(m, owner, name, args, place)
     if kind == "accelerator":
         return training.accelerator_method(m, name, args, keywords, place)
     if kind == "parser":

@@ -280,10 +280,11 @@ class Meaning:
 
     kind is one of: ``logits`` (output of an affine layer, no activation since), ``activation`` (a hidden
     activation), ``probability`` (a sigmoid's), ``distribution`` (a softmax's), ``log-distribution``,
-    ``log-probability``, ``binary`` (only 0 and 1), ``class-index``, ``image``, ``noise`` (random draws),
-    ``loss``. `dim` is the dimension a distribution sums over; `classes` bounds class indices. For an image: `scale`
-    is ``unit`` ([0, 1]), ``byte`` ([0, 255]) or ``none``; `normalized` says that statistics were taken off; `layout`
-    is ``CHW`` or ``HWC``; `mode` is ``RGB``, ``BGR``, ``L``.
+    ``log-probability``, ``binary`` (only 0 and 1), ``class-index``, ``image``, ``noise`` (random draws), ``loss``,
+    ``standardized`` (mean 0 and unit variance in every column). `dim` is the dimension a distribution sums over;
+    `classes` bounds class indices. For an image: `scale` is ``unit`` ([0, 1]), ``byte`` ([0, 255]) or ``none``;
+    `normalized` says that statistics were taken off; `layout` is ``CHW`` or ``HWC``; `mode` is ``RGB``, ``BGR``,
+    ``L``.
     """
 
     kind: str

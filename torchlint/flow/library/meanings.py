@@ -492,7 +492,7 @@ def part_of(meaning: Meaning | None) -> Meaning | None:
 
 KINDS = frozenset({
     "logits", "activation", "probability", "distribution", "log-distribution", "log-probability", "binary",
-    "class-index", "image", "noise", "loss",
+    "class-index", "image", "noise", "loss", "standardized",
 })  # fmt: skip
 
 

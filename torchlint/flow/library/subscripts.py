@@ -68,7 +68,7 @@ def subscript(tensor: Tensor, index: Value) -> Value:
     parts: tuple[Value, ...] = index.items if isinstance(index, Tuple) else (index,)
     mask = next((p for p in parts if isinstance(p, Tensor) and p.dtype == "bool"), None)
     if mask is not None:
-        return tensor.with_(shape=(None,) if len(parts) == 1 and mask.shape == tensor.shape else None,
+        return tensor.with_(shape=_masked(tensor.shape, mask.shape) if len(parts) == 1 else None,
                             meaning=_partly(tensor.meaning))  # fmt: skip
     if any(isinstance(p, (Unknown, List)) or not _understood(p) for p in parts):
         # an unknown index may be a slice, a mask or a number
@@ -101,6 +101,13 @@ def subscript(tensor: Tensor, index: Value) -> Value:
     if advanced:
         return _gathered(result, parts, place)
     return result
+
+
+def _masked(shape: sizes.Shape, mask: sizes.Shape) -> sizes.Shape:
+    """Where a mask of the leading dimensions is true; the rest stays as it is."""
+    if shape is None or mask is None or len(mask) > len(shape):
+        return None
+    return (None, *shape[len(mask) :])
 
 
 def _understood(value: Value) -> bool:

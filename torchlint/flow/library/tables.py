@@ -229,13 +229,18 @@ class Transform(_Row, frozen=True, kw_only=True, gc=False):
 
 
 class Dataset(_Row, frozen=True, kw_only=True, gc=False):
-    """A dataset of images: what one sample holds before any transform."""
+    """A dataset of images: what one sample holds before any transform.
+
+    holds: what its attribute ``data`` is, all images as bytes: a tensor, or an array with channels last or first; empty
+    if it has none. labels: the attribute with the classes of all samples.
+    """
 
     image_mode: Literal["L", "RGB", "RGBA", ""] = ""
     size: tuple[int, ...] = ()
     target: Literal["class-index", "mask", "attributes", "boxes", "image", "unknown"] = "unknown"
     classes: int = 0
-    tensor: bool = False
+    holds: Literal["tensor", "array", "array-CHW", ""] = ""
+    labels: Literal["targets", "labels", ""] = ""
 
 
 class Model(_Row, frozen=True, kw_only=True, gc=False):
@@ -301,7 +306,40 @@ class Sink(_Row, frozen=True, kw_only=True, gc=False):
     does: Literal["show", "save"]
 
 
-Row = Union[Operation, Module, Loss, Transform, Dataset, Model, Optimizer, Scheduler, Data, Wrapper, Source, Sink]
+class Estimator(_Row, frozen=True, kw_only=True, gc=False):
+    """A preprocessor of tables, fitted on one array and then applied to others.
+
+    gives: ``standardized`` (mean 0, unit variance, column by column), ``ranged`` (``feature_range``, on what it was
+    fitted on), ``signed`` (at most 1 in size), ``class-index``, ``one-hot`` or ``multi-hot``. It gives so only if no
+    flag of `needs` is false, and, where there are flags in `dense`, one of them is. function: a function that fits and
+    applies at once.
+    """
+
+    function: str = ""
+    gives: Literal["standardized", "ranged", "signed", "class-index", "one-hot", "multi-hot", "unknown"] = "unknown"
+    needs: tuple[str, ...] = ()
+    dense: tuple[str, ...] = ()
+
+
+class Samples(_Row, frozen=True, kw_only=True, gc=False):
+    """A function that gives a table and its targets: two arrays, or one object with both if ``return_X_y`` is false.
+
+    Sizes that are not said are arguments: ``n_samples``, ``n_features``, ``n_classes``. range, target_range: the ends
+    that the numbers reach.
+    """
+
+    rows: int = 0
+    columns: int = 0
+    classes: int = 0
+    range: Union[tuple[float, float], None] = None
+    target: Literal["class-index", "value", "multi-hot"] = "class-index"
+    target_range: Union[tuple[float, float], None] = None
+
+
+Row = Union[
+    Operation, Module, Loss, Transform, Dataset, Model, Optimizer, Scheduler, Data, Wrapper, Source, Sink, Estimator,
+    Samples,
+]  # fmt: skip
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True):
@@ -317,6 +355,8 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
     wrapper: list[Wrapper] = []
     source: list[Source] = []
     sink: list[Sink] = []
+    estimator: list[Estimator] = []
+    samples: list[Samples] = []
 
 
 KINDS: tuple[str, ...] = tuple(t.__name__.lower() for t in get_args(Row))
@@ -350,7 +390,7 @@ class Contracts:
         elif isinstance(row, Transform):
             for name in row.function:
                 names[name] = row
-        elif isinstance(row, Loss) and row.function:
+        elif isinstance(row, (Loss, Estimator)) and row.function:
             names[row.function] = row
 
     @classmethod
