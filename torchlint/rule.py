@@ -21,8 +21,8 @@ from torchlint.diagnostic import Severity
 from torchlint.facts import Fact, Place, Tensor, TrailStep, core
 
 __all__ = [
-    "Change", "Finding", "Fix", "Rule", "Severity", "argument_added", "dropped", "renamed", "replaced", "rule",
-    "swapped", "unwrapped", "wrapped",
+    "Change", "Finding", "Fix", "Rule", "Severity", "argument_added", "callee", "dropped", "renamed", "replaced",
+    "rule", "swapped", "unwrapped", "wrapped",
 ]  # fmt: skip
 
 
@@ -30,7 +30,7 @@ __all__ = [
 class Change:
     """One change of a fix, to the source of the node at `place`. Make one with the functions below."""
 
-    kind: Literal["replace", "wrap", "unwrap", "swap", "argument"]
+    kind: Literal["replace", "wrap", "unwrap", "swap", "argument", "callee"]
     place: Place
     text: str = ""
     other: Place | None = None
@@ -73,6 +73,11 @@ def swapped(place: Place, other: Place) -> Change:
 def argument_added(call: Place, text: str) -> Change:
     """`text` (``dim=1``) is added as the last argument of a call."""
     return Change("argument", call, text)
+
+
+def callee(call: Place, spelled: str, text: str) -> Change:
+    """A call that spells its function ``F.softmax`` calls `text` instead, with the same arguments."""
+    return Change("callee", call, f"{spelled}…{text}")
 
 
 def renamed(place: Place | None, spelled: str, name: str, title: str, *, safe: bool = False) -> tuple[Fix, ...]:

@@ -1,7 +1,7 @@
 """From the changes that a rule names to edits of text, and whether they may be offered at all.
 
 Definitions
-    change  what a rule wants done to a node: replaced, wrapped, unwrapped, swapped (see `torchlint.rule.Change`)
+    change  what a rule wants done to a node: replaced, wrapped, unwrapped, swapped, … (see `torchlint.rule.Change`)
     edit    the same as a span and its new text
 
 A fix is offered only if every node of it can be placed, no two edits overlap, and each changed file still parses.
@@ -57,6 +57,12 @@ def _edits(change: Change, spans: Mapping[Place, Span], text: Text) -> list[Edit
     if change.kind == "wrap":
         before, after = change.text.split("…")
         return [Edit(Span(span.path, span.start, span.start), before), Edit(Span(span.path, span.end, span.end), after)]
+    if change.kind == "callee":
+        old, new = change.text.split("…")
+        if not offsets.cut(content, span).startswith(f"{old}("):
+            return []
+        end = Location(span.start.row, span.start.column + len(old))
+        return [Edit(Span(span.path, span.start, end), new)]
     if change.kind == "argument":
         return _argument(span, change.text, offsets.cut(content, span))
     other = spans.get(change.other) if change.other is not None else None

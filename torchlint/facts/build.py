@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torchlint.facts.base import Occurrence
-from torchlint.facts.computation import head
+from torchlint.facts.computation import core, head
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.losses import LossCalled
 from torchlint.facts.modules import LayerCalled, ModelCalled
@@ -33,7 +33,7 @@ from torchlint.flow.events import (
     TransformEvent,
 )
 from torchlint.flow.spell import spell_guard
-from torchlint.flow.values import Alternatives, Const, Guard, Object, Place, Tensor, Value
+from torchlint.flow.values import Alternatives, Const, Guard, Number, Object, Place, Tensor, Value
 
 #: Combinations of alternatives of one call that are looked at; beyond them the call says nothing.
 MOST_COMBINATIONS = 32
@@ -81,6 +81,9 @@ def loss_facts(event: LossEvent, company: Company) -> tuple[LossCalled, ...]:
                     read_as_probability=head(given) in company.read,
                     settings=settings,
                     undecided=undecided,
+                    configured_at=event.configured_at,
+                    settings_at=event.settings_at,
+                    rescaled=id(event.result) in company.rescaled,
                 )
             )
     return tuple(facts) if len(facts) <= MOST_COMBINATIONS else ()
@@ -102,11 +105,12 @@ def _settings(arguments: Mapping[str, Value]) -> tuple[dict[str, str | float | b
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """What else is done with losses and heads: the meanings that meet the losses made at a place, and the heads whose
-    values are read as probabilities."""
+    """What else is done with losses and heads: the meanings that meet the losses made at a place, the heads whose
+    values are read as probabilities, and the identities of losses that are multiplied or divided by a size."""
 
     meanings: dict[Place, set[str | None]]
     read: frozenset[object]
+    rescaled: frozenset[int]
 
     def alone(self, event: LossEvent) -> bool:
         """Whether all calls of losses made in the same place are given values of one known meaning."""
@@ -118,18 +122,23 @@ def company(events: Sequence[Event]) -> Company:
     """Read off all losses and operations of a run."""
     meanings: dict[Place, set[str | None]] = defaultdict(set)
     read: set[object] = set()
+    rescaled: set[int] = set()
     for event in events:
+        if isinstance(event, OpEvent) and event.via.op in RESCALING:
+            if any(isinstance(argument, Number) for argument in event.via.arguments.values()):
+                rescaled.add(id(core(event.input)))
         if isinstance(event, LossEvent) and event.spelled_at is not None:
             for _, given in options(event.arguments["input"], event.guard):
                 kind = given.meaning.kind if given is not None and given.meaning is not None else None
                 meanings[event.spelled_at].add(kind)
         elif isinstance(event, SinkEvent) or (isinstance(event, OpEvent) and event.via.op in READINGS):
             read.add(head(event.input))
-    return Company(meanings, frozenset(read - {None}))
+    return Company(meanings, frozenset(read - {None}), frozenset(rescaled))
 
 
 #: Operations that make sense on probabilities, and are to be changed with the meaning of what they are given.
 READINGS = frozenset({"gt", "ge", "lt", "le", "round"})
+RESCALING = frozenset({"mul", "div"})
 
 
 def _losses(events: Sequence[Event]) -> Iterable[Occurrence]:

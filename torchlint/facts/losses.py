@@ -29,8 +29,11 @@ class LossCalled(Fact):
         that it may be replaced by another loss. read_as_probability: whether values of the same last layer are
         thresholded, rounded or shown somewhere as they are.
     settings: the other arguments whose value is known, such as ``reduction`` or ``log_target``, those of its
-        construction included; what the program leaves out is not there.
+        construction and defaults included.
     undecided: the names of the other arguments that are given and whose value is not known.
+    configured_at: the call in which settings stand or could stand: the construction of a loss, the call of a function;
+        settings_at: where the values of those that are written there stand.
+    rescaled: whether the program multiplies or divides the result by a size.
     """
 
     loss: str
@@ -51,6 +54,9 @@ class LossCalled(Fact):
     read_as_probability: bool = False
     settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
     undecided: frozenset[str] = frozenset()
+    configured_at: Place | None = None
+    settings_at: Mapping[str, Place] = field(default_factory=dict)
+    rescaled: bool = False
 
     @property
     def title(self) -> str:

@@ -22,7 +22,8 @@ class Event:
 class LossEvent(Event):
     """A library loss was called, as an object or a function. `name` is the canonical name;
     `arguments` the bound arguments, by the names of the functional form, alternatives still in them; `call` numbers the
-    call of a choice between several losses, 0 where there is none."""
+    call of a choice between several losses, 0 where there is none. configured_at: the call that spells the loss's name,
+    its construction or itself; settings_at: where the arguments stand that are written in that call."""
 
     name: str
     family: str
@@ -38,6 +39,8 @@ class LossEvent(Event):
     arguments_at: tuple[Place | None, Place | None]
     result: Value
     reduction: Value
+    configured_at: Place | None
+    settings_at: dict[str, Place]
 
 
 #: Operations that are recorded when they are performed on a tensor, beside arithmetic between two tensors.
@@ -52,8 +55,9 @@ ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpEvent(Event):
-    """An operation of `OBSERVED`, or arithmetic between two tensors, was performed on `input` (no alternatives left
-    in it); `call` numbers the call, whose alternatives are one event each. `text` is how the program spells it.
+    """An operation of `OBSERVED`, arithmetic between two tensors, or between a loss and a size, was done to `input`
+    (no alternatives left in it); `call` numbers the call, whose alternatives are one event each. `text` is how the
+    program spells it.
 
     called, given: the call of the function in which this happened, and what that call passed.
     """

@@ -56,6 +56,7 @@ def _record(
 ) -> Value:  # fmt: skip
     """Note the call, and give its result. `named` is the call, in the file `path`, that spells the loss's name."""
     names = row.call_parameters.positional
+    signature = row.call_parameters if named is node else row.parameters
     first = bound.get(names[0], UNKNOWN) if names else UNKNOWN
     second = bound.get(names[1], UNKNOWN) if len(names) > 1 else UNKNOWN
     texts, places = _texts(node, names, place.path)
@@ -87,6 +88,7 @@ def _record(
             spell(named.func) if named is not None else "",
             Place(path, named.func.n) if named is not None and isinstance(named.func, (ir.Name, ir.Attr)) else None,
             places, result, reduction,
+            Place(path, named.n) if named is not None else None, _settings_at(named, signature, path),
         )
     )  # fmt: skip
     return grad_mode(m, result)
@@ -97,6 +99,15 @@ def _grad(given: Sequence[Tensor], everything: Sequence[Tensor]) -> str | None:
     if any(t.grad == "attached" for t in everything):
         return "attached"
     return "detached" if given and all(t.grad == "detached" for t in given) else None
+
+
+def _settings_at(named: ir.Call | None, signature: tables.Signature, path: str) -> dict[str, Place]:
+    """Where the arguments stand that are written in a call, by the names of its parameters."""
+    if named is None:
+        return {}
+    places = {name: Place(path, arg.n) for name, arg in zip(signature.positional, named.args)}
+    places.update({k.name: Place(path, k.value.n) for k in named.keywords if k.name is not None})
+    return places
 
 
 def _reduction(m: Machine, bound: dict[str, Value]) -> Value:

@@ -336,10 +336,13 @@ class Machine:
         via = getattr(value.items[0] if type(value) is Tuple and value.items else value, "via", None)
         if via is None:
             return
-        given = via.arguments.get("input")
+        given, other = via.arguments.get("input"), via.arguments.get("other")
+        if type(given) is Number and via.op in ARITHMETIC:
+            given, other = other, given
         if type(given) is not Tensor:
             return
-        if via.op in OBSERVED or (via.op in ARITHMETIC and type(via.arguments.get("other")) is Tensor):
+        sized = type(other) is Number and given.meaning is not None and given.meaning.kind == "loss"
+        if via.op in OBSERVED or (via.op in ARITHMETIC and (type(other) is Tensor or sized)):
             frame = self.frame
             self.events.append(
                 OpEvent(via.place, self.guard(), via, given, value, text, call, frame.called, frame.given)

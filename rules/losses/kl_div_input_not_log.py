@@ -1,0 +1,150 @@
+"""TL105: a Kullback–Leibler divergence is given a distribution in the wrong space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torchlint.facts import LossCalled, Tensor, core, trail
+from torchlint.rule import Finding, Fix, Severity, argument_added, callee, replaced, rule, swapped, wrapped
+
+#: What values are that are known to be no logarithms of probabilities, in words.
+HELD = {
+    "logits": "raw scores of a layer",
+    "distribution": "the output of a softmax",
+    "probability": "the output of a sigmoid",
+    "binary": "zeros and ones",
+}
+
+
+@rule(code="TL105", name="kl-div-input-not-log", since="0.1.0", severity=Severity.ERROR)
+def kl_div_input_not_log(call: LossCalled) -> Iterator[Finding]:
+    """The input is known to hold no logarithms, or the target is not in the space that `log_target` says."""
+    if call.takes != "log-probability" or call.wants != "distribution":
+        return
+    given, target = call.input, call.target
+    logarithms = call.settings.get("log_target") if "log_target" not in call.undecided else None
+    wrong = _no_log(given)
+    if given is not None and wrong:
+        if logarithms is False and target is not None and _is_log(target):
+            yield _exchanged(call, wrong)
+            return
+        yield Finding(
+            call.place,
+            f"`{call.loss}` takes the logarithm of nothing: its input must hold log-probabilities, but "
+            f"{_named(call.input_text, 'it')} is {wrong}; {_cure(given)}",
+            trail=trail(given),
+            fixes=_with_logarithm(call, given),
+        )
+    if target is None:
+        return
+    if _is_scores(target):
+        activation = "log_softmax" if logarithms is True else "softmax"
+        yield Finding(
+            call.place,
+            f"the target of `{call.loss}` must be a distribution, but {_named(call.target_text, 'it')} is raw scores "
+            f"of a layer; apply `{activation}` first",
+            trail=trail(target),
+        )
+    elif logarithms is False and _is_log(target):
+        yield Finding(
+            call.place,
+            f"`{call.loss}` expects probabilities as its target, but {_named(call.target_text, 'the target')} holds "
+            "their logarithms; pass `log_target=True`",
+            trail=trail(target),
+            fixes=_set_log_target(call, True),
+        )
+    elif logarithms is True and (held := _no_log(target)):
+        yield Finding(
+            call.place,
+            f"`log_target=True` says that the target of `{call.loss}` holds log-probabilities, but "
+            f"{_named(call.target_text, 'it')} is {held}; take its logarithm, or pass `log_target=False`",
+            trail=trail(target),
+            fixes=_set_log_target(call, False),
+        )
+
+
+def _named(text: str, other: str) -> str:
+    return f"`{text}`" if text else other
+
+
+def _is_scores(tensor: Tensor | None) -> bool:
+    """Whether the values are known to be scores that can be anything."""
+    if tensor is None or tensor.meaning is None or tensor.range is None:
+        return False
+    return tensor.meaning.kind == "logits" and tensor.range.tight and tensor.range.low < 0.0 < tensor.range.high
+
+
+def _no_log(tensor: Tensor | None) -> str:
+    """What the values are, if they are known to be no logarithms of probabilities, which are never positive."""
+    if tensor is None:
+        return ""
+    if _is_scores(tensor):
+        return HELD["logits"]
+    if tensor.range is None or tensor.range.low < 0.0 or tensor.range.high <= 0.0:
+        return ""
+    kind = tensor.meaning.kind if tensor.meaning is not None else ""
+    return HELD.get(kind, f"never negative (in {tensor.range})")
+
+
+def _is_log(tensor: Tensor) -> bool:
+    """Whether the values are known to be logarithms of probabilities."""
+    kind = tensor.meaning.kind if tensor.meaning is not None else ""
+    below = tensor.range is not None and tensor.range.low < 0.0 and tensor.range.high <= 0.0
+    return below and kind in ("log-distribution", "log-probability")
+
+
+def _last(tensor: Tensor) -> Tensor | None:
+    inner = core(tensor)
+    return inner if isinstance(inner, Tensor) and inner.via is not None else None
+
+
+def _cure(given: Tensor) -> str:
+    last = _last(given)
+    softmax = last is not None and last.via is not None and last.via.op == "softmax"
+    if softmax or _is_scores(given):
+        return "use `log_softmax`" if softmax else "apply `log_softmax` first"
+    return "take its logarithm first"
+
+
+def _exchanged(call: LossCalled, held: str) -> Finding:
+    fixes: tuple[Fix, ...] = ()
+    if call.input_at is not None and call.target_at is not None:
+        fixes = (Fix("exchange the arguments", (swapped(call.input_at, call.target_at),)),)
+    return Finding(
+        call.place,
+        f"the arguments of `{call.loss}` stand the wrong way round: its input must hold log-probabilities and its "
+        f"target probabilities, but {_named(call.input_text, 'the input')} is {held}, and "
+        f"{_named(call.target_text, 'the target')} holds log-probabilities; exchange them",
+        trail=trail(call.input),
+        fixes=fixes,
+    )
+
+
+def _with_logarithm(call: LossCalled, given: Tensor) -> tuple[Fix, ...]:
+    """A log-softmax where the softmax is, or a logarithm round what is given; not round scores: which dimension?"""
+    last = _last(given)
+    via = last.via if last is not None else None
+    if via is not None and via.op == "softmax" and "…" not in via.text:
+        name, bracket, rest = via.text.partition("(")
+        module, dot, short = name.rpartition(".")
+        if short == "Softmax" and via.made is not None:
+            imports = () if dot else ("torch.nn.LogSoftmax",)
+            change = replaced(via.made, f"{module}{dot}LogSoftmax{bracket}{rest}")
+            return (Fix("use `LogSoftmax`", (change,), imports=imports),)
+        if short == "softmax" and module:
+            return (Fix("use `log_softmax`", (callee(via.place, name, f"{module}.log_softmax"),)),)
+    if _is_scores(given) or call.input_at is None:
+        return ()
+    return (Fix("take the logarithm", (wrapped(call.input_at, "torch.log(", ")"),), imports=("torch",)),)
+
+
+def _set_log_target(call: LossCalled, value: bool) -> tuple[Fix, ...]:
+    """`log_target` where it is written, or as one more argument."""
+    if call.configured_at is None:
+        return ()
+    written = call.settings_at.get("log_target")
+    if written is not None:
+        change = replaced(written, str(value))
+    else:
+        change = argument_added(call.configured_at, f"log_target={value}")
+    return (Fix(f"pass `log_target={value}`", (change,), safe=call.alone or call.configured_at == call.place),)
