@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torchlint.flow.values import Alternatives, Dict, List, Number, Place, Tensor, Tuple, Value, Via
+from torchlint.flow.values import Alternatives, Dict, List, Number, Place, Tensor, Tuple, Unknown, Value, Via
 
 MOVES = frozenset(
     {
@@ -35,9 +35,9 @@ def operand(via: Via) -> Value | None:
 
 def core(value: Value | None) -> Value | None:
     """The value with the moves taken off."""
-    while isinstance(value, (Tensor, Number)) and value.via is not None and value.via.op in MOVES:
+    while isinstance(value, (Tensor, Number, Unknown)) and value.via is not None and value.via.op in MOVES:
         inner = operand(value.via)
-        if not isinstance(inner, (Tensor, Number)):
+        if not isinstance(inner, (Tensor, Number, Unknown)):
             break
         value = inner
     return value

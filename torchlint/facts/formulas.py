@@ -1,34 +1,31 @@
 """Losses that a program writes out by itself, recognised by how their value is computed.
 
-Definitions
-    formula  the computation behind a value: its `via`, followed backwards (see `values.Via`)
-    term     what a sum consists of, signs and constant factors taken off
-    factor   what a product consists of
-    leaf     a tensor in which a formula begins: what arithmetic and reductions lead back to
+What is recognised, p being the prediction, t the target and Σ a sum or mean, signs, weights, constants and small
+numbers against zero left aside:
 
-What is recognised, p being the prediction and t the target, constants and small numbers against zero left aside:
-
-    overlap    Σ p·t / (Σ p + Σ t …): a Dice coefficient, a Jaccard or Tversky index; numerator and denominator have
-               the same two leaves, and the denominator is a sum
+    overlap    Σ p·t / (Σ p + Σ t …): a Dice coefficient, a Jaccard or Tversky index. Multiplied out, all terms of the
+               numerator are Σ p·t, and those of the denominator are among Σ p, Σ t, Σ p·t, Σ p², Σ t²
     entropy    t·log p + (1 − t)·log(1 − p): a binary cross-entropy
-    focus      (1 − q)^γ · log q or (1 − q)^γ · loss: the weight of a focal loss
+    focus      (1 − q)^γ · log q or (1 − q)^γ · loss, with a power of |t − q| in its stead too: the weight of a focal
+               loss
 
 Worked example: after ``i = (p * t).sum(); d = 2 * i / (p.sum() + t.sum() + 1e-6)`` the division has the numerator
-Σ p·t with the leaves p and t, and a denominator with the terms Σ p and Σ t: an overlap of p and t.
+2·Σ p·t and the denominator Σ p + Σ t + 1e-6: an overlap of p and t.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from torchlint.facts.algebra import ONE, REDUCTIONS, Algebra, Polynomial, Term, along, number_of, via_of
 from torchlint.facts.computation import core
 from torchlint.flow.events import OpEvent
-from torchlint.flow.values import Const, Number, Place, Tensor, Value, Via
+from torchlint.flow.values import Const, Number, Place, Tensor, Unknown, Value, Via
 
-#: Operations that reduce, by which a formula's leaves stay the same.
-REDUCTIONS = frozenset({"sum", "mean", "nansum", "nanmean"})
-SMALL = 1.0 + 1e-9  # smoothing terms of an overlap are at most one
+#: A number that is added against a division by zero or the logarithm of zero is at most this.
+SMALL = 0.01
 MOST_NODES = 60
 
 
@@ -52,12 +49,11 @@ def formula(event: OpEvent) -> Formula | None:
     return _focus(via) if via.op == "mul" else None
 
 
-def _via(value: Value | None) -> Via | None:
-    return value.via if isinstance(value, Tensor) else None
-
-
 def _sides(via: Via) -> tuple[Value | None, Value | None]:
     return via.arguments.get("input"), via.arguments.get("other")
+
+
+# --- sums and products as they stand -----------------------------------------------------------------------------
 
 
 def _is_number(value: Value | None) -> bool:
@@ -72,7 +68,7 @@ def terms(value: Value | None) -> Iterator[Value]:
 def signed_terms(value: Value | None, sign: int = 1, budget: int = MOST_NODES) -> Iterator[tuple[int, Value]]:
     """The terms of a sum that are tensors, each with 1 or −1 for its sign; constant factors are taken off."""
     inner = core(value)
-    via = _via(inner)
+    via = via_of(inner)
     if via is not None and budget > 0:
         left, right = _sides(via)
         if via.op in ("add", "sub"):
@@ -84,7 +80,7 @@ def signed_terms(value: Value | None, sign: int = 1, budget: int = MOST_NODES) -
             return
         if (via.op == "mul" and (_is_number(left) or _is_number(right))) or (via.op == "div" and _is_number(right)):
             number, other = (left, right) if _is_number(left) else (right, left)
-            below = isinstance(number, Const) and isinstance(number.value, (int, float)) and number.value < 0
+            below = (number_of(number) or 0) < 0
             yield from signed_terms(other, -sign if below else sign, budget - 1)
             return
     if isinstance(inner, Tensor):
@@ -94,7 +90,7 @@ def signed_terms(value: Value | None, sign: int = 1, budget: int = MOST_NODES) -
 def factors(value: Value | None, budget: int = MOST_NODES) -> Iterator[Value]:
     """The factors of a product that are tensors; a sign is none."""
     inner = core(value)
-    via = _via(inner)
+    via = via_of(inner)
     if via is not None and budget > 0:
         left, right = _sides(via)
         if via.op == "mul":
@@ -108,133 +104,255 @@ def factors(value: Value | None, budget: int = MOST_NODES) -> Iterator[Value]:
         yield inner
 
 
-def leaves(value: Value | None) -> dict[int, Tensor]:
-    """The tensors that arithmetic and reductions lead back to, by identity."""
-    out: dict[int, Tensor] = {}
-    pending: list[Value | None] = [value]
-    budget = MOST_NODES
-    while pending and budget:
-        budget -= 1
-        inner = core(pending.pop())
-        if not isinstance(inner, Tensor):
-            continue
-        via = inner.via
-        if via is not None and via.op in ("add", "sub", "mul", "neg", "pow", "square", "abs", *REDUCTIONS):
-            pending.extend(via.arguments.get(name) for name in ("input", "other"))
-        elif via is not None and via.op == "clamp":
-            pending.append(via.arguments.get("input"))
-        else:
-            out[id(inner)] = inner
-    return out
+def factors_of(via: Via) -> list[Value]:
+    """The factors of a product, from both of its sides."""
+    return [f for side in _sides(via) for f in factors(side)]
+
+
+# --- overlaps ----------------------------------------------------------------------------------------------------
+
+
+def _trained(value: Value) -> bool:
+    return isinstance(value, Tensor) and (value.run is not None or value.grad == "attached")
 
 
 def _overlap(via: Via) -> Formula | None:
     above, below = _sides(via)
-    upper = list(terms(above))
-    if len(upper) != 1 or (sum_ := _via(upper[0])) is None:
+    if not any(step.op in REDUCTIONS or step.op in ("dot", "einsum", "matmul") for step in along(above, _is_sum)):
         return None
-    if sum_.op in ("dot", "vdot", "inner"):
-        sides = [core(sum_.arguments.get(name)) for name in ("input", "tensor", "other")]
-        pair = [side for side in sides if isinstance(side, Tensor)]
-    elif sum_.op in REDUCTIONS:
-        pair = [f for f in factors(sum_.arguments.get("input")) if isinstance(f, Tensor)]
-    else:
+    algebra = Algebra()
+    upper, lower = algebra.polynomial(above), algebra.polynomial(below)
+    if upper is None or lower is None:
         return None
-    lower = list(terms(below))
-    reduced = [via_of for term in lower if (via_of := _via(term)) is not None and via_of.op in REDUCTIONS]
-    if len(pair) != 2 or pair[0] is pair[1] or not reduced or len(reduced) != len(lower):
-        return None
-    inner = list(terms(reduced[0].arguments.get("input"))) if len(lower) == 1 else lower
-    first, second = leaves(pair[0]), leaves(pair[1])
-    if len(inner) < 2 or len(first) != 1 or len(second) != 1 or leaves(below).keys() != first.keys() | second.keys():
-        return None
-    return _matched("overlap", via.place, *first.values(), *second.values())
-
-
-def _matched(kind: str, place: Place, a: Tensor, b: Tensor) -> Formula | None:
-    """The formula with the prediction first: the one that a model gave; None if that is neither or both."""
-    trained = [t.run is not None or t.grad == "attached" for t in (a, b)]
-    if trained[0] == trained[1]:
-        return None
-    return Formula(kind, place, a, b) if trained[0] else Formula(kind, place, b, a)
-
-
-def _complement(value: Value | None) -> Value | None:
-    """x, where the value is 1 − x (and perhaps a small number more)."""
-    inner = _without_small(value)
-    via = _via(inner)
-    if via is None or via.op not in ("sub", "rsub"):
-        return None
-    left, right = _sides(via)
-    if via.op == "rsub":
-        left, right = right, left
-    one = isinstance(left, Const) and isinstance(left.value, (int, float)) and abs(left.value - 1) < 0.01
-    return _without_small(right) if one else None
-
-
-def _without_small(value: Value | None) -> Value | None:
-    """The value without a small number that was added against log(0)."""
-    inner = core(value)
-    via = _via(inner)
-    while via is not None and via.op in ("add", "sub"):
-        left, right = _sides(via)
-        small = next((v for v in (left, right) if isinstance(v, Const) and isinstance(v.value, (int, float))), None)
-        if small is None or abs(float(small.value or 0)) > 0.01:
-            break
-        inner = core(left if small is right else right)
-        via = _via(inner)
-    return inner
-
-
-def _logarithm(value: Value) -> Value | None:
-    """x, where the value is log x."""
-    via = _via(value)
-    return _without_small(via.arguments.get("input")) if via is not None and via.op == "log" else None
-
-
-def _entropy(via: Via) -> Formula | None:
-    both = [list(factors(side)) for side in _sides(via)]
-    if any(not 2 <= len(side) <= 4 for side in both):
-        return None
-    for positive, negative in (both, reversed(both)):
-        logs = [x for f in positive if (x := _logarithm(f)) is not None]
-        flipped = [x for f in negative if (y := _log_input(f)) is not None and (x := _complement(y)) is not None]
-        if len(logs) != 1 or len(flipped) != 1 or logs[0] is not flipped[0]:
-            continue
-        rest = [f for f in positive if _logarithm(f) is None]
-        away = [x for f in negative if (x := _complement(f)) is not None]
-        target = next((t for t in rest if any(t is x for x in away)), None)
-        if isinstance(logs[0], Tensor) and isinstance(target, Tensor):
-            return Formula("entropy", via.place, logs[0], target)
+    for term in upper:
+        for p in term.factors:
+            for t in term.factors:
+                prediction, target = algebra.leaves[p], algebra.leaves[t]
+                if p != t and _trained(prediction) and not _trained(target):
+                    if _is_overlap(algebra, upper, lower, p, t):
+                        assert isinstance(prediction, Tensor)
+                        return Formula("overlap", via.place, prediction, target if isinstance(target, Tensor) else None)
     return None
 
 
-def _log_input(value: Value) -> Value | None:
-    via = _via(value)
-    return via.arguments.get("input") if via is not None and via.op == "log" else None
+def _is_sum(via: Via) -> bool:
+    return via.op in ("add", "sub", "mul", "neg", "div", "abs", "clamp", "clamp_min")
+
+
+def _is_overlap(algebra: Algebra, upper: Polynomial, lower: Polynomial, p: int, t: int) -> bool:
+    above = _monomials(algebra, upper, p, t)
+    below = _monomials(algebra, lower, p, t)
+    if above is None or below is None or len(above) != 1:
+        return False
+    (product,) = above
+    weights = Counter(product)
+    weights.subtract((p, t))
+    if min(weights.values()) < 0 or weights[p] or weights[t]:
+        return False
+    found = set()
+    for monomial in below:
+        rest = Counter(monomial)
+        powers = (rest.pop(p, 0), rest.pop(t, 0))
+        if +rest != +weights and rest:
+            return False
+        if powers not in ((1, 0), (0, 1), (2, 0), (0, 2), (1, 1), (0, 0)):
+            return False
+        found.add(powers)
+    return bool(found & {(1, 0), (2, 0)}) and bool(found & {(0, 1), (0, 2)})
+
+
+def _monomials(algebra: Algebra, polynomial: Polynomial, p: int, t: int) -> set[tuple[int, ...]] | None:
+    """The monomials of a polynomial but for unknown numbers; None if one of them was never summed up."""
+    out = set()
+    for term in polynomial:
+        kept = tuple(f for f in term.factors if f in (p, t) or not isinstance(algebra.leaves[f], Unknown))
+        if kept and not term.reduced:
+            return None
+        if kept:
+            out.add(kept)
+    return out
+
+
+# --- cross-entropies ---------------------------------------------------------------------------------------------
+
+
+def _entropy(via: Via) -> Formula | None:
+    sides = _sides(via)
+    if not all(_has_logarithm(side) for side in sides):
+        return None
+    algebra = Algebra()
+    left, right = (algebra.polynomial(side) for side in sides)
+    if left is None or right is None:
+        return None
+    logs = {n: _logarithm(algebra, leaf) for n, leaf in enumerate(list(algebra.leaves))}
+    for plain, of in logs.items():
+        for flipped, other in logs.items():
+            if of is None or other is None or of[0] != other[0] or of[1] or not other[1]:
+                continue
+            halves = [_polarities(side, logs, of[0]) for side in (left, right)]
+            if len(halves[0]) != 1 or len(halves[1]) != 1 or halves[0] == halves[1]:
+                continue  # neither side is an entropy by itself
+            target = _target(algebra, [*left, *right], plain, flipped, of[0])
+            prediction = algebra.leaves[of[0]]
+            if target is not None and isinstance(prediction, Tensor):
+                value = algebra.leaves[target]
+                return Formula("entropy", via.place, prediction, value if isinstance(value, Tensor) else None)
+    return None
+
+
+def _polarities(side: Polynomial, logs: Mapping[int, tuple[int, bool] | None], p: int) -> set[bool]:
+    """Of the logarithms of p and of 1 − p, which are in a polynomial: false for the first, true for the second."""
+    found = (logs.get(n) for term in side for n in term.factors)
+    return {of[1] for of in found if of is not None and of[0] == p}
+
+
+def _has_logarithm(value: Value | None) -> bool:
+    return any(step.op in ("log", "log1p") for step in along(value, lambda v: _is_sum(v) or v.op in REDUCTIONS))
+
+
+def _logarithm(algebra: Algebra, leaf: Value) -> tuple[int, bool] | None:
+    """(x, false) where the leaf is log x, and (x, true) where it is log(1 − x), small numbers left aside."""
+    via = via_of(leaf)
+    if via is None or via.op not in ("log", "log1p"):
+        return None
+    inner = _expanded(algebra, via.arguments.get("input"))
+    if inner is None:
+        return None
+    constant = inner.pop(ONE, 0.0)
+    if constant is not None and via.op == "log1p":
+        constant += 1
+    if len(inner) != 1:
+        return None
+    ((term, coefficient),) = inner.items()
+    if len(term.factors) != 1 or term.reduced or constant is None:
+        return None
+    if coefficient == 1 and abs(constant) <= SMALL:
+        return term.factors[0], False
+    return (term.factors[0], True) if coefficient == -1 and abs(constant - 1) <= SMALL else None
+
+
+def _expanded(algebra: Algebra, value: Value | None) -> Polynomial | None:
+    """The value multiplied out, bounds that keep it off 0 and 1 taken off."""
+    inner = algebra.polynomial(_unbounded(value))
+    if inner is None:
+        return None
+    out: Polynomial = {}
+    for term, c in inner.items():
+        leaf = algebra.leaves[term.factors[0]] if len(term.factors) == 1 else None
+        if leaf is not None:
+            term = Term((algebra.number(_bare(leaf)),), term.reduced)
+        out[term] = c
+    return out
+
+
+def _is_power(value: Value) -> bool:
+    via = via_of(value)
+    return via is not None and via.op == "pow"
+
+
+def _bare(leaf: Value) -> Value:
+    """A leaf, its bounds taken off."""
+    return _unbounded(leaf) or leaf
+
+
+def _unbounded(value: Value | None) -> Value | None:
+    """x, where the value is ``x.clamp(1e-7, 1 - 1e-7)`` or bounded on one of these sides."""
+    inner = core(value)
+    via = via_of(inner)
+    while via is not None and via.op in ("clamp", "clamp_min", "clamp_max"):
+        low, high = number_of(via.arguments.get("min")), number_of(via.arguments.get("max"))
+        if low is None and high is None:
+            break
+        if not (low is None or 0 < low <= SMALL) or not (high is None or 0 < 1 - high <= SMALL):
+            break
+        inner = core(via.arguments.get("input"))
+        via = via_of(inner)
+    return inner
+
+
+def _target(algebra: Algebra, found: list[Term], plain: int, flipped: int, p: int) -> int | None:
+    """t, where the terms are t·log p and (1 − t)·log(1 − p), with weights."""
+    beside = [Counter(term.factors) for term in found if plain in term.factors]
+    away = [Counter(term.factors) for term in found if flipped in term.factors]
+    both = [*beside, *away]
+    if any(_is_power(algebra.leaves[n]) or algebra.number(_bare(algebra.leaves[n])) == p for one in both for n in one):
+        return None  # a focal loss
+    for t in beside[0]:
+        if t != plain and all(t in one for one in beside):
+            if any(t in one for one in away) and any(t not in one for one in away):
+                return t
+    return None
+
+
+# --- focal losses ------------------------------------------------------------------------------------------------
 
 
 def _focus(via: Via) -> Formula | None:
-    """(1 − q)^γ beside a logarithm or a loss."""
-    found: Formula | None = None
+    """A power of 1 − q or of |t − q| beside a logarithm or a loss."""
+    found: tuple[Tensor, Place] | None = None
     companion = False
     for side in factors_of(via):
-        inner = _via(side)
-        if inner is not None and inner.op == "pow" and (q := _complement(inner.arguments.get("input"))) is not None:
-            base = core(inner.arguments.get("input"))
-            place = base.via.place if isinstance(base, Tensor) and base.via is not None else inner.place
-            if isinstance(q, Tensor):
-                found = Formula("focus", place, q, None)
-        elif isinstance(side, Tensor) and side.meaning is not None:
+        inner = via_of(side)
+        if inner is not None and inner.op == "pow" and number_of(inner.arguments.get("exponent")) != 1:
+            q = _focused(inner.arguments.get("input"))
+            base = via_of(core(inner.arguments.get("input")))
+            if q is not None:
+                found = q, base.place if base is not None else inner.place
+                continue
+        if isinstance(side, Tensor) and side.meaning is not None:
             companion = companion or side.meaning.kind in ("loss", "log-distribution", "log-probability")
-        if inner is not None and inner.op in ("log", "loss", "gather"):
-            companion = True
-    return found if companion else None
+        companion = companion or (inner is not None and inner.op in ("loss", "gather")) or _has_logarithm(side)
+    return Formula("focus", found[1], found[0], None) if found is not None and companion else None
 
 
-def factors_of(via: Via) -> list[Value]:
-    """The factors of a product, from both of its sides."""
-    return [f for side in _sides(via) for f in factors(side)]
+def _focused(value: Value | None) -> Tensor | None:
+    """q, where the value is 1 − q, or the p of which q is p·t + (1 − p)·(1 − t); or |t − q|."""
+    algebra = Algebra()
+    base = _expanded(algebra, value)
+    if base is None:
+        return None
+    base = {t: c for t, c in base.items() if t.factors or c is None or abs(c) > SMALL}
+    names = {n for term in base for n in term.factors}
+    leaves = [algebra.leaves[n] for n in names]
+    if any(term.reduced for term in base) or not leaves:
+        return None
+    if len(leaves) == 1 and isinstance(leaves[0], Tensor):
+        constant, coefficient = base.get(ONE), base.get(Term(tuple(names)))
+        complement = coefficient == -1 and constant is not None and abs(constant - 1) <= SMALL
+        chosen = _chosen(leaves[0])
+        if len(base) == 1 and coefficient == 1 and chosen is not None and chosen[1]:
+            return chosen[0]
+        if not complement or len(base) != 2:
+            return None
+        return chosen[0] if chosen is not None else leaves[0]
+    trained = [leaf for leaf in leaves if _trained(leaf)]
+    if len(leaves) != 2 or len(trained) != 1 or not isinstance(trained[0], Tensor):
+        return None
+    monomials = {tuple(sorted(term.factors)) for term in base if term.factors}
+    mixture = monomials == {(n,) for n in names} | {tuple(sorted(names))}
+    distance = monomials == {(n,) for n in names} and set(base.values()) == {1.0, -1.0}
+    return trained[0] if mixture or distance else None
+
+
+def _chosen(leaf: Tensor) -> tuple[Tensor, bool] | None:
+    """(p, …) where the leaf is p in one place and 1 − p in another; with true, where it is ``where(t, 1 - p, p)``."""
+    via = via_of(leaf)
+    if via is None or via.op != "where":
+        return None
+    algebra = Algebra()
+    arms = [_expanded(algebra, side) for side in _sides(via)]
+    if any(arm is None for arm in arms) or len(algebra.leaves) != 1:
+        return None
+    signs = [arm.get(Term((0,))) for arm in arms if arm is not None]
+    only = algebra.leaves[0]
+    return (
+        (only, signs == [-1.0, 1.0])
+        if sorted(map(str, signs)) == ["-1.0", "1.0"] and isinstance(only, Tensor)
+        else None
+    )
+
+
+# --- losses that are weighted after they were reduced ------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,11 +401,13 @@ def _per_sample(weights: Tensor, loss: Tensor) -> bool:
 
 def _focal_weight(value: Value) -> Value | None:
     """L, where the value is (1 − exp(−L))^γ."""
-    via = _via(value)
-    if via is None or via.op != "pow":
-        return None
-    power = _via(_complement(via.arguments.get("input")))
+    via = via_of(value)
+    q = _focused(via.arguments.get("input")) if via is not None and via.op == "pow" else None
+    power = via_of(q)
     if power is None or power.op != "exp":
         return None
-    negated = _via(core(power.arguments.get("input")))
+    negated = via_of(core(power.arguments.get("input")))
     return core(negated.arguments.get("input")) if negated is not None and negated.op == "neg" else None
+
+
+__all__ = ["Formula", "Weighting", "factors", "factors_of", "formula", "signed_terms", "terms", "weighting"]

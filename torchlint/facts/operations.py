@@ -13,8 +13,9 @@ from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.training import BackwardCalled
 from torchlint.flow import join
 from torchlint.flow.events import OBSERVED, Event, LossEvent, OpEvent, SinkEvent, StepEvent
-from torchlint.flow.spell import spell_guard
+from torchlint.flow.spell import spell, spell_guard
 from torchlint.flow.values import Alternatives, Const, Guard, Number, Place, Tensor, Tuple, Value
+from torchlint.syntax import ir
 
 Heads = Mapping[object, frozenset[str]]
 
@@ -80,21 +81,35 @@ def pictures(events: Sequence[Event], heads: Heads) -> Iterable[Occurrence]:
 def written_losses(events: Sequence[Event]) -> Iterable[Occurrence]:
     """Losses that the program writes out by itself."""
     groups: dict[tuple[Place, int], list[LossCalled]] = {}
+    raw = _raw_uses(events)
     for event in events:
         if isinstance(event, OpEvent) and (found := formula(event)) is not None:
             place = event.called if event.called is not None and _passed(found.prediction, event) else found.place
-            groups.setdefault((found.place, event.call), []).append(_written(found, place, event.guard))
+            if (event.called, id(core(found.prediction))) in raw:
+                place = found.place  # the function knows that it is given raw scores
+            given = _argument(found.prediction, event) if place == event.called else None
+            groups.setdefault((found.place, event.call), []).append(_written(found, place, event.guard, given))
     for group in groups.values():
         yield Occurrence((tuple(group),))
+
+
+def _raw_uses(events: Sequence[Event]) -> set[tuple[Place | None, int]]:
+    """The values that a function gives to a loss on raw scores, with the call of the function."""
+    return {
+        (event.called, id(core(part)))
+        for event in events
+        if isinstance(event, LossEvent) and event.takes == "logits"
+        for part in parts(event.arguments["input"])
+    }
 
 
 def _passed(prediction: Tensor, event: OpEvent) -> bool:
     """Whether the function that holds the formula was given its prediction, as it is or to be activated, so that its
     call is to be spoken of."""
-    passed = {id(part) for value in event.given for part in parts(value)}
+    passed = {id(core(part)) for value in event.given for part in parts(value)}
     step: Value | None = prediction
     for _ in range(12):
-        if id(step) in passed:
+        if id(core(step)) in passed:
             return True
         if not isinstance(step, Tensor) or step.via is None or step.via.op not in MOVES | {"sigmoid", "softmax"}:
             return False
@@ -102,7 +117,13 @@ def _passed(prediction: Tensor, event: OpEvent) -> bool:
     return False
 
 
-def _written(found: Formula, place: Place, guard: Guard) -> LossCalled:
+def _argument(prediction: Tensor, event: OpEvent) -> ir.Expr | None:
+    """The argument of the call that stands for the prediction, as it was passed."""
+    wanted = id(core(prediction))
+    return next((node for value, node in event.written if any(id(core(p)) == wanted for p in parts(value))), None)
+
+
+def _written(found: Formula, place: Place, guard: Guard, given: ir.Expr | None) -> LossCalled:
     family, words = WRITTEN[found.kind]
     return LossCalled(
         place,
@@ -111,10 +132,11 @@ def _written(found: Formula, place: Place, guard: Guard) -> LossCalled:
         family,
         found.prediction,
         found.target,
-        "",
+        spell(given) if given is not None else "",
         "",
         takes="probability",
         wants="probability",
+        input_at=Place(place.path, given.n) if given is not None else None,
         written_at=found.place,
     )
 

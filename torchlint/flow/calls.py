@@ -58,6 +58,7 @@ def call_node(m: Machine, node: ir.Call) -> Value:
     if isinstance(func, ir.Attr) and func.name == "step":
         m.stepped = spell(node.args[0] if node.args and training.is_scaler(callee) else func.value)
     m.calling = m.place(node.n)
+    m.passing = _written(node, args, keywords)
     result = call(m, callee, args, keywords, m.calling, node)
     if isinstance(func, ir.Attr):
         if isinstance(callee, Unknown):
@@ -72,6 +73,14 @@ def call_node(m: Machine, node: ir.Call) -> Value:
     elif isinstance(callee, Unknown):
         training.unknown_call(m, args, keywords, m.place(node.n))
     return result
+
+
+def _written(node: ir.Call, args: list[Value], keywords: Keywords) -> tuple[tuple[Value, ir.Expr], ...]:
+    """The values of a call's arguments, each with the expression that stands for it."""
+    named = tuple((keywords[k.name], k.value) for k in node.keywords if k.name in keywords)
+    if len(args) != len(node.args) or any(isinstance(a, ir.Starred) for a in node.args):
+        return named
+    return (*zip(args, node.args), *named)
 
 
 def _as_tensor(callee: Unknown) -> Tensor:
@@ -308,7 +317,7 @@ def call_function(
     frame = Frame(
         scope, function.closure, function.module, function.path, function, function.owner,
         receiver if receiver is not None else args[0] if args and function.owner is not None else None,
-        called=m.calling, given=tuple(scope.values()),
+        called=m.calling, given=tuple(scope.values()), written=m.passing,
     )  # fmt: skip
     generator = isinstance(node, ir.FunctionDef) and node.is_generator
     if generator:

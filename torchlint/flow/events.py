@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torchlint.flow.values import Guard, Object, Place, Run, Tensor, Value, Via
+from torchlint.syntax import ir
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +24,8 @@ class LossEvent(Event):
     """A library loss was called, as an object or a function. `name` is the canonical name;
     `arguments` the bound arguments, by the names of the functional form, alternatives still in them; `call` numbers the
     call of a choice between several losses, 0 where there is none. configured_at: the call that spells the loss's name,
-    its construction or itself; settings_at: where the arguments stand that are written in that call."""
+    its construction or itself; settings_at: where the arguments stand that are written in that call. called:
+    the call of the function in which this happened."""
 
     name: str
     family: str
@@ -41,6 +43,7 @@ class LossEvent(Event):
     reduction: Value
     configured_at: Place | None
     settings_at: dict[str, Place]
+    called: Place | None
 
 
 #: Operations that are recorded when they are performed on a tensor, beside arithmetic between two tensors.
@@ -59,7 +62,8 @@ class OpEvent(Event):
     (no alternatives left in it); `call` numbers the call, whose alternatives are one event each. `text` is how the
     program spells it.
 
-    called, given: the call of the function in which this happened, and what that call passed.
+    called, given: the call of the function in which this happened, and what that call passed; written: the arguments
+    that stand in that call, with their values.
     """
 
     via: Via
@@ -69,6 +73,7 @@ class OpEvent(Event):
     call: int
     called: Place | None
     given: tuple[Value, ...]
+    written: tuple[tuple[Value, ir.Expr], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -89,6 +89,7 @@ def _record(
             Place(path, named.func.n) if named is not None and isinstance(named.func, (ir.Name, ir.Attr)) else None,
             places, result, reduction,
             Place(path, named.n) if named is not None else None, _settings_at(named, signature, path),
+            m.frame.called,
         )
     )  # fmt: skip
     return grad_mode(m, result)

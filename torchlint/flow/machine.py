@@ -82,7 +82,7 @@ class Exhausted(BaseException):
 @dataclass(slots=True)
 class Frame:
     """One activation: see the module's definitions. `returns` collects (guard, value, cells) of its returns; `called`
-    is the call that led here, `given` what it passed."""
+    is the call that led here, `given` what it passed, `written` that with the expressions that stand for it."""
 
     vars: dict[str, Value]
     closure: tuple[dict[str, Value], ...]
@@ -99,6 +99,7 @@ class Frame:
     loop_breaks: list[tuple[Guard, Cells]] | None = None
     called: Place | None = None
     given: tuple[Value, ...] = ()
+    written: tuple[tuple[Value, ir.Expr], ...] = ()
 
 
 class Machine:
@@ -149,6 +150,7 @@ class Machine:
         self.grad = True
         self.driven: set[int] = set()
         self.calling: Place | None = None
+        self.passing: tuple[tuple[Value, ir.Expr], ...] = ()
 
     # --- cells ---------------------------------------------------------------------------------------------------
 
@@ -345,7 +347,9 @@ class Machine:
         if via.op in OBSERVED or (via.op in ARITHMETIC and (type(other) is Tensor or sized)):
             frame = self.frame
             self.events.append(
-                OpEvent(via.place, self.guard(), via, given, value, text, call, frame.called, frame.given)
+                OpEvent(
+                    via.place, self.guard(), via, given, value, text, call, frame.called, frame.given, frame.written
+                )
             )
 
     # --- keeping time --------------------------------------------------------------------------------------------

@@ -49,7 +49,9 @@ def _spell(node: ir.Expr, depth: int = 0) -> str:
         parts += [f"{k.name}={_spell(k.value, d)}" if k.name else f"**{_spell(k.value, d)}" for k in node.keywords]
         return f"{_operand(node.func, d, ATOM)}({', '.join(parts)})"
     if isinstance(node, ir.Subscript):
-        return f"{_operand(node.value, d, ATOM)}[{_spell(node.index, d)}]"
+        several = isinstance(node.index, ir.TupleExpr) and len(node.index.items) > 1
+        inner = _spell(node.index, d)
+        return f"{_operand(node.value, d, ATOM)}[{inner[1:-1] if several else inner}]"
     if isinstance(node, ir.Slice):
         pieces = [_spell(p, d) if p is not None else "" for p in (node.lower, node.upper)]
         return ":".join(pieces) + (f":{_spell(node.step, d)}" if node.step is not None else "")
