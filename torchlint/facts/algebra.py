@@ -61,9 +61,14 @@ class TooLargeError(Exception):
 
 
 class Algebra:
-    """Multiplies values out over one numbering of their leaves."""
+    """Multiplies values out over one numbering of their leaves.
 
-    def __init__(self) -> None:
+    Args:
+        reductions: whether to look through sums and means over elements; else each is a leaf.
+    """
+
+    def __init__(self, *, reductions: bool = True) -> None:
+        self.reductions = reductions
         self.leaves: list[Value] = []
         self._numbers: dict[Hashable, int] = {}
         self._known: dict[int, Polynomial] = {}
@@ -130,7 +135,7 @@ class Algebra:
             if any(term.factors for term in below):
                 return None
             return {t: c / divisor if c is not None and divisor else None for t, c in side("input").items()}
-        if op in REDUCTIONS:
+        if op in REDUCTIONS and self.reductions:
             return _reduced(side("input"))
         if op in CONTRACTIONS:
             return _reduced(_product(side("input"), side(CONTRACTIONS[op])))

@@ -307,14 +307,14 @@ def _focus(via: Via) -> Formula | None:
 
 def _focused(value: Value | None) -> Tensor | None:
     """q, where the value is 1 − q, or the p of which q is p·t + (1 − p)·(1 − t); or |t − q|."""
-    algebra = Algebra()
+    algebra = Algebra(reductions=False)
     base = _expanded(algebra, value)
     if base is None:
         return None
     base = {t: c for t, c in base.items() if t.factors or c is None or abs(c) > SMALL}
     names = {n for term in base for n in term.factors}
     leaves = [algebra.leaves[n] for n in names]
-    if any(term.reduced for term in base) or not leaves:
+    if not leaves:
         return None
     if len(leaves) == 1 and isinstance(leaves[0], Tensor):
         constant, coefficient = base.get(ONE), base.get(Term(tuple(names)))
@@ -339,7 +339,7 @@ def _chosen(leaf: Tensor) -> tuple[Tensor, bool] | None:
     via = via_of(leaf)
     if via is None or via.op != "where":
         return None
-    algebra = Algebra()
+    algebra = Algebra(reductions=False)
     arms = [_expanded(algebra, side) for side in _sides(via)]
     if any(arm is None for arm in arms) or len(algebra.leaves) != 1:
         return None

@@ -66,7 +66,7 @@ def call_node(m: Machine, node: ir.Call) -> Value:
             if func.name in tensors.TENSOR_ONLY:
                 return tensors.call_method(m, _as_tensor(callee), func.name, args, keywords, place, node)
             training.unknown_method(m, func, args, place)
-            if callee.via is not None and result is UNKNOWN:
+            if callee.via is not None and callee.via.op == "." and result is UNKNOWN:
                 return _of_unknown(m, callee.via, callee.grad, func.name, args, keywords, place)
         elif func.name.endswith("_") and not func.name.endswith("__"):
             _in_place(m, func, callee, result, m.place(node.n))
@@ -86,7 +86,10 @@ def _written(node: ir.Call, args: list[Value], keywords: Keywords) -> tuple[tupl
 def _as_tensor(callee: Unknown) -> Tensor:
     """The receiver of a method that only tensors have, by what the method is known as."""
     via = callee.via
-    return Tensor(grad=callee.grad, via=None if via is None else Via("identity", via.arguments, via.place))
+    known = via is not None and via.op == "."
+    return Tensor(
+        grad=callee.grad, via=Via("identity", via.arguments, via.place) if via is not None and known else None
+    )
 
 
 def _of_unknown(
@@ -94,7 +97,8 @@ def _of_unknown(
 ) -> Value:
     """What a method gives that tensors have, of something unknown: nothing more is known, but how it came to be."""
     row = m.contracts.method(name)
-    assert row is not None
+    if row is None:
+        return UNKNOWN
     bound = row.parameters.bind([via.arguments["input"], *args], keywords)
     known = all(isinstance(a, Const) or getattr(a, "grad", None) == "detached" for a in [*args, *keywords.values()])
     return Unknown(None, Via(row.verb, bound, place), grad if known else None)
