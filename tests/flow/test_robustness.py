@@ -46,6 +46,10 @@ def strange() -> dict[str, bytes]:
             b"        self.a = self\n        self.all = [self]\n        self.all.append(self.all)\n"
             b"a = A()\na.train()\na.eval()\nx = torch.tensor(a.all)\n"
         ),
+        "an unknown attribute that is called": (
+            b"import torch\nclass Meter:\n    def __init__(self, table):\n        self.measure = table['a']\n"
+            b"    def update(self, x):\n        return self.measure(x).backward()\n"
+        ),
         "a loop of loops": b"import torch\n"
         + b"".join(b" " * i + b"for i in y:\n" for i in range(60))
         + b" " * 60

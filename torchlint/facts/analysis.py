@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.build import facts, options
-from torchlint.flow import attributes, calls, imports, models, objects, statements
+from torchlint.flow import attributes, calls, imports, lightning, models, objects, statements
 from torchlint.flow.describe import describe
 from torchlint.flow.events import LossEvent
 from torchlint.flow.library import tables
 from torchlint.flow.library.tables import Contracts
 from torchlint.flow.machine import Frame, Machine, allowance
 from torchlint.flow.values import (
+    NONE,
     Alternatives,
     Class,
     Dict,
@@ -172,14 +173,15 @@ class _Run:
         for path in self.project.relevant():
             self.root(self.project.units[path].path, lambda path=path: imports.load(m, path))  # type: ignore[misc]
         lines = sum(unit.lines for unit in self.project.units.values())
-        self.allowance = m.total_steps + allowance(lines)
+        whole = m.total_steps + allowance(lines)
+        self.allowance = m.total_steps + MAINS_SHARE * (whole - m.total_steps)
         for namespace, body in list(m.mains):
             self.root(namespace.path, lambda n=namespace, b=body: _main(m, n, b), self.allowance)  # type: ignore[misc]
-        near, far = _interesting(m)
+        self.allowance = m.total_steps + HOOKS_SHARE * (whole - m.total_steps)
         for cls in list(m.classes):
             if objects.is_lightning(cls):
-                self.class_root(cls, far)
-        whole = self.allowance
+                self.hooks(cls)
+        near, far = _interesting(m)
         for self.named, share in ((_named(m), CALLERS_SHARE), (frozenset(), 1.0)):
             self.allowance = m.total_steps + share * (whole - m.total_steps)
             for interesting in (near, far):
@@ -219,12 +221,31 @@ class _Run:
             self.root(cls.path, construct, self.allowance)
         return m.instances.get(id(cls.node))
 
+    def hooks(self, cls: Class) -> None:
+        """The hooks of a LightningModule, as far as no trainer of the program has run them on it."""
+        m = self.m
+        stages = []
+        for stage, hooks in lightning.HOOKS.items():
+            methods = [
+                f
+                for step, _ in hooks
+                for b in cls.mro
+                if isinstance(b, Class) and isinstance(f := b.attrs.get(step), Function)
+            ]
+            fresh = id(cls.node) not in m.driven or any(id(f.node) not in m.entered for f in methods)
+            if methods and fresh and not (stage == "validate" and "fit" in stages):
+                stages.append(stage)
+        instance = self.instance(cls) if stages else None
+        if instance is not None:
+            self.root(
+                cls.path, lambda: lightning.drive(m, instance, stages, None, None, NONE, m.place(0)), self.allowance
+            )
+
     def class_root(self, cls: Class, interesting: frozenset[str]) -> None:
         """The methods of a class that nothing calls, on an object of it."""
         m = self.m
         methods = [v for v in cls.attrs.values() if isinstance(v, Function) and isinstance(v.node, ir.FunctionDef)]
         pending = [f for f in methods if id(f.node) not in m.entered and f.name not in ("__init__", "__repr__")]
-        hooks = (objects.is_lightning(cls) and {"training_step", "validation_step", "test_step"}) or set()
         init = cls.attrs.get("__init__")
         whole = (
             isinstance(init, Function) and isinstance(init.node, ir.FunctionDef) and _may_matter(init.node, interesting)
@@ -232,14 +253,12 @@ class _Run:
         wanted = [
             f for f in pending if isinstance(f.node, ir.FunctionDef) and (whole or _may_matter(f.node, interesting))
         ]
-        drive = id(cls.node) not in m.driven and "training_step" in hooks & {f.name for f in pending}
-        if not drive and (not wanted or cls.name in self.named):
+        if not wanted or cls.name in self.named:
             return
         instance = self.instance(cls)
         if instance is None:
             return
-        if drive:
-            self.root(cls.path, lambda: models.drive(m, instance, None, None, m.place(0)), self.allowance)
+        hooks = lightning.STEPS if objects.is_lightning(cls) else frozenset()
         for method in wanted:
             if id(method.node) not in m.entered and method.name not in hooks:
                 self.root(cls.path, lambda f=method: _call_unknown(m, f, instance), self.allowance)  # type: ignore[misc]
@@ -306,6 +325,9 @@ def _call_unknown(m: Machine, function: Function, receiver: Instance | None) -> 
 
 #: The part of what may still be evaluated that goes to what nothing seems to call, before the rest has its turn.
 CALLERS_SHARE = 0.5
+
+#: What the blocks under the main test may use up of the allowance, and Lightning's hooks of what is left then.
+MAINS_SHARE, HOOKS_SHARE = 0.6, 0.5
 
 #: Methods that say nothing by their names: who uses one is taken to use its class.
 COMMON = frozenset({"__init__", "forward", "__call__", "__getitem__", "__len__", "step", "train", "eval", "update"})

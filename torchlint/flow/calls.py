@@ -97,8 +97,8 @@ def _of_unknown(
 ) -> Value:
     """What a method gives that tensors have, of something unknown: nothing more is known, but how it came to be."""
     row = m.contracts.method(name)
-    if row is None:
-        return UNKNOWN
+    if row is None or "input" not in via.arguments:
+        return UNKNOWN  # an attribute that holds something unknown, and is called
     bound = row.parameters.bind([via.arguments["input"], *args], keywords)
     known = all(isinstance(a, Const) or getattr(a, "grad", None) == "detached" for a in [*args, *keywords.values()])
     return Unknown(None, Via(row.verb, bound, place), grad if known else None)

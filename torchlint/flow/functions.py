@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torchlint.flow import attributes, builtins, calls, estimators, join, objects
+from torchlint.flow import attributes, builtins, calls, estimators, join, lightning, objects
 from torchlint.flow.interval import Interval, absolute
 from torchlint.flow.library.reading import size_value
 from torchlint.flow.machine import Machine
@@ -430,6 +430,11 @@ def _trainer(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     return Object("trainer", "lightning.Trainer", dict(keywords), {}, place)
 
 
+def _lightning_cli(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
+    lightning.run_command_line(m, args, keywords, place)
+    return UNKNOWN
+
+
 def _import_module(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     from torchlint.flow import imports
 
@@ -462,7 +467,9 @@ HANDLERS: dict[str, Handler] = {
     "torch.amp.GradScaler": _scaler, "torch.cuda.amp.grad_scaler.GradScaler": _scaler,
     "accelerate.Accelerator": _accelerator, "lightning.Fabric": _accelerator, "lightning.fabric.Fabric": _accelerator,
     "pytorch_lightning.Trainer": _trainer, "lightning.Trainer": _trainer, "lightning.pytorch.Trainer": _trainer,
-    "pytorch_lightning.trainer.Trainer": _trainer,
+    "pytorch_lightning.trainer.Trainer": _trainer, "lightning.pytorch.trainer.Trainer": _trainer,
+    "pytorch_lightning.cli.LightningCLI": _lightning_cli, "lightning.pytorch.cli.LightningCLI": _lightning_cli,
+    "pytorch_lightning.utilities.cli.LightningCLI": _lightning_cli,
     "sklearn.model_selection.train_test_split": estimators.split,
     "importlib.import_module": _import_module, "typing.cast": lambda m, a, k, p: a[1] if len(a) == 2 else UNKNOWN,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The ``nn.Module`` protocol: calling models, their methods, known architectures, and Lightning's hooks.
+"""The ``nn.Module`` protocol: calling models, their methods, and known architectures.
 
 Definitions
     run    one call of a model, noted on the tensors that it returns; the innermost model that returned them counts
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torchlint.flow import attributes, builtins, calls, interval, join, layers, objects, training
+from torchlint.flow import attributes, builtins, calls, interval, join, layers, lightning, objects, training
 from torchlint.flow.events import LayerEvent, RunEvent
 from torchlint.flow.library import tables
 from torchlint.flow.machine import Machine, flatten
@@ -35,6 +35,7 @@ from torchlint.flow.values import (
     Tensor,
     Trail,
     Tuple,
+    Unknown,
     Value,
     Via,
     list_of,
@@ -173,8 +174,10 @@ def module_attribute(m: Machine, instance: Instance, name: str, n: int) -> Value
     for key, child in children or ():
         if key == name:
             return m.resolve(child)
-    if objects.is_lightning(instance.cls) and name in ("trainer", "logger", "current_epoch", "global_step", "device"):
-        return UNKNOWN
+    if name in ("module", "_orig_mod"):
+        return instance  # what wraps a model stands for it
+    if name in lightning.ATTACHED and objects.is_lightning(instance.cls):
+        return Unknown((".", ("name", "self", instance.meta.setdefault("id", m.fresh_key())), name))
     return Bound(name, instance, m.place(n))
 
 
@@ -192,8 +195,7 @@ def call_method(
             return call_module(m, instance, args, keywords, place, None)
         return run_library_part(m, instance, args, keywords, place)
     if name == "save_hyperparameters":
-        scope = {k: v for k, v in m.frame.vars.items() if k not in ("self", "__class__")}
-        m.write(instance.attrs, "hparams", Object("arguments", "hparams", {}, scope, place))
+        lightning.save_hyperparameters(m, instance, args, place)
         return NONE
     if name == "manual_backward":
         training.record(m, "backward", args[0] if args else None, "", place)
@@ -410,36 +412,3 @@ def _logits(m: Machine, model: Object, row: tables.Model, place: Place) -> Value
     if row.returns == "dict:out":
         return Dict({"out": tensor, "aux": tensor})
     return tensor if row.returns == "logits" else UNKNOWN
-
-
-# --- Lightning ---------------------------------------------------------------------------------------------------
-
-
-def fit(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> None:
-    """``Trainer.fit(model, loaders)``: the hooks in the order in which the framework calls them."""
-    values = {**dict(zip(("model", "train_dataloaders", "val_dataloaders"), args)), **keywords}
-    model = m.resolve(values.get("model", UNKNOWN))
-    if isinstance(model, Instance) and objects.is_module(m, model):
-        drive(m, model, values.get("train_dataloaders"), values.get("val_dataloaders"), place)
-
-
-def drive(m: Machine, model: Instance, train: Value | None, val: Value | None, place: Place) -> None:
-    """Run a LightningModule's training and validation hooks on batches of its loaders."""
-    m.driven.add(id(model.cls.node))
-    for hook, loader in (("training_step", train), ("validation_step", val), ("test_step", None)):
-        method = attributes.find_method(m, model, hook)
-        if method is None:
-            continue
-        source = m.resolve(loader) if loader is not None else NONE
-        if isinstance(source, Const):
-            own = attributes.find_method(m, model, hook.split("_")[0].replace("training", "train") + "_dataloader")
-            source = calls.call_function(m, own, [model], {}, model) if own is not None else UNKNOWN
-        if isinstance(source, Instance):
-            named = attributes.find_method(m, source, hook.split("_")[0].replace("training", "train") + "_dataloader")
-            source = calls.call_function(m, named, [source], {}, source) if named is not None else UNKNOWN
-        batch = builtins.element(m, source, place)
-        grad = m.grad
-        m.grad = hook == "training_step"
-        set_mode(m, model, Const(hook == "training_step"))
-        calls.call_function(m, method, [model, batch, Number()], {}, model)
-        m.grad = grad

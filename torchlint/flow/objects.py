@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torchlint.flow import builtins, data, estimators, functions, join, layers, losses, models, training
+from torchlint.flow import builtins, data, estimators, functions, join, layers, lightning, losses, models, training
 from torchlint.flow.library import apply, tables
 from torchlint.flow.machine import Machine
 from torchlint.flow.spell import spell
@@ -30,13 +30,7 @@ from torchlint.flow.values import (
 )
 from torchlint.syntax import ir
 
-MODULE_BASES = frozenset(
-    {
-        "torch.nn.Module", "pytorch_lightning.LightningModule", "lightning.LightningModule",
-        "lightning.pytorch.LightningModule", "pytorch_lightning.core.LightningModule", "torch.jit.ScriptModule",
-        "pytorch_lightning.core.lightning.LightningModule",
-    }
-)  # fmt: skip
+MODULE_BASES = ("torch.nn.Module", ".nn.Module", ".ScriptModule", ".LightningModule", ".PreTrainedModel")
 
 
 def is_lightning(cls: Class) -> bool:
@@ -57,7 +51,7 @@ def is_module_class(m: Machine, cls: Class) -> bool:
     """Whether a class of the project is an ``nn.Module``."""
     for base in cls.mro:
         if isinstance(base, Library):
-            if base.name in MODULE_BASES or base.name.endswith(".nn.Module"):
+            if base.name.endswith(MODULE_BASES):
                 return True
             if isinstance(m.contracts.lookup(base.name), (tables.Module, tables.Loss, tables.Model)):
                 return True
@@ -66,7 +60,7 @@ def is_module_class(m: Machine, cls: Class) -> bool:
 
 def is_known(m: Machine, library: Library) -> bool:
     """Whether a library's name has a contract or is a base that the interpreter knows."""
-    return library.name in MODULE_BASES or m.contracts.lookup(library.name) is not None
+    return library.name.endswith(MODULE_BASES) or m.contracts.lookup(library.name) is not None
 
 
 def library_init(
@@ -218,6 +212,8 @@ def attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
         argument = owner.arguments.get(name)
         if argument is not None:
             return argument
+    if name in ("module", "_orig_mod") and owner.kind in ("module", "container", "model"):
+        return owner  # what wraps a model stands for it
     if owner.kind in ("model", "part"):
         return models.model_attribute(m, owner, name, n)
     if owner.kind in ("dataset", "loader", "subset", "transform", "tensor_dataset", "concat"):
@@ -232,7 +228,7 @@ def attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
         return estimators.attribute(owner, name, m.place(n))
     if owner.kind == "optimizer" and name == "param_groups":
         return list_of(Dict({}, {"open": True}))
-    if owner.kind == "trainer" and name not in ("fit", "test", "validate", "predict"):
+    if owner.kind == "trainer" and name not in lightning.HOOKS:
         return UNKNOWN
     return Bound(name, owner, m.place(n))
 
@@ -252,9 +248,10 @@ def call_method(
         return training.accelerator_method(m, name, args, keywords, place)
     if kind == "parser":
         return functions.parser_method(m, owner, name, args, keywords, place)
-    if kind == "trainer" and name == "fit":
-        models.fit(m, args, keywords, place)
-        return NONE
+    if kind == "trainer":
+        if name in lightning.HOOKS:
+            lightning.run(m, name, args, keywords, place)
+        return NONE if name == "fit" else UNKNOWN
     if kind == "arguments" and name == "get" and args:
         key = m.resolve(args[0])
         return attribute(m, owner, str(key.value), place.n) if isinstance(key, Const) else UNKNOWN

@@ -23,7 +23,7 @@ from torchlint.syntax.lower import lower
 from torchlint.syntax.tree import SyntaxProblem, parse
 
 #: Top-level packages that are never taken from the project: their contracts say more than their source would.
-LIBRARIES = frozenset({"torch", "torchvision", "numpy"})
+LIBRARIES = frozenset({"torch", "torchvision", "numpy", "lightning", "pytorch_lightning", "lightning_fabric"})
 
 
 @dataclass(frozen=True, slots=True)
