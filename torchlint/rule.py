@@ -4,7 +4,7 @@ A rule is a pure function from one fact to findings. The type of its parameter i
 
     @rule(code="TL101", name="bce-on-logits", since="0.1.0", severity=Severity.ERROR)
     def bce_on_logits(call: LossCalled) -> Iterator[Finding]:
-        yield Finding(call.place, "`BCELoss` expects …", trail=call.input.trail)
+        yield Finding(call.place, "`BCELoss` expects …", trail=call.trail)
 
 **Invariant:** a rule has no state, reads no file and walks no tree; what it knows is in the fact.
 """
@@ -15,108 +15,109 @@ import inspect
 import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from torchlint.diagnostic import Severity
-from torchlint.facts import Fact, Place, Tensor, TrailStep, core
+from torchlint.facts import Ending, Fact, Place, TrailStep
 
 __all__ = [
-    "Change", "Finding", "Fix", "Rule", "Severity", "argument_added", "callee", "dropped", "renamed", "replaced",
-    "rule", "swapped", "unwrapped", "wrapped",
+    "Change", "Changes", "Finding", "Fix", "Rule", "Severity", "argument_added", "dropped", "exchanged", "fix",
+    "renamed", "replaced", "rule", "swapped", "unwrapped", "wrapped",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a fix, to the source of the node at `place`. Make one with the functions below."""
+    """One change of a fix, to the source of the node at `place`. Make them with the functions below.
 
-    kind: Literal["replace", "wrap", "unwrap", "swap", "argument", "callee"]
+    A name of a library stands in `text` in braces and in full: ``{torch.sigmoid}`` is spelled as the file's own imports
+    have it, and imported if none of them has it.
+    """
+
+    kind: Literal["replace", "wrap", "unwrap", "swap", "argument", "rename"]
     place: Place
     text: str = ""
     other: Place | None = None
+
+
+Changes: TypeAlias = tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Fix:
     """A way to mend a finding. `title` says what it does, in the imperative.
 
-    safe: it cannot change what a correct program does, or the finding proves it right. imports: full names that the
-    first changed file must import by their last part.
+    safe: it cannot change what a correct program does, or the finding proves it right.
     """
 
     title: str
-    changes: tuple[Change, ...]
+    changes: Changes
     safe: bool = False
-    imports: tuple[str, ...] = ()
 
 
-def replaced(place: Place, text: str) -> Change:
+def fix(title: str, *changes: Changes, safe: bool = False) -> tuple[Fix, ...]:
+    """The fix that makes all these changes, alone; nothing if one of them cannot be made.
+
+    Each of the functions below gives the changes that it names, or none where a place that it needs is not known.
+    """
+    return (Fix(title, sum(changes, ()), safe),) if all(changes) else ()
+
+
+def replaced(place: Place | None, text: str) -> Changes:
     """The node's source becomes `text`."""
-    return Change("replace", place, text)
+    return () if place is None else (Change("replace", place, text),)
 
 
-def wrapped(place: Place, before: str, after: str) -> Change:
-    """`before` and `after` are put round the node's source."""
-    return Change("wrap", place, f"{before}…{after}")
+def wrapped(place: Place | None, before: str, after: str) -> Changes:
+    """`before` and `after` are put round the node's source: ``{torch.sigmoid}(`` and ``)``."""
+    return () if place is None else (Change("wrap", place, f"{before}…{after}"),)
 
 
-def unwrapped(place: Place, inner: Place) -> Change:
+def unwrapped(place: Place | None, inner: Place | None) -> Changes:
     """The source of `inner`, a part of the node, takes the node's place."""
-    return Change("unwrap", place, other=inner)
+    return () if place is None or inner is None else (Change("unwrap", place, other=inner),)
 
 
-def swapped(place: Place, other: Place) -> Change:
+def swapped(place: Place | None, other: Place | None) -> Changes:
     """The two nodes change places."""
-    return Change("swap", place, other=other)
+    return () if place is None or other is None else (Change("swap", place, other=other),)
 
 
-def argument_added(call: Place, text: str) -> Change:
+def argument_added(call: Place | None, text: str) -> Changes:
     """`text` (``dim=1``) is added as the last argument of a call."""
-    return Change("argument", call, text)
+    return () if call is None else (Change("argument", call, text),)
 
 
-def callee(call: Place, spelled: str, text: str) -> Change:
-    """A call that spells its function ``F.softmax`` calls `text` instead, with the same arguments."""
-    return Change("callee", call, f"{spelled}…{text}")
+def renamed(place: Place | None, old: str, new: str) -> Changes:
+    """A name that ends in `old`, or that of the function that is called at `place`, ends in `new` instead.
 
-
-def renamed(place: Place | None, spelled: str, name: str, title: str, *, safe: bool = False) -> tuple[Fix, ...]:
-    """A fix by which a name that the program spells ``nn.BCELoss`` becomes another of the same module.
-
-    Args:
-        place: where the name stands; spelled: as the program writes it. name: the full name of the new one, such as
-            ``torch.nn.BCEWithLogitsLoss``.
-
-    Returns:
-        The fix, alone; nothing if the name's place is not known.
+    ``renamed(place, "BCELoss", "torch.nn.BCEWithLogitsLoss")`` makes ``nn.BCEWithLogitsLoss`` of ``nn.BCELoss``, and
+    holds for names of that module only. Without a module, as in ``renamed(place, "softmax", "log_softmax")``, it is
+    whatever module or object the old name belongs to.
     """
-    if place is None or not spelled or "…" in spelled:
+    return () if place is None else (Change("rename", place, f"{old}…{new}"),)
+
+
+def dropped(ending: Ending | None) -> Changes:
+    """The operation that a tensor ends in is taken off: a call becomes what it was given, a layer an identity."""
+    if ending is None:
         return ()
-    module, _, _ = spelled.rpartition(".")
-    last = name.rsplit(".", 1)[-1]
-    if module:
-        return (Fix(title, (replaced(place, f"{module}.{last}"),), safe),)
-    return (Fix(title, (replaced(place, last),), safe, (name,)),)
+    if ending.operand is not None:
+        return unwrapped(ending.place, ending.operand)
+    return replaced(ending.place, "{torch.nn.Identity}()")
 
 
-def dropped(tensor: Tensor, title: str, *, safe: bool = False) -> tuple[Fix, ...]:
-    """A fix that takes off the operation by which a tensor was last computed, such as its activation.
+def exchanged(ending: Ending | None, new: str) -> Changes:
+    """The function, method or layer `new` (``log_softmax``) takes the place of that which a tensor ends in.
 
-    ``torch.sigmoid(x)``, ``x.sigmoid()`` and ``self.act(x)`` become ``x``; a layer inside a ``Sequential`` becomes
-    ``nn.Identity()``. Nothing where neither is known.
+    A layer is named like its function, with capitals for underscores.
     """
-    inner = core(tensor)
-    via = inner.via if isinstance(inner, Tensor) else None
-    if via is None:
+    if ending is None:
         return ()
-    if via.operand is not None:
-        return (Fix(title, (unwrapped(via.place, Place(via.place.path, via.operand)),), safe),)
-    module, _, last = via.text.partition("(")[0].rpartition(".")
-    if via.made is None or not last or "…" in module:
-        return ()
-    if module:
-        return (Fix(title, (replaced(via.made, f"{module}.Identity()"),), safe),)
-    return (Fix(title, (replaced(via.made, "Identity()"),), safe, ("torch.nn.Identity",)),)
+    old = ending.op
+    if ending.layer:
+        old, new = ("".join(word.capitalize() for word in name.split("_")) for name in (old, new))
+    return renamed(ending.named, old, new)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torchlint.facts import LossCalled, Tensor, TrailStep, trail
-from torchlint.rule import Finding, Fix, Severity, renamed, rule, wrapped
+from torchlint.rule import Finding, Fix, Severity, fix, renamed, rule, wrapped
 
 #: Meanings of values that a network computes and that are no probabilities: what their last operation does.
 RAW = {
@@ -46,24 +46,27 @@ def bce_on_logits(call: LossCalled) -> Iterator[Finding]:
         call.place,
         f"{call.title} expects probabilities in [0, 1], but {call.given_text} {extent}{words}; {cure}",
         trail=call.trail,
-        fixes=_fixes(call) if kind in ("logits", "activation") and unbounded else (),
+        fixes=_fixes(call, kind, unbounded),
     )
 
 
-def _fixes(call: LossCalled) -> tuple[Fix, ...]:
-    """The loss on raw scores, or a sigmoid before this one.
+def _fixes(call: LossCalled, kind: str, unbounded: bool) -> tuple[Fix, ...]:
+    """The loss on raw scores, or a sigmoid before this one; the `exp` of logarithms.
 
     The first is right as it is if nothing else reads the scores as probabilities, and if no other value meets the
     same loss.
     """
     fixes: tuple[Fix, ...] = ()
+    if kind in ("log-distribution", "log-probability"):
+        return fix("take the `exp` first", wrapped(call.input_at, "{torch.exp}(", ")")) if call.settled else ()
+    if kind not in ("logits", "activation") or not unbounded:
+        return ()
     if call.loss in TWINS and call.alone:
         twin = TWINS[call.loss]
-        title = f"use `{twin.rsplit('.', 1)[-1]}`"
-        fixes = renamed(call.spelled_at, call.spelled, twin, title, safe=not call.read_as_probability)
-    if call.input_at is not None:
-        sigmoid = wrapped(call.input_at, "torch.sigmoid(", ")")
-        fixes += (Fix("apply a sigmoid first", (sigmoid,), imports=("torch",)),)
+        use = renamed(call.spelled_at, call.loss, twin)
+        fixes = fix(f"use `{twin.rsplit('.', 1)[-1]}`", use, safe=not call.read_as_probability)
+    if call.settled:
+        fixes += fix("apply a sigmoid first", wrapped(call.input_at, "{torch.sigmoid}(", ")"))
     return fixes
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, core, trail
-from torchlint.rule import Finding, Fix, Severity, dropped, renamed, rule
+from torchlint.facts import LossCalled, Tensor, trail
+from torchlint.rule import Finding, Fix, Severity, dropped, fix, renamed, rule
 
 #: Families of losses that apply sigmoid to their input, or another activation to raw scores, in words.
 APPLY = {
@@ -58,16 +58,11 @@ def double_sigmoid(call: LossCalled) -> Iterator[Finding]:
 def _fixes(call: LossCalled, given: Tensor) -> tuple[Fix, ...]:
     """The loss on probabilities, where it takes the same settings; or no activation in the model."""
     fixes: tuple[Fix, ...] = ()
-    assert given.meaning is not None
-    if call.loss in TWINS and given.meaning.kind == "probability" and call.alone:
-        if call.settings.get("pos_weight") is None and "pos_weight" not in call.undecided:
-            twin = TWINS[call.loss]
-            fixes = renamed(call.spelled_at, call.spelled, twin, f"use `{twin.rsplit('.', 1)[-1]}`", safe=True)
-    if _last_is_activation(given):
-        fixes += dropped(given, "leave the activation to the loss")
+    weighted = {"pos_weight"} & (call.settings_at.keys() | call.undecided)
+    probability = given.meaning is not None and given.meaning.kind == "probability"
+    if call.loss in TWINS and probability and call.alone and not weighted and not call.autocast:
+        twin = TWINS[call.loss]
+        fixes = fix(f"use `{twin.rsplit('.', 1)[-1]}`", renamed(call.spelled_at, call.loss, twin), safe=True)
+    if call.ending is not None and call.ending.op in ("sigmoid", "softmax"):
+        fixes += fix(f"leave the {call.ending.op} out", dropped(call.ending))
     return fixes
-
-
-def _last_is_activation(tensor: Tensor) -> bool:
-    inner = core(tensor)
-    return isinstance(inner, Tensor) and inner.via is not None and inner.via.op in ("sigmoid", "softmax")

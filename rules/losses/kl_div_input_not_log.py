@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torchlint.facts import LossCalled, Tensor, core, trail
-from torchlint.rule import Finding, Fix, Severity, argument_added, callee, replaced, rule, swapped, wrapped
+from torchlint.rule import Finding, Fix, Severity, argument_added, exchanged, fix, replaced, rule, swapped, wrapped
 
 #: What values are that are known to be no logarithms of probabilities, in words.
 HELD = {
@@ -107,44 +107,32 @@ def _cure(given: Tensor) -> str:
 
 
 def _exchanged(call: LossCalled, held: str) -> Finding:
-    fixes: tuple[Fix, ...] = ()
-    if call.input_at is not None and call.target_at is not None:
-        fixes = (Fix("exchange the arguments", (swapped(call.input_at, call.target_at),)),)
+    exchange = swapped(call.input_at, call.target_at)
     return Finding(
         call.place,
         f"the arguments of `{call.loss}` stand the wrong way round: its input must hold log-probabilities and its "
         f"target probabilities, but {_named(call.input_text, 'the input')} is {held}, and "
         f"{_named(call.target_text, 'the target')} holds log-probabilities; exchange them",
         trail=trail(call.input),
-        fixes=fixes,
+        fixes=fix("exchange the arguments", exchange) if call.settled else (),
     )
 
 
 def _with_logarithm(call: LossCalled, given: Tensor) -> tuple[Fix, ...]:
     """A log-softmax where the softmax is, or a logarithm round what is given; not round scores: which dimension?"""
     last = _last(given)
-    via = last.via if last is not None else None
-    if via is not None and via.op == "softmax" and "…" not in via.text:
-        name, bracket, rest = via.text.partition("(")
-        module, dot, short = name.rpartition(".")
-        if short == "Softmax" and via.made is not None:
-            imports = () if dot else ("torch.nn.LogSoftmax",)
-            change = replaced(via.made, f"{module}{dot}LogSoftmax{bracket}{rest}")
-            return (Fix("use `LogSoftmax`", (change,), imports=imports),)
-        if short == "softmax" and module:
-            return (Fix("use `log_softmax`", (callee(via.place, name, f"{module}.log_softmax"),)),)
-    if _is_scores(given) or call.input_at is None:
+    if last is not None and last.via is not None and last.via.op == "softmax" and call.ending is not None:
+        return fix("use `log_softmax`", exchanged(call.ending, "log_softmax"))
+    if _is_scores(given) or not call.settled:
         return ()
-    return (Fix("take the logarithm", (wrapped(call.input_at, "torch.log(", ")"),), imports=("torch",)),)
+    return fix("take the logarithm", wrapped(call.input_at, "{torch.log}(", ")"))
 
 
 def _set_log_target(call: LossCalled, value: bool) -> tuple[Fix, ...]:
     """`log_target` where it is written, or as one more argument."""
-    if call.configured_at is None:
-        return ()
     written = call.settings_at.get("log_target")
     if written is not None:
         change = replaced(written, str(value))
     else:
         change = argument_added(call.configured_at, f"log_target={value}")
-    return (Fix(f"pass `log_target={value}`", (change,), safe=call.alone or call.configured_at == call.place),)
+    return fix(f"pass `log_target={value}`", change, safe=call.alone or call.configured_at == call.place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torchlint.facts import LossCalled, trail
-from torchlint.rule import Finding, Fix, Severity, argument_added, replaced, rule
+from torchlint.rule import Finding, Fix, Severity, argument_added, fix, replaced, rule
 
 
 @rule(code="TL106", name="kl-div-mean-reduction", since="0.1.0", severity=Severity.WARNING)
@@ -36,11 +36,11 @@ def kl_div_mean_reduction(call: LossCalled) -> Iterator[Finding]:
 
 def _fixes(call: LossCalled) -> tuple[Fix, ...]:
     """The reduction where it is written, or as one more argument; none beside the old arguments, which win."""
-    if call.configured_at is None or {"reduce", "size_average"} & call.settings_at.keys():
+    if {"reduce", "size_average"} & call.settings_at.keys():
         return ()
     written = call.settings_at.get("reduction")
     if written is not None:
         change = replaced(written, '"batchmean"')
     else:
         change = argument_added(call.configured_at, 'reduction="batchmean"')
-    return (Fix("use `reduction='batchmean'`", (change,)),)
+    return fix("use `reduction='batchmean'`", change)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, trail
-from torchlint.rule import Finding, Severity, rule
+from torchlint.facts import LossCalled, Tensor, differs, trail
+from torchlint.rule import Finding, Fix, Severity, fix, renamed, rule
 
 REGRESSION = frozenset({"mse", "l1", "smooth-l1", "huber"})
 FLOATS = frozenset({None, "float", "float16", "bfloat16", "float32", "float64"})
@@ -28,7 +28,22 @@ def mse_on_binary_target(call: LossCalled) -> Iterator[Finding]:
         f"0 or 1: where the model is confident and wrong, the gradient vanishes; use `{twin}`, "
         "or the loss on logits without the sigmoid",
         trail=trail(output),
+        fixes=_fixes(call, target),
     )
+
+
+def _fixes(call: LossCalled, target: Tensor) -> tuple[Fix, ...]:
+    """The binary cross-entropy, where it takes the same arguments, and the shape and dtype of the target."""
+    output = call.input
+    assert output is not None
+    known = {"input", "target"} if call.family == "huber" else {"input", "target", "reduction"}
+    if not call.alone or not call.settings_at.keys() <= known or target.dtype not in ("float", "float32", None):
+        return ()
+    if output.shape is not None and target.shape is not None:
+        if len(output.shape) != len(target.shape) or any(map(differs, output.shape, target.shape)):
+            return ()
+    twin = "torch.nn.BCELoss" if call.loss[:1].isupper() else "torch.nn.functional.binary_cross_entropy"
+    return fix(f"use `{twin.rsplit('.', 1)[-1]}`", renamed(call.spelled_at, call.loss, twin))
 
 
 def _trained_probability(tensor: Tensor) -> bool:

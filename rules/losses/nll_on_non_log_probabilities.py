@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torchlint.facts import LossCalled, Tensor, trail
-from torchlint.rule import Finding, Severity, rule
+from torchlint.rule import Finding, Fix, Severity, dropped, exchanged, fix, renamed, rule
+
+#: The losses on raw scores that apply log-softmax themselves.
+TWINS = {"NLLLoss": "torch.nn.CrossEntropyLoss", "nll_loss": "torch.nn.functional.cross_entropy"}
 
 
 @rule(code="TL104", name="nll-on-non-log-probabilities", since="0.1.0", severity=Severity.ERROR)
@@ -29,7 +32,24 @@ def nll_on_non_log_probabilities(call: LossCalled) -> Iterator[Finding]:
         f"`{call.loss}` expects log-probabilities, but {given_text} is {words}, "
         f"and the loss takes no logarithm itself; {cure}",
         trail=trail(given),
+        fixes=_fixes(call, came),
     )
+
+
+def _fixes(call: LossCalled, came: str) -> tuple[Fix, ...]:
+    """The loss on raw scores, safe where that alone is changed; the logarithm where the softmax is."""
+    fixes: tuple[Fix, ...] = ()
+    if came == "distribution" and call.ending is not None and call.ending.op == "softmax":
+        fixes = fix("use `log_softmax`", exchanged(call.ending, "log_softmax"))
+    if call.loss in TWINS and call.alone:
+        twin = TWINS[call.loss]
+        use = renamed(call.spelled_at, call.loss, twin)
+        short = twin.rsplit(".", 1)[-1]
+        if came == "logits":
+            fixes += fix(f"use `{short}`", use, safe=not call.read_as_probability)
+        elif call.ending is not None and call.ending.op in ("softmax", "sigmoid"):
+            fixes += fix(f"leave the {call.ending.op} out and use `{short}`", dropped(call.ending), use)
+    return fixes
 
 
 def _not_log(tensor: Tensor) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torchlint.facts import LossCalled, Tensor, core
-from torchlint.rule import Finding, Fix, Severity, dropped, rule, wrapped
+from torchlint.rule import Finding, Fix, Severity, dropped, fix, rule, wrapped
 
 #: Families of losses that measure an overlap, and the weight of a focal loss that a program writes out.
 FAMILIES = frozenset(
@@ -35,7 +35,7 @@ def region_loss_on_logits(call: LossCalled) -> Iterator[Finding]:
                 f"{call.title} is given the {twice} of values that are probabilities already, which squeezes them "
                 "together; apply one activation only",
                 trail=call.trail,
-                fixes=dropped(given, f"drop the second {twice}"),
+                fixes=fix(f"drop the second {twice}", dropped(call.ending)),
             )
         elif (held := _no_probability(given)) is not None:
             yield Finding(
@@ -51,7 +51,9 @@ def region_loss_on_logits(call: LossCalled) -> Iterator[Finding]:
             f"{call.title} applies {call.applies} itself, but {_named(call)} already holds probabilities, which a "
             "second activation squeezes together; pass the raw scores",
             trail=call.trail,
-            fixes=dropped(given, "leave the activation to the loss") if _last(given) in ("sigmoid", "softmax") else (),
+            fixes=fix("leave the activation to the loss", dropped(call.ending))
+            if _last(given) in ("sigmoid", "softmax")
+            else (),
         )
 
 
@@ -101,11 +103,11 @@ def _cure(tensor: Tensor) -> str:
 
 def _fixes(call: LossCalled, tensor: Tensor) -> tuple[Fix, ...]:
     """An activation round the argument of a loss: which one is known for a single channel."""
-    if call.input_at is None or tensor.meaning is None:
+    if not call.settled or tensor.meaning is None:
         return ()
     if tensor.meaning.kind.startswith("log-"):
-        return (Fix("take the `exp` first", (wrapped(call.input_at, "torch.exp(", ")"),), imports=("torch",)),)
+        return fix("take the `exp` first", wrapped(call.input_at, "{torch.exp}(", ")"))
     one = tensor.shape is not None and len(tensor.shape) == 4 and tensor.shape[1] == 1
     if tensor.meaning.kind == "logits" and one:
-        return (Fix("apply a sigmoid first", (wrapped(call.input_at, "torch.sigmoid(", ")"),), imports=("torch",)),)
+        return fix("apply a sigmoid first", wrapped(call.input_at, "{torch.sigmoid}(", ")"))
     return ()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import BackwardCalled, Tensor, trail
-from torchlint.rule import Finding, Severity, dropped, rule
+from torchlint.facts import BackwardCalled, Tensor, ending, trail
+from torchlint.rule import Finding, Severity, dropped, fix, rule
 
 
 @rule(code="TL126", name="saturating-critic", since="0.1.0", severity=Severity.WARNING)
@@ -20,7 +20,7 @@ def saturating_critic(call: BackwardCalled) -> Iterator[Finding]:
                 "GAN, but a sigmoid bounds them to [0, 1], where the distance saturates and the gradient vanishes; let "
                 "the critic end without an activation",
                 trail=trail(first),
-                fixes=dropped(first, "end without the sigmoid"),
+                fixes=fix("end without the sigmoid", dropped(ending(first))),
             )
             return
 

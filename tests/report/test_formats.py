@@ -117,6 +117,7 @@ def test_json_has_ruffs_keys_and_ours() -> None:
         "edits": [
             {
                 "content": "optimizer.zero_grad()\n",
+                "filename": "train.py",
                 "location": {"row": 2, "column": 1},
                 "end_location": {"row": 2, "column": 1},
             }

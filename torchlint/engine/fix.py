@@ -4,106 +4,311 @@ Definitions
     change  what a rule wants done to a node: replaced, wrapped, unwrapped, swapped, … (see `torchlint.rule.Change`)
     edit    the same as a span and its new text
 
-A fix is offered only if every node of it can be placed, no two edits overlap, and each changed file still parses.
+A fix is offered only if every node of it can be placed, no two edits overlap, and each edited file reads as the old one
+with just these nodes changed: parentheses are put where it would not. It is unsafe if a comment is lost.
+
+Worked example: to take the call off ``torch.sigmoid(a + b) * 2`` is the edit that puts ``(a + b)`` in its place.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+import io
+import re
+import tokenize
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from torchlint import diagnostic
 from torchlint.diagnostic import Edit, Location, Span
 from torchlint.facts import Place
 from torchlint.rule import Change, Fix
 from torchlint.source.edit import Offsets, OverlapError, applied
-from torchlint.syntax.imports import imported, insertion_row
-from torchlint.syntax.tree import parses
+from torchlint.syntax import ir
+from torchlint.syntax.imports import Names, insertion_row, names
+from torchlint.syntax.lower import read
+from torchlint.syntax.rewrite import Exchange, expression, expressions, says, statements
+from torchlint.syntax.tree import SyntaxProblem, parses
 
 Text = Callable[[str], "str | None"]
+Spans = Mapping[Place, Span]
+
+#: A name of a library in the text of a change, such as ``{torch.sigmoid}``, and what stands for the node in a wrapping.
+_SLOT = re.compile(r"\{([\w.]+)\}")
+_HOLE = "_"
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-def edited(fix: Fix, spans: Mapping[Place, Span], text: Text) -> diagnostic.Fix | None:
-    """The fix with its edits; None if it cannot be offered."""
-    edits: list[Edit] = []
-    for change in fix.changes:
-        made = _edits(change, spans, text)
-        if not made:
-            return None
-        edits += made
-    for name in fix.imports:
-        path = fix.changes[0].place.path
-        edits += _import(name, path, text(path) or "")
-    by_path: dict[str, list[Edit]] = defaultdict(list)
-    for edit in edits:
-        by_path[edit.span.path].append(edit)
-    for path, some in by_path.items():
-        try:
-            if not parses(applied(text(path) or "", some)):
+class _File:
+    """A file that fixes change, and what they need to know of it."""
+
+    def __init__(self, text: str, module: ir.Module) -> None:
+        self.text = text
+        self.module = module
+        self.offsets = Offsets(text)
+
+    @cached_property
+    def nodes(self) -> dict[int, ir.Expr]:
+        return expressions(self.module)
+
+    @cached_property
+    def statements(self) -> frozenset[int]:
+        return statements(self.module)
+
+    @cached_property
+    def names(self) -> Names:
+        return names(self.module)
+
+    @property
+    def end(self) -> str:
+        """How its lines end."""
+        found = _LINE_END.search(self.text)
+        return found[0] if found is not None else "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A change as edits, what it means as exchanges of expressions, and the import statements that it needs."""
+
+    edits: tuple[Edit, ...]
+    exchanges: Mapping[int, Exchange]
+    imports: tuple[str, ...] = ()
+
+
+class Editor:
+    """Makes edits of the changes that rules name. text: that of a path; linted: the files that may be changed."""
+
+    def __init__(self, text: Text, linted: Collection[str]) -> None:
+        self._text = text
+        self._linted = linted
+        self._files: dict[str, _File | None] = {}
+
+    def places(self, fixes: Sequence[Fix]) -> list[Place]:
+        """Every node whose span `edited` will ask for."""
+        found: list[Place] = []
+        for change in (change for fix in fixes for change in fix.changes):
+            file = self._file(change.place.path)
+            if file is not None:
+                found += [place for place in (_subject(change, file), change.other) if place is not None]
+        return found
+
+    def edited(self, fix: Fix, spans: Spans) -> diagnostic.Fix | None:
+        """The fix with its edits; None if it cannot be offered."""
+        made: dict[str, list[_Made]] = defaultdict(list)
+        for change in fix.changes:
+            file = self._file(change.place.path)
+            one = _right(change, spans, file) if file is not None else None
+            if one is None:
                 return None
-        except OverlapError:
+            made[change.place.path].append(one)
+        edits: list[Edit] = []
+        safe = fix.safe
+        for path, some in made.items():
+            file = self._file(path)
+            assert file is not None
+            whole = [*_of_all(some), *_imports(path, file, {line for one in some for line in one.imports})]
+            after = _applied(file.text, whole)
+            if not _says(file, some) or after is None or after == file.text or not parses(after):
+                return None
+            edits += whole
+            safe = safe and not _comments(file.text) - _comments(after)
+        return diagnostic.Fix(fix.title, tuple(sorted(edits, key=lambda e: (e.span, e.text))), safe)
+
+    def _file(self, path: str) -> _File | None:
+        if path not in self._files:
+            text = self._text(path) if path in self._linted else None
+            module = read(text) if text is not None else None
+            readable = text is not None and module is not None and not isinstance(module, SyntaxProblem)
+            self._files[path] = _File(text, module) if readable else None  # type: ignore[arg-type]
+        return self._files[path]
+
+
+def _subject(change: Change, file: _File) -> Place | None:
+    """The node whose text is changed: what is renamed of a call is its function."""
+    node = file.nodes.get(change.place.n)
+    if change.kind == "rename" and isinstance(node, ir.Call):
+        return Place(change.place.path, node.func.n)
+    return change.place
+
+
+def _right(change: Change, spans: Spans, file: _File) -> _Made | None:
+    """The first way to make a change after which the file says what is meant."""
+    place = _subject(change, file)
+    span = spans.get(place) if place is not None else None
+    if place is None or span is None or place.n not in file.nodes:
+        return None
+    return next((one for one in _ways(change, place, span, spans, file) if _says(file, [one])), None)
+
+
+def _says(file: _File, made: Sequence[_Made]) -> bool:
+    """Whether the file reads as meant once these changes are made; imports aside, which change no meaning."""
+    after = _applied(file.text, _of_all(made))
+    exchanges = {n: exchange for one in made for n, exchange in one.exchanges.items()}
+    return after is not None and says(after, file.module, exchanges)
+
+
+def _of_all(made: Iterable[_Made]) -> list[Edit]:
+    return [edit for one in made for edit in one.edits]
+
+
+def _applied(text: str, edits: Sequence[Edit]) -> str | None:
+    """The text with the edits made; None if two of them overlap."""
+    try:
+        return applied(text, edits)
+    except OverlapError:
+        return None
+
+
+def _ways(change: Change, place: Place, span: Span, spans: Spans, file: _File) -> Iterator[_Made]:
+    """The ways to make a change, without parentheses and with them."""
+    node = file.nodes[place.n]
+    if change.kind == "rename":
+        yield from _renamed(change.text, node, span, file)
+    elif change.kind == "argument":
+        yield from _argument(change.text, node, span, file)
+    elif change.kind == "replace":
+        yield from _replaced(change.text, place.n, span, file)
+    elif change.kind == "wrap":
+        yield from _wrapped(change.text, node, span, file)
+    elif change.other is not None:
+        inner, other = file.nodes.get(change.other.n), spans.get(change.other)
+        if inner is None or other is None or other.path != span.path:
+            return
+        new = file.offsets.cut(file.text, other)
+        if change.kind == "swap":
+            old = file.offsets.cut(file.text, span)
+            yield _Made((Edit(span, new), Edit(other, old)), {node.n: Exchange(inner), inner.n: Exchange(node)})
+        elif node.n not in file.statements:
+            for text in (new, f"({new})"):
+                yield _Made((Edit(span, text),), {node.n: Exchange(inner)})
+
+
+def _replaced(text: str, n: int, span: Span, file: _File) -> Iterator[_Made]:
+    new = _spelled(text, file)
+    meant = expression(new[0]) if new is not None else None
+    if new is not None and meant is not None:
+        for written in (new[0], f"({new[0]})"):
+            yield _Made((Edit(span, written),), {n: Exchange(meant)}, new[1])
+
+
+def _wrapped(text: str, node: ir.Expr, span: Span, file: _File) -> Iterator[_Made]:
+    before, after = (_spelled(part, file) for part in text.split("…"))
+    if before is None or after is None:
+        return
+    template = expression(f"{before[0]}{_HOLE}{after[0]}")
+    if template is None:
+        return
+    holes = [n for n, part in _parts(template).items() if isinstance(part, ir.Name) and part.name == _HOLE]
+    meant = Exchange(template, {n: Exchange(node) for n in holes})
+    for left, right in (("", ""), ("(", ")")):
+        edits = (
+            Edit(Span(span.path, span.start, span.start), before[0] + left),
+            Edit(Span(span.path, span.end, span.end), right + after[0]),
+        )
+        yield _Made(edits, {node.n: meant}, before[1] + after[1])
+
+
+def _parts(node: ir.Expr) -> dict[int, ir.Expr]:
+    return expressions(ir.Module([ir.ExprStmt(-1, node)], []))
+
+
+def _renamed(text: str, node: ir.Expr, span: Span, file: _File) -> Iterator[_Made]:
+    """``nn.BCELoss`` or ``BCELoss`` with another last name, of the same module or object."""
+    old, new = text.split("…")
+    module, _, last = new.rpartition(".")
+    if isinstance(node, ir.Attr) and node.name == old and file.offsets.cut(file.text, span).endswith(old):
+        if not module or _means(node.value, module, file.names):
+            start = Location(span.end.row, span.end.column - len(old))
+            exchange = Exchange(ir.Attr(node.n, node.value, last))
+            yield _Made((Edit(Span(span.path, start, span.end), last),), {node.n: exchange})
+            return
+    known = file.names
+    meant = known.meaning(_dotted(node))
+    if meant is not None and meant.rpartition(".")[2] == old:
+        source = module or meant.rpartition(".")[0]
+        yield from _replaced(f"{{{source}.{last}}}", node.n, span, file)
+    elif isinstance(node, ir.Name) and node.name == old and module in known.stars and known.free(old):
+        yield from _replaced(f"{{{new}}}", node.n, span, file)
+
+
+def _means(node: ir.Expr, module: str, known: Names) -> bool:
+    """Whether an expression names a module, as far as the file's own imports say."""
+    dotted = _dotted(node)
+    meant = known.meaning(dotted)
+    return meant == module or (meant is None and dotted != "" and known.free(dotted.partition(".")[0]))
+
+
+def _dotted(node: ir.Expr) -> str:
+    """``torch.nn`` as a text; empty for anything else than names and dots."""
+    names: list[str] = []
+    while isinstance(node, ir.Attr):
+        names.append(node.name)
+        node = node.value
+    return ".".join([node.name, *reversed(names)]) if isinstance(node, ir.Name) else ""
+
+
+def _argument(text: str, node: ir.Expr, span: Span, file: _File) -> Iterator[_Made]:
+    """One more argument at the end of a call, behind the last token that is there."""
+    added = expression(f"{_HOLE}({text})")
+    if not isinstance(node, ir.Call) or not isinstance(added, ir.Call):
+        return
+    last = _last_token(file.offsets.cut(file.text, span))
+    if last is None:
+        return
+    (row, column), token = last
+    at = Location(span.start.row + row - 1, column + (span.start.column if row == 1 else 1))
+    lead = "" if token == "(" else " " if token == "," else ", "
+    exchange = Exchange(ir.Call(node.n, node.func, [*node.args, *added.args], [*node.keywords, *added.keywords]))
+    yield _Made((Edit(Span(span.path, at, at), lead + text),), {node.n: exchange})
+
+
+def _last_token(call: str) -> tuple[tuple[int, int], str] | None:
+    """Where the last token before the closing bracket of a call ends (row from 1, column from 0), and that token."""
+    spaces = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER)
+    tokens = [token for token in _tokens(f"({call})") if token.type not in spaces]
+    if len(tokens) < 4 or tokens[-2].string != ")":
+        return None
+    (row, column), token = tokens[-3].end, tokens[-3].string
+    return (row, column - 1 if row == 1 else column), token
+
+
+def _tokens(text: str) -> list[tokenize.TokenInfo]:
+    """The tokens of a text, as far as Python's own tokenizer can tell them."""
+    found: list[tokenize.TokenInfo] = []
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text, newline="").readline):
+            found.append(token)
+    except (tokenize.TokenError, SyntaxError):
+        pass
+    return found
+
+
+def _comments(text: str) -> Counter[str]:
+    return Counter(token.string for token in _tokens(text) if token.type == tokenize.COMMENT)
+
+
+def _spelled(text: str, file: _File) -> tuple[str, tuple[str, ...]] | None:
+    """A text with the names in its slots as the file spells them, and the imports that it needs for that."""
+    imports: list[str] = []
+    for full in _SLOT.findall(text):
+        spelled = file.names.spelled(full)
+        if spelled is None:
             return None
-    return diagnostic.Fix(fix.title, tuple(sorted(edits, key=lambda e: (e.span, e.text))), fix.safe)
+        text = text.replace(f"{{{full}}}", spelled[0])
+        imports += [spelled[1]] if spelled[1] else []
+    return text, tuple(imports)
 
 
-def _edits(change: Change, spans: Mapping[Place, Span], text: Text) -> list[Edit]:
-    span = spans.get(change.place)
-    content = text(change.place.path)
-    if span is None or content is None:
-        return []
-    offsets = Offsets(content)
-    if change.kind == "replace":
-        return [Edit(span, change.text)]
-    if change.kind == "wrap":
-        before, after = change.text.split("…")
-        return [Edit(Span(span.path, span.start, span.start), before), Edit(Span(span.path, span.end, span.end), after)]
-    if change.kind == "callee":
-        old, new = change.text.split("…")
-        if not offsets.cut(content, span).startswith(f"{old}("):
-            return []
-        end = Location(span.start.row, span.start.column + len(old))
-        return [Edit(Span(span.path, span.start, end), new)]
-    if change.kind == "argument":
-        return _argument(span, change.text, offsets.cut(content, span))
-    other = spans.get(change.other) if change.other is not None else None
-    if other is None or other.path != span.path:
-        return []
-    inner = offsets.cut(content, other)
-    if change.kind == "unwrap":
-        return [Edit(span, inner)]
-    return [Edit(span, inner), Edit(other, offsets.cut(content, span))]
-
-
-def _argument(span: Span, argument: str, call: str) -> list[Edit]:
-    """One more argument at the end of a call."""
-    if not call.endswith(")"):
-        return []
-    inside = call[:-1].rstrip()
-    comma = "" if inside.endswith("(") else " " if inside.endswith(",") else ", "
-    lines = inside.splitlines() or [""]
-    row = span.start.row + len(lines) - 1
-    column = len(lines[-1]) + (span.start.column if len(lines) == 1 else 1)
-    at = Location(row, column)
-    return [Edit(Span(span.path, at, at), comma + argument)]
-
-
-def _import(name: str, path: str, text: str) -> list[Edit]:
-    """``from module import last``, or ``import name`` for a name without a dot, if it is not there yet."""
-    module, _, last = name.rpartition(".")
-    if imported(text, module, last):
-        return []
-    row = insertion_row(text)
+def _imports(path: str, file: _File, statements: Collection[str]) -> list[Edit]:
+    """Import statements as edits, in one order whatever asked for them."""
+    row = insertion_row(file.text) if statements else None
     if row is None:
         return []
-    end = "\r\n" if "\r\n" in text else "\n"
-    lines = text.count("\n") + 1
-    at = Location(min(row, lines), 1)
-    lead = end if row > lines else ""
-    statement = f"from {module} import {last}" if module else f"import {last}"
-    return [Edit(Span(path, at, at), f"{lead}{statement}{end}")]
-
-
-def places(fixes: Sequence[Fix]) -> list[Place]:
-    """Every node that fixes speak of."""
-    found = [change.place for fix in fixes for change in fix.changes]
-    return found + [change.other for fix in fixes for change in fix.changes if change.other is not None]
+    lines = _LINE_END.split(file.text)
+    if row <= len(lines):
+        at, text = Location(row, 1), "".join(line + file.end for line in sorted(statements))
+    else:  # the last line, which has no end
+        at = Location(len(lines), len(lines[-1]) + 1)
+        text = "".join(file.end + line for line in sorted(statements))
+    return [Edit(Span(path, at, at), text)]

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic, Location, Severity, Span, Step
 from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR, Builtin
-from torchlint.engine.fix import edited, places
+from torchlint.engine.fix import Editor
 from torchlint.engine.select import shows
 from torchlint.facts import Fact, Occurrence, Place
 from torchlint.facts.analysis import Analysis
@@ -63,7 +63,7 @@ def diagnose(
         if one.finding.place.path in linted
         and shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
     ]
-    placed, lost = _place(wanted, text)
+    placed, lost = _place(wanted, text, Editor(text, linted))
     said = _unsuppressed(placed, text)
     for problem in analysis.problems:
         if shows(settings(problem.path), SYNTAX_ERROR.code, SYNTAX_ERROR.name, SYNTAX_ERROR.severity):
@@ -131,12 +131,18 @@ def _of_configuration(facts: Sequence[Fact], rule: Rule) -> list[Finding]:
     return max(each, key=lambda findings: _MILDNESS[findings[0].severity or rule.severity])
 
 
-def _place(found: Sequence[Found], text: Callable[[str], str | None]) -> tuple[list[Diagnostic], dict[str, str]]:
+def _place(
+    found: Sequence[Found], text: Callable[[str], str | None], editor: Editor
+) -> tuple[list[Diagnostic], dict[str, str]]:
     """Diagnostics with rows and columns, looked up only in files that are spoken of; and the files where that
     failed, with the reason."""
     numbers: dict[str, set[int]] = defaultdict(set)
     for one in found:
-        for place in (one.finding.place, *(step.place for step in one.finding.trail), *places(one.finding.fixes)):
+        for place in (
+            one.finding.place,
+            *(step.place for step in one.finding.trail),
+            *editor.places(one.finding.fixes),
+        ):
             numbers[place.path].add(place.n)
     spans: dict[Place, Span] = {}
     lost: dict[str, str] = {}
@@ -148,14 +154,14 @@ def _place(found: Sequence[Found], text: Callable[[str], str | None]) -> tuple[l
             located = {}
             lost[path] = f"positions could not be found: {type(error).__name__}: {error}"
         spans.update((Place(path, n), span) for n, span in located.items())
-    return [_diagnostic(one, spans, text) for one in found], lost
+    return [_diagnostic(one, spans, editor) for one in found], lost
 
 
-def _diagnostic(one: Found, spans: Mapping[Place, Span], text: Callable[[str], str | None]) -> Diagnostic:
+def _diagnostic(one: Found, spans: Mapping[Place, Span], editor: Editor) -> Diagnostic:
     place = one.finding.place
     steps = [Step(spans[step.place], step.note) for step in one.finding.trail if step.place in spans]
     span = spans.get(place, Span(place.path, _START, _START))
-    fixes = tuple(made for fix in one.finding.fixes if (made := edited(fix, spans, text)) is not None)
+    fixes = tuple(made for fix in one.finding.fixes if (made := editor.edited(fix, spans)) is not None)
     return Diagnostic(one.rule.code, one.rule.name, one.severity, one.finding.message, span, tuple(steps), fixes)
 
 

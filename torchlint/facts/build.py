@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from torchlint.facts.base import Occurrence
 from torchlint.facts.computation import core, head
 from torchlint.facts.data import TransformApplied
+from torchlint.facts.endings import Endings
+from torchlint.facts.formulas import formula
 from torchlint.facts.losses import LossCalled
 from torchlint.facts.modules import LayerCalled, ModelCalled
 from torchlint.facts.operations import (
@@ -74,16 +76,18 @@ def loss_facts(event: LossEvent, company: Company) -> tuple[LossCalled, ...]:
                     event.takes,
                     event.applies,
                     event.wants,
-                    event.spelled,
                     event.spelled_at,
                     *event.arguments_at,
                     alone=company.alone(event),
+                    settled=company.settled(event),
                     read_as_probability=head(given) in company.read,
                     settings=settings,
                     undecided=undecided,
                     configured_at=event.configured_at,
                     settings_at=event.settings_at,
                     rescaled=id(event.result) in company.rescaled,
+                    autocast=event.autocast,
+                    ending=company.endings.of(given, event.takes),
                 )
             )
     return tuple(facts) if len(facts) <= MOST_COMBINATIONS else ()
@@ -105,39 +109,53 @@ def _settings(arguments: Mapping[str, Value]) -> tuple[dict[str, str | float | b
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """What else is done with losses and heads: the meanings that meet the losses made at a place, the heads whose
-    values are read as probabilities, and the identities of losses that are multiplied or divided by a size."""
+    """What else is done with losses and heads: the meanings that meet the losses made at a place, or (with what they
+    take) called at one, the heads whose values are read as probabilities, the identities of losses that are multiplied
+    or divided by a size, and what the last operations serve."""
 
     meanings: dict[Place, set[str | None]]
+    meetings: dict[Place, set[tuple[str, str | None]]]
     read: frozenset[object]
     rescaled: frozenset[int]
+    endings: Endings
 
     def alone(self, event: LossEvent) -> bool:
         """Whether all calls of losses made in the same place are given values of one known meaning."""
         found = self.meanings.get(event.spelled_at, set()) if event.spelled_at is not None else set()
         return len(found) == 1 and None not in found
 
+    def settled(self, event: LossEvent) -> bool:
+        """Whether all losses called in the same place take the same, and are given values of one known meaning."""
+        found = self.meetings.get(event.place, set())
+        return len(found) == 1 and all(kind is not None for _, kind in found)
+
 
 def company(events: Sequence[Event]) -> Company:
     """Read off all losses and operations of a run."""
     meanings: dict[Place, set[str | None]] = defaultdict(set)
-    read: set[object] = set()
+    meetings: dict[Place, set[tuple[str, str | None]]] = defaultdict(set)
+    formulas = [one for event in events if isinstance(event, OpEvent) and (one := formula(event)) is not None]
+    read: set[object] = {head(one.prediction) for one in formulas}
     rescaled: set[int] = set()
     for event in events:
         if isinstance(event, OpEvent) and event.via.op in RESCALING:
             if any(isinstance(argument, Number) for argument in event.via.arguments.values()):
                 rescaled.add(id(core(event.input)))
-        if isinstance(event, LossEvent) and event.spelled_at is not None:
+        if isinstance(event, LossEvent):
             for _, given in options(event.arguments["input"], event.guard):
                 kind = given.meaning.kind if given is not None and given.meaning is not None else None
-                meanings[event.spelled_at].add(kind)
+                meetings[event.place].add((event.takes, kind))
+                if event.spelled_at is not None:
+                    meanings[event.spelled_at].add(kind)
+                if event.takes == "probability" and event.family != "bce":
+                    read.add(head(given))
         elif isinstance(event, SinkEvent) or (isinstance(event, OpEvent) and event.via.op in READINGS):
             read.add(head(event.input))
-    return Company(meanings, frozenset(read - {None}), frozenset(rescaled))
+    return Company(meanings, meetings, frozenset(read - {None}), frozenset(rescaled), Endings(events, formulas))
 
 
-#: Operations that make sense on probabilities, and are to be changed with the meaning of what they are given.
-READINGS = frozenset({"gt", "ge", "lt", "le", "round"})
+#: Operations that make sense on probabilities or their logarithms, and are to be changed with what they are given.
+READINGS = frozenset({"gt", "ge", "lt", "le", "round", "exp"})
 RESCALING = frozenset({"mul", "div"})
 
 

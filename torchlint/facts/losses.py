@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torchlint.facts.base import Fact, TrailStep, trail
+from torchlint.facts.endings import Ending
 from torchlint.flow.values import Place, Tensor
 
 
@@ -21,19 +22,23 @@ class LossCalled(Fact):
     takes: what the loss wants its input to be: ``probability``, ``logits``, ``log-probability``, ``value``,
         ``distance`` or ``unknown``. applies: the activation that it applies itself, ``sigmoid``, ``softmax`` or ``""``.
         wants: what it wants its target to be: ``binary``, ``class-index``, ``probability``, ``distribution``, ….
-    spelled, spelled_at: the name of the loss as the program writes it (``nn.BCELoss``) and where, None if that cannot
-        be said; input_at, target_at: where those arguments stand.
+    spelled_at: where the name of the loss stands (``nn.BCELoss``), None if that cannot be said; input_at, target_at:
+        where those arguments stand.
     written_at: where a loss is complete that the program writes out by itself; `loss` then says in words what it is,
         and `place` is the call of the function that holds it, if that was passed the prediction.
     alone: whether every call of a loss that is made where this one is made is given a value of the same meaning, so
-        that it may be replaced by another loss. read_as_probability: whether values of the same last layer are
-        thresholded, rounded or shown somewhere as they are.
+        that it may be replaced by another loss. settled: whether every loss that is called in this place takes the
+        same and is given a value of the same meaning, so that its argument may be changed.
+    read_as_probability: whether values of the same last layer are thresholded, rounded, shown, exponentiated or
+        given to another kind of loss on probabilities somewhere as they are.
+    ending: the operation that the input ends in, if it serves losses that take the same and nothing else.
     settings: the other arguments whose value is known, such as ``reduction`` or ``log_target``, those of its
         construction and defaults included.
     undecided: the names of the other arguments that are given and whose value is not known.
     configured_at: the call in which settings stand or could stand: the construction of a loss, the call of a function;
         settings_at: where the values of those that are written there stand.
-    rescaled: whether the program multiplies or divides the result by a size.
+    rescaled: whether the program multiplies or divides the result by a size. autocast: whether it is called under
+        autocast, where torch refuses losses on probabilities.
     """
 
     loss: str
@@ -45,18 +50,20 @@ class LossCalled(Fact):
     takes: str = "unknown"
     applies: str = ""
     wants: str = ""
-    spelled: str = ""
     spelled_at: Place | None = None
     input_at: Place | None = None
     target_at: Place | None = None
     written_at: Place | None = None
     alone: bool = False
+    settled: bool = False
     read_as_probability: bool = False
     settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
     undecided: frozenset[str] = frozenset()
     configured_at: Place | None = None
     settings_at: Mapping[str, Place] = field(default_factory=dict)
     rescaled: bool = False
+    autocast: bool = False
+    ending: Ending | None = None
 
     @property
     def title(self) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.computation import MOVES, Cut, core, cuts, head, operand, parts
+from torchlint.facts.endings import ending
 from torchlint.facts.formulas import Formula, formula, signed_terms, terms, weighting
 from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.tensors import ImageShown, OpCalled
@@ -89,8 +92,19 @@ def written_losses(events: Sequence[Event]) -> Iterable[Occurrence]:
                 place = found.place  # the function knows that it is given raw scores
             given = _argument(found.prediction, event) if place == event.called else None
             groups.setdefault((found.place, event.call), []).append(_written(found, place, event.guard, given))
+    kinds: dict[Place | None, set[str | None]] = defaultdict(set)
+    for fact in chain.from_iterable(groups.values()):
+        kinds[fact.input_at].add(_kind(fact.input))
     for group in groups.values():
-        yield Occurrence((tuple(group),))
+        yield Occurrence((tuple(replace(fact, settled=_one(kinds[fact.input_at])) for fact in group),))
+
+
+def _one(kinds: set[str | None]) -> bool:
+    return len(kinds) == 1 and None not in kinds
+
+
+def _kind(tensor: Tensor | None) -> str | None:
+    return tensor.meaning.kind if tensor is not None and tensor.meaning is not None else None
 
 
 def _raw_uses(events: Sequence[Event]) -> set[tuple[Place | None, int]]:
@@ -138,6 +152,7 @@ def _written(found: Formula, place: Place, guard: Guard, given: ir.Expr | None) 
         wants="probability",
         input_at=Place(place.path, given.n) if given is not None else None,
         written_at=found.place,
+        ending=ending(found.prediction),
     )
 
 

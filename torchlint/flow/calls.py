@@ -328,9 +328,11 @@ def call_function(
         frame.yields = []
     m.push(frame)
     m.active.append(id(node))
-    grad = m.grad
+    modes = m.grad, m.autocast
     if "no_grad" in function.decorations or "inference_mode" in function.decorations:
         m.grad = False
+    if "autocast" in function.decorations:
+        m.autocast = True
     limit, logs, loops, runs = m.limit, len(m.logs), m.loops, m.runs
     shared = len(m.frames) <= SHARED_DEPTH
     if shared:
@@ -350,7 +352,7 @@ def call_function(
         m.cut += 1
     finally:
         m.limit = limit
-        m.grad = grad
+        m.grad, m.autocast = modes
         m.active.pop()
         m.pop()
     if generator:
@@ -445,7 +447,7 @@ def operator(m: Machine, left: Instance, op: str, right: Value, place: Place) ->
 
 
 def enter(m: Machine, value: Value) -> Value:
-    """What ``with value as x`` binds; gradient modes take effect."""
+    """What ``with value as x`` binds; modes of gradients and precision take effect."""
     value = m.resolve(value)
     if isinstance(value, Instance):
         method = attributes.find_method(m, value, "__enter__")
@@ -453,6 +455,8 @@ def enter(m: Machine, value: Value) -> Value:
     if isinstance(value, Object):
         if value.kind == "no_grad":
             m.grad = False
+        if value.kind == "autocast":
+            m.autocast = True
         return value
     return value if isinstance(value, (Tuple, List)) else UNKNOWN
 

@@ -36,13 +36,13 @@ class LossEvent(Event):
     takes: str
     applies: str
     wants: str
-    spelled: str
     spelled_at: Place | None
     arguments_at: tuple[Place | None, Place | None]
     result: Value
     reduction: Value
     configured_at: Place | None
     settings_at: dict[str, Place]
+    autocast: bool
     called: Place | None
 
 

@@ -418,6 +418,10 @@ def _no_grad(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     return Object("no_grad", "torch.no_grad", {}, {}, place)
 
 
+def _autocast(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
+    return Object("autocast", "torch.autocast", {}, {}, place)
+
+
 def _scaler(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     return Object("scaler", "torch.amp.GradScaler", {}, {}, place)
 
@@ -463,7 +467,8 @@ HANDLERS: dict[str, Handler] = {
     "collections.defaultdict": _default_dict, "types.SimpleNamespace": _simple_namespace,
     "argparse.Namespace": _simple_namespace, "argparse.ArgumentParser": _parser, "easydict.EasyDict": _simple_namespace,
     "dataclasses.field": _field, "os.path.join": _text, "os.getcwd": _text, "random.random": _random,
-    "torch.no_grad": _no_grad, "torch.inference_mode": _no_grad, "torch.cuda.amp.GradScaler": _scaler,
+    "torch.no_grad": _no_grad, "torch.inference_mode": _no_grad, "torch.autocast": _autocast,
+    "torch.amp.autocast": _autocast, "torch.cuda.amp.autocast": _autocast, "torch.cuda.amp.GradScaler": _scaler,
     "torch.amp.GradScaler": _scaler, "torch.cuda.amp.grad_scaler.GradScaler": _scaler,
     "accelerate.Accelerator": _accelerator, "lightning.Fabric": _accelerator, "lightning.fabric.Fabric": _accelerator,
     "pytorch_lightning.Trainer": _trainer, "lightning.Trainer": _trainer, "lightning.pytorch.Trainer": _trainer,

@@ -29,8 +29,8 @@ def load(m: Machine, path: str) -> Namespace:
 
 def run_module(m: Machine, namespace: Namespace, module: ir.Module) -> None:
     """Run a module's top level in its namespace, outside any branch of whoever imports it."""
-    saved = m.path, m.log, m.logs, m.grad, m.loops, m.steps, m.active
-    m.path, m.log, m.logs, m.grad, m.loops, m.steps, m.active = {}, None, [], True, 0, 0, []
+    saved = m.path, m.log, m.logs, m.grad, m.autocast, m.loops, m.steps, m.active
+    m.path, m.log, m.logs, m.grad, m.autocast, m.loops, m.steps, m.active = {}, None, [], True, False, 0, 0, []
     namespace.attrs["__name__"] = Const(posixpath.basename(namespace.name).removesuffix(".py"))
     namespace.attrs["__file__"] = Const(namespace.path)
     depth = len(m.frames)
@@ -43,7 +43,7 @@ def run_module(m: Machine, namespace: Namespace, module: ir.Module) -> None:
         m.total_steps += m.steps
         m.frame = m.frames[depth]
         del m.frames[depth:]
-        m.path, m.log, m.logs, m.grad, m.loops, m.steps, m.active = saved
+        m.path, m.log, m.logs, m.grad, m.autocast, m.loops, m.steps, m.active = saved
 
 
 def submodule(m: Machine, namespace: Namespace, name: str) -> Namespace | None:

@@ -85,10 +85,10 @@ def _record(
         LossEvent(
             place, m.guard(), name, family, {"input": first, "target": second, **bound}, texts[0], texts[1], m.group,
             takes, applies, row.target,
-            spell(named.func) if named is not None else "",
             Place(path, named.func.n) if named is not None and isinstance(named.func, (ir.Name, ir.Attr)) else None,
             places, result, reduction,
             Place(path, named.n) if named is not None else None, _settings_at(named, signature, path),
+            m.autocast,
             m.frame.called,
         )
     )  # fmt: skip

@@ -148,6 +148,7 @@ class Machine:
         self.stepped = ""
         self.roots = 0
         self.grad = True
+        self.autocast = False
         self.driven: set[int] = set()
         self.calling: Place | None = None
         self.passing: tuple[tuple[Value, ir.Expr], ...] = ()
@@ -465,7 +466,7 @@ class Machine:
         if self.limit <= 0:
             self.exhausted += 1
             return False
-        self.steps, self.path, self.grad = 0, {}, True
+        self.steps, self.path, self.grad, self.autocast = 0, {}, True, False
         self.active.clear()
         self.log, depth = None, len(self.frames)
         self.logs.clear()

@@ -248,13 +248,13 @@ def _jump(m: Machine, node: ir.Jump) -> int:
 
 
 def _with(m: Machine, node: ir.With) -> int:
-    grad = m.grad
+    modes = m.grad, m.autocast
     for item in node.items:
         value = calls.enter(m, evaluate(m, item.value))
         if item.target is not None:
             subscripts.assign(m, item.target, value)
     status = execute(m, node.body)
-    m.grad = grad
+    m.grad, m.autocast = modes
     return status
 
 

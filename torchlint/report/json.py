@@ -48,5 +48,5 @@ def _step(step: Step) -> dict[str, Any]:
 
 
 def _fix(fix: Fix) -> dict[str, Any]:
-    edits = [{"content": edit.text, **_range(edit.span)} for edit in fix.edits]
+    edits = [{"content": edit.text, "filename": edit.span.path, **_range(edit.span)} for edit in fix.edits]
     return {"applicability": "safe" if fix.safe else "unsafe", "edits": edits, "message": fix.title}
