@@ -7,6 +7,7 @@ need to know belongs in a fact, not in two rules.
 from torchlint.facts.base import Fact, Occurrence, TrailStep, trail
 from torchlint.facts.computation import Cut, core
 from torchlint.facts.data import TransformApplied
+from torchlint.facts.distributions import DistributionUsed, Meeting
 from torchlint.facts.endings import Ending, ending
 from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.modules import LayerCalled, ModelCalled
@@ -17,7 +18,8 @@ from torchlint.flow.shape import Dim, Shape, differs, render
 from torchlint.flow.values import Meaning, Place, Tensor
 
 __all__ = [
-    "BackwardCalled", "Cut", "Dim", "Ending", "Fact", "ImageShown", "Interval", "LayerCalled", "LossCalled",
-    "LossWeighted", "Meaning", "ModelCalled", "Occurrence", "OpCalled", "Place", "Shape", "Tensor", "TrailStep",
-    "TrainingEvent", "TrainingIteration", "TransformApplied", "core", "differs", "ending", "render", "trail",
+    "BackwardCalled", "Cut", "Dim", "DistributionUsed", "Ending", "Fact", "ImageShown", "Interval", "LayerCalled",
+    "LossCalled", "LossWeighted", "Meaning", "Meeting", "ModelCalled", "Occurrence", "OpCalled", "Place", "Shape",
+    "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "core", "differs", "ending",
+    "render", "trail",
 ]  # fmt: skip

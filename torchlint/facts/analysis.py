@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torchlint.facts.base import Occurrence
-from torchlint.facts.build import facts, options
+from torchlint.facts.build import facts
+from torchlint.facts.computation import options
 from torchlint.flow import attributes, calls, imports, lightning, models, objects, statements
 from torchlint.flow.describe import describe
 from torchlint.flow.events import LossEvent
@@ -342,12 +343,15 @@ def _named(m: Machine) -> frozenset[str]:
     return frozenset(names)
 
 
+#: Operations that may be wrong by themselves, whatever loss there is.
+OPERATIONS = frozenset({"softmax", "log_softmax", "Softmax", "LogSoftmax", "argmax", "round", "multinomial"})
+
 SEEDS = frozenset({"backward", "fit", "training_step", "validation_step"})
 
 
 def _interesting(m: Machine) -> tuple[frozenset[str], frozenset[str]]:
-    """Names whose use can lead to a fact: losses, backward passes, conversions of pictures; and with them the
-    project's own functions and classes that use such a name, to any depth."""
+    """Names whose use can lead to a fact: losses, backward passes, pictures that are converted or shown; and with
+    them, and some operations, the project's own functions and classes that use such a name, to any depth."""
     seeds = set(SEEDS)
     for row in m.contracts.rows:
         if isinstance(row, tables.Loss):
@@ -356,12 +360,15 @@ def _interesting(m: Machine) -> tuple[frozenset[str], frozenset[str]]:
                 seeds.add(row.function.rsplit(".", 1)[-1])
         elif isinstance(row, tables.Transform) and row.does in ("to_pil", "to_tensor", "compose"):
             seeds.update((row.short, *(f.rsplit(".", 1)[-1] for f in row.function)))
+        elif isinstance(row, tables.Sink):
+            seeds.update((row.short, *row.methods))
     for namespace in m.namespaces.values():
         seeds.update(name for name, value in namespace.attrs.items() if _holds(m, value))
     for cls in m.classes:
         held = [name for name, value in cls.attrs.items() if _holds(m, value)]
         seeds.update((*held, cls.name) if held else ())
     near = frozenset(seeds)
+    seeds.update(OPERATIONS)
     users: dict[str, list[str]] = {}
     for cls in m.classes:
         for base in cls.mro[1:]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torchlint.facts.base import Occurrence
-from torchlint.facts.computation import core, head
+from torchlint.facts.computation import core, head, options
 from torchlint.facts.data import TransformApplied
+from torchlint.facts.distributions import distributions
 from torchlint.facts.endings import Endings
 from torchlint.facts.formulas import formula
 from torchlint.facts.losses import LossCalled
@@ -17,12 +18,11 @@ from torchlint.facts.operations import (
     backward_passes,
     operations,
     pictures,
-    trained_heads,
     weighted_losses,
     written_losses,
 )
 from torchlint.facts.training import TrainingEvent, TrainingIteration
-from torchlint.flow import join
+from torchlint.facts.usage import usage
 from torchlint.flow.events import (
     Event,
     LayerEvent,
@@ -35,7 +35,7 @@ from torchlint.flow.events import (
     TransformEvent,
 )
 from torchlint.flow.spell import spell_guard
-from torchlint.flow.values import Alternatives, Const, Guard, Number, Object, Place, Tensor, Value
+from torchlint.flow.values import Const, Guard, Number, Object, Place, Tensor, Value
 
 #: Combinations of alternatives of one call that are looked at; beyond them the call says nothing.
 MOST_COMBINATIONS = 32
@@ -43,17 +43,6 @@ MOST_COMBINATIONS = 32
 CLASSIFICATION = frozenset(
     {"cross-entropy", "nll", "bce", "bce-with-logits", "dice", "focal", "multilabel-soft-margin"}
 )
-
-
-def options(value: Value, guard: Guard) -> list[tuple[Guard, Tensor | None]]:
-    """What a value may be under a guard: tensors, and None for whatever is no tensor."""
-    if isinstance(value, Alternatives):
-        out: list[tuple[Guard, Tensor | None]] = []
-        for inner, v in value.options:
-            if not join.contradicts(guard, inner):
-                out.extend(options(v, join.merge(guard, inner)))
-        return out
-    return [(guard, value if isinstance(value, Tensor) else None)]
 
 
 def loss_facts(event: LossEvent, company: Company) -> tuple[LossCalled, ...]:
@@ -307,7 +296,7 @@ def facts(events: Sequence[Event]) -> list[Occurrence]:
         backward_passes,
     ):
         out.extend(builder(events))
-    heads = trained_heads(events)
-    for of_heads in (operations, pictures):
-        out.extend(of_heads(events, heads))
+    found = usage(events)
+    for of_usage in (operations, pictures, distributions):
+        out.extend(of_usage(events, found))
     return out

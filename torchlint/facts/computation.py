@@ -1,9 +1,10 @@
 """Reading back how a tensor was computed: what is still the same values, which last layer, where a gradient is lost.
 
 Definitions
-    move   an operation that rearranges, selects or casts elements and computes nothing: a view, a slice, a cast
+    move   an operation that rearranges, selects or casts elements and computes nothing: a view, a slice, a cast, a grid
     core   a tensor with the moves taken off
-    head   the operation that made the core of a tensor: the place of the last layer and its name
+    head   the operation that made the core of a tensor: where the last layer was constructed, or where a function was
+           called, and its name
     cut    where a value that depends on parameters stops to carry a gradient
 
 Worked example: ``model(x).squeeze(1)[mask].float()`` has three moves; its core is what the model's last layer gave,
@@ -15,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torchlint.flow.values import Alternatives, Dict, List, Number, Place, Tensor, Tuple, Unknown, Value, Via
+from torchlint.flow import join
+from torchlint.flow.values import Alternatives, Dict, Guard, List, Number, Place, Tensor, Tuple, Unknown, Value, Via
 
 MOVES = frozenset(
     {
@@ -23,9 +25,14 @@ MOVES = frozenset(
         "detach", "cpu", "cuda", "to", "float", "double", "half", "type", "numpy", "from_numpy", "data", "no_grad",
         "expand", "expand_as", "view_as", "reshape_as", "type_as", "movedim", "swapaxes", "ravel", "asarray", "array",
         "select", "narrow", "masked_select", "index_select", "unbind", "split", "chunk", "requires_grad", "tensor",
-        "as_tensor", "astype", "Flatten", "Identity", "identity", "tolist", "item", "rearrange", "Variable",
+        "as_tensor", "astype", "Flatten", "Identity", "identity", "tolist", "item", "rearrange", "Variable", "moveaxis",
+        "copy", "flip", "make_grid", "fromarray",
     }
 )  # fmt: skip
+
+
+#: Operations that put several tensors together.
+JOINTS = frozenset({"cat", "concat", "concatenate", "stack", "vstack", "hstack"})
 
 
 def operand(via: Via) -> Value | None:
@@ -43,12 +50,30 @@ def core(value: Value | None) -> Value | None:
     return value
 
 
-def head(tensor: Tensor | None) -> tuple[Place, Place | None, str] | None:
-    """The operation that made the core of a tensor; None if that is not known."""
-    found = core(tensor)
+def head(value: Value | None) -> tuple[Place, str] | None:
+    """The operation that made the core of a value; None if that is not known.
+
+    Of several tensors put together it is the one that made them all.
+    """
+    found = core(value)
     if not isinstance(found, Tensor) or found.via is None:
         return None
-    return found.via.place, found.via.made, found.via.op
+    via = found.via
+    if via.op in JOINTS:
+        heads = {head(part) for part in parts(operand(via))}
+        return heads.pop() if len(heads) == 1 else None
+    return via.made or via.place, via.op
+
+
+def options(value: Value, guard: Guard) -> list[tuple[Guard, Tensor | None]]:
+    """What a value may be under a guard: tensors, and None for whatever is no tensor."""
+    if isinstance(value, Alternatives):
+        out: list[tuple[Guard, Tensor | None]] = []
+        for inner, v in value.options:
+            if not join.contradicts(guard, inner):
+                out.extend(options(v, join.merge(guard, inner)))
+        return out
+    return [(guard, value if isinstance(value, Tensor) else None)]
 
 
 def parts(value: Value | None) -> Iterator[Value]:

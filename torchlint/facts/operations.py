@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 
 from torchlint.facts.base import Occurrence
-from torchlint.facts.computation import MOVES, Cut, core, cuts, head, operand, parts
+from torchlint.facts.computation import MOVES, Cut, core, cuts, operand, parts
 from torchlint.facts.endings import ending
 from torchlint.facts.formulas import Formula, formula, signed_terms, terms, weighting
 from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.training import BackwardCalled
+from torchlint.facts.usage import Usage, result_of, site
 from torchlint.flow import join
 from torchlint.flow.events import OBSERVED, Event, LossEvent, OpEvent, SinkEvent, StepEvent
 from torchlint.flow.spell import spell, spell_guard
-from torchlint.flow.values import Alternatives, Const, Guard, Number, Place, Tensor, Tuple, Value
+from torchlint.flow.values import Alternatives, Const, Guard, Number, Place, Tensor, Value
 from torchlint.syntax import ir
-
-Heads = Mapping[object, frozenset[str]]
 
 #: What a formula is called, and what it wants its prediction to be.
 WRITTEN = {
@@ -30,55 +29,69 @@ WRITTEN = {
 }
 
 
-def trained_heads(events: Sequence[Event]) -> Heads:
-    """By last layer, the families of the losses that its output meets anywhere."""
-    found: dict[object, set[str]] = defaultdict(set)
-    for event in events:
-        if isinstance(event, LossEvent):
-            for part in parts(event.arguments["input"]):
-                if isinstance(part, Tensor) and (key := head(part)) is not None:
-                    found[key].add(event.family)
-    return {key: frozenset(families) for key, families in found.items()}
-
-
-def operations(events: Sequence[Event], heads: Heads) -> Iterable[Occurrence]:
+def operations(events: Sequence[Event], found: Usage) -> Iterable[Occurrence]:
     """Operations, grouped by call: the alternatives of the data are the facts of one configuration."""
     groups: dict[tuple[Place, int], list[OpCalled]] = {}
     for event in events:
         if isinstance(event, OpEvent) and event.via.op in OBSERVED:
-            groups.setdefault((event.place, event.call), []).append(_operation(event, heads))
+            groups.setdefault((event.place, event.call), []).append(_operation(event, found))
     for group in groups.values():
         yield Occurrence((tuple(group),))
 
 
-def _operation(event: OpEvent, heads: Heads) -> OpCalled:
-    result = event.result
-    if isinstance(result, Tuple) and result.items:
-        result = result.items[0]
+def _operation(event: OpEvent, found: Usage) -> OpCalled:
+    via, here = event.via, site(event.via)
+    losses, activated = found.meets(event.input)
     return OpCalled(
         event.place,
         spell_guard(event.guard),
-        event.via.op,
+        via.op,
         event.input,
-        result if isinstance(result, Tensor) else None,
-        event.via.arguments,
-        event.via.made,
+        result_of(event),
+        via.arguments,
+        via.made,
         event.text,
-        heads.get(head(event.input), frozenset()),
+        losses,
+        activated,
+        frozenset(found.sizes.get(here, ())),
+        frozenset(found.ranks.get(here, ())),
+        frozenset(found.used.get(here, ())),
+        event.arguments_at,
+        Place(via.place.path, via.operand) if via.operand is not None else event.arguments_at.get("input"),
     )
 
 
-def pictures(events: Sequence[Event], heads: Heads) -> Iterable[Occurrence]:
+def pictures(events: Sequence[Event], found: Usage) -> Iterable[Occurrence]:
     """What is shown or saved."""
     groups: dict[tuple[Place, int], list[ImageShown]] = {}
     for event in events:
         if isinstance(event, SinkEvent):
-            losses = heads.get(head(event.input), frozenset())
-            name = event.name.rsplit(".", 1)[-1]
-            fact = ImageShown(event.place, spell_guard(event.guard), event.does, name, event.input, losses)
+            source = _unscaled(event.input)
+            fact = ImageShown(
+                event.place,
+                spell_guard(event.guard),
+                event.does,
+                event.name.rsplit(".", 1)[-1],
+                event.input,
+                event.text,
+                event.input_at,
+                source,
+                *found.meets(source),
+            )
             groups.setdefault((event.place, event.call), []).append(fact)
     for group in groups.values():
         yield Occurrence((tuple(group),))
+
+
+def _unscaled(tensor: Tensor) -> Tensor:
+    """The tensor before it was moved about and multiplied by numbers."""
+    step = core(tensor)
+    while isinstance(step, Tensor) and step.via is not None and step.via.op in ("mul", "div"):
+        inner = core(operand(step.via))
+        if isinstance(step.via.arguments.get("other"), Tensor) or not isinstance(inner, Tensor):
+            break
+        step = inner
+    return step if isinstance(step, Tensor) else tensor
 
 
 def written_losses(events: Sequence[Event]) -> Iterable[Occurrence]:

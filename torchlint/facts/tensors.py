@@ -6,7 +6,70 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torchlint.facts.base import Fact
+from torchlint.facts.computation import core, operand
 from torchlint.flow.values import Const, Number, Place, Tensor, Value
+
+SOFTMAXES = frozenset({"softmax", "log_softmax", "softmin"})
+
+#: Operations that leave every element where it was.
+ELEMENTWISE = frozenset(
+    {"sigmoid", "logsigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "dropout", "dropout2d"}
+)
+
+#: Operations that work along the last dimension by themselves.
+LAST = {"multinomial": -1, "topk": -1}
+
+
+def from_left(dim: int | None, tensor: Tensor) -> int | None:
+    """A dimension of a tensor counted from the left; None if that is not known."""
+    if dim is None or dim >= 0:
+        return dim
+    return dim + len(tensor.shape) if tensor.shape is not None else None
+
+
+def along(op: str, arguments: Mapping[str, Value], given: Tensor, result: Tensor | None) -> int | None:
+    """The dimension that an operation works along, counted from the left; None if it is not known."""
+    if op in SOFTMAXES:
+        return from_left(result.meaning.dim, given) if result is not None and result.meaning is not None else None
+    return from_left(written_dim(op, arguments), given)
+
+
+def written_dim(op: str, arguments: Mapping[str, Value]) -> int | None:
+    """The dimension that an operation is told to work along, or does by itself, as it is counted there."""
+    value = next((arguments[name] for name in ("dim", "axis") if name in arguments), Const(LAST.get(op)))
+    if isinstance(value, Const) and isinstance(value.value, int) and not isinstance(value.value, bool):
+        return value.value
+    return None
+
+
+def along_features(tensor: Tensor, dim: int | None) -> bool:
+    """Whether the dimension of size 1 is that of the outputs of the layer that made the tensor, which has one."""
+    made: Value | None = tensor
+    moved = False
+    while True:
+        inner = core(made)
+        moved = moved or inner is not made
+        if not isinstance(inner, Tensor) or inner.via is None or inner.via.op not in ELEMENTWISE:
+            break
+        made = operand(inner.via)
+    axis = features_axis(inner)
+    if not isinstance(inner, Tensor) or inner.shape is None or axis is None or inner.shape[axis] != 1:
+        return False
+    return inner.shape.count(1) == 1 if moved else dim == axis
+
+
+def features_axis(value: Value | None) -> int | None:
+    """The dimension along which the outputs of the layer lie that made a tensor, counted from the left; None if no
+    such layer made it."""
+    if not isinstance(value, Tensor) or value.via is None or not value.shape:
+        return None
+    op, rank = value.via.op, len(value.shape)
+    if op == "linear":
+        return rank - 1
+    if op == "model":
+        return 1 if rank > 1 else None
+    spatial = int(op[-2]) if op.startswith("conv") and op[-2:-1].isdigit() else None
+    return rank - 1 - spatial if spatial is not None and rank > spatial else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +81,14 @@ class OpCalled(Fact):
     arguments: all arguments by name, defaults included. made: where the layer was constructed, None for anything else.
     text: how the program spells it (``F.softmax``, ``nn.Softmax(dim=0)``, ``.argmax()``, ``output > 0.5``).
     losses: the families of the losses that values made by the same last layer as the input meet anywhere in the
-        program, such as ``bce-with-logits``.
+        program, such as ``bce-with-logits``. activated: the activations that stand between those values and their
+        losses, ``sigmoid`` or ``softmax``, whether the loss or the program applies them.
+    sizes, ranks: the sizes along its dimension, and the ranks of its input, in all calls of the program at this place,
+        as far as they are known.
+    used: what is done with its result, with the indices where it gives those too: the operations performed on it that
+        are facts themselves, and for a mask of booleans all of them.
+    arguments_at: where its arguments stand, by name; for a layer those of its construction. input_at: where its
+        input does.
     """
 
     op: str
@@ -28,6 +98,12 @@ class OpCalled(Fact):
     made: Place | None
     text: str
     losses: frozenset[str] = frozenset()
+    activated: frozenset[str] = frozenset()
+    sizes: frozenset[int] = frozenset()
+    ranks: frozenset[int] = frozenset()
+    used: frozenset[str] = frozenset()
+    arguments_at: Mapping[str, Place] = field(default_factory=dict)
+    input_at: Place | None = None
 
     def given(self, *names: str) -> bool:
         """Whether one of these arguments is there and is not None."""
@@ -51,18 +127,24 @@ class OpCalled(Fact):
 
         None where it is left out, not constant, or counted from the right of a tensor of unknown rank.
         """
-        value = self.integer(*(names or ("dim", "axis")))
-        if value is None or value >= 0:
-            return value
-        return value + len(self.input.shape) if self.input.shape is not None else None
+        return from_left(self.integer(*(names or ("dim", "axis"))), self.input)
+
+    def along(self) -> int | None:
+        """The dimension that it works along, counted from the left, that which torch chooses included; None if it is
+        not known or there is no single one."""
+        return along(self.op, self.arguments, self.input, self.result)
 
     def size(self) -> int | None:
-        """The size of the input along `dim`, if both are known."""
-        dim, shape = self.dim(), self.input.shape
+        """The size of the input along `along`, if both are known."""
+        dim, shape = self.along(), self.input.shape
         if dim is None or shape is None or dim >= len(shape):
             return None
         size = shape[dim]
         return size if isinstance(size, int) else None
+
+    def single(self) -> bool:
+        """Whether it works along the outputs of a layer that has one, here and wherever the program calls it."""
+        return self.sizes == {1} and self.size() == 1 and along_features(self.input, self.along())
 
     def other(self) -> Tensor | float | None:
         """The second operand of an operator: a tensor, a number, or None if it is not known."""
@@ -78,10 +160,16 @@ class OpCalled(Fact):
 class ImageShown(Fact):
     """A tensor was shown or saved as a picture.
 
-    does: ``show`` or ``save``; function: the function that did it (``save_image``). losses: as in `OpCalled`.
+    does: ``show`` or ``save``; function: the function that did it (``save_image``). text, input_at: how and where the
+    program spells the tensor. source: what it was before it was moved about and multiplied by numbers.
+    losses, activated: as in `OpCalled`, for the source.
     """
 
     does: str
     function: str
     input: Tensor
-    losses: frozenset[str] = field(default_factory=frozenset)
+    text: str
+    input_at: Place | None
+    source: Tensor
+    losses: frozenset[str]
+    activated: frozenset[str]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from torchlint.flow import (
     attributes,
     builtins,
+    data,
     expressions,
     join,
     layers,
@@ -66,6 +67,8 @@ def call_node(m: Machine, node: ir.Call) -> Value:
             if func.name in tensors.TENSOR_ONLY:
                 return tensors.call_method(m, _as_tensor(callee), func.name, args, keywords, place, node)
             training.unknown_method(m, func, args, place)
+            if (sink := m.contracts.sink(func.name)) is not None:
+                return data.sink(m, sink, args, keywords, place, node)
             if callee.via is not None and callee.via.op == "." and result is UNKNOWN:
                 return _of_unknown(m, callee.via, callee.grad, func.name, args, keywords, place)
         elif func.name.endswith("_") and not func.name.endswith("__"):

@@ -15,7 +15,9 @@ from torchlint.flow.library import apply, tables
 from torchlint.flow.library.dtypes import category
 from torchlint.flow.machine import Machine
 from torchlint.flow.shape import Shape, symbol
+from torchlint.flow.spell import passed, spell
 from torchlint.flow.values import (
+    FALSE,
     NONE,
     UNKNOWN,
     Alternatives,
@@ -35,9 +37,11 @@ from torchlint.flow.values import (
     Tuple,
     Unknown,
     Value,
+    Via,
     list_of,
     make_list,
 )
+from torchlint.syntax import ir
 
 BATCH, SAMPLES = symbol("B"), symbol("N")
 
@@ -60,7 +64,11 @@ def source(row: tables.Source, place: Place, args: Sequence[Value], keywords: Ma
         shape = (*channels, None, None) if channels else None
     meaning = Meaning("image", scale=row.scale, layout=row.layout, mode=mode) if row.scale else None
     note = f"`{row.name.rsplit('.', 2)[-2]}.{row.short}` → {found}" if found else f"`{row.short}`"
-    return Tensor(found, meaning, row.dtype or None, shape, "detached", Trail(place, note), None, row.holder)
+    given = args[0] if args else None
+    run, via = None, None
+    if isinstance(given, Tensor):
+        run, via = given.run, Via(row.short, {"input": given}, place)
+    return Tensor(found, meaning, row.dtype or None, shape, "detached", Trail(place, note), run, row.holder, via)
 
 
 def make(m: Machine, row: tables.Data, bound: dict[str, Value], attrs: dict[str, object], place: Place) -> Value:
@@ -75,13 +83,23 @@ def make(m: Machine, row: tables.Data, bound: dict[str, Value], attrs: dict[str,
                   bound, attrs, place)  # fmt: skip
 
 
-def sink(m: Machine, row: tables.Sink, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
+def sink(
+    m: Machine, row: tables.Sink, args: Sequence[Value], keywords: Mapping[str, Value], place: Place,
+    node: ir.Call | None,
+) -> Value:  # fmt: skip
     """Something is shown or saved as a picture."""
     m.calls += 1
-    given = m.resolve(row.parameters.bind(args, keywords).get(row.argument, UNKNOWN))
+    bound = row.parameters.bind(args, keywords)
+    rescaled = m.resolve(bound.get(row.rescales, FALSE))
+    if not (isinstance(rescaled, Const) and rescaled.value is False):
+        return UNKNOWN
+    given = m.resolve(bound.get(row.argument, UNKNOWN))
+    written = passed(node, row.parameters.positional).get(row.argument)
+    at = None if written is None else Place(place.path, written.n)
     for guard, value in given.options if isinstance(given, Alternatives) else (((), given),):
         if isinstance(value, Tensor):
-            m.events.append(SinkEvent(place, join.merge(m.guard(), guard), row.name, row.does, value, m.calls))
+            where = join.merge(m.guard(), guard)
+            m.events.append(SinkEvent(place, where, row.name, row.does, value, m.calls, spell(written), at))
     return UNKNOWN
 
 

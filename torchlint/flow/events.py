@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torchlint.flow.values import Guard, Object, Place, Run, Tensor, Value, Via
@@ -50,7 +51,7 @@ class LossEvent(Event):
 OBSERVED = frozenset(
     {
         "softmax", "log_softmax", "softmin", "sigmoid", "logsigmoid", "argmax", "argmin", "max", "min", "topk",
-        "gather", "round", "gt", "ge", "lt", "le", "exp", "multinomial",
+        "gather", "round", "gt", "ge", "lt", "le", "eq", "exp", "multinomial",
     }
 )  # fmt: skip
 ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
@@ -58,9 +59,10 @@ ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpEvent(Event):
-    """An operation of `OBSERVED`, arithmetic between two tensors, or between a loss and a size, was done to `input`
-    (no alternatives left in it); `call` numbers the call, whose alternatives are one event each. `text` is how the
-    program spells it.
+    """An operation of `OBSERVED`, arithmetic between two tensors, or between a loss and a size, or anything on a mask
+    of booleans, was done to `input` (no alternatives left in it); `call` numbers the call, whose alternatives are one
+    event each. `text` is how the program spells it; `arguments_at` says where its arguments stand, for a layer those of
+    its construction.
 
     called, given: the call of the function in which this happened, and what that call passed; written: the arguments
     that stand in that call, with their values.
@@ -71,6 +73,7 @@ class OpEvent(Event):
     result: Value
     text: str
     call: int
+    arguments_at: Mapping[str, Place]
     called: Place | None
     given: tuple[Value, ...]
     written: tuple[tuple[Value, ir.Expr], ...]
@@ -78,12 +81,15 @@ class OpEvent(Event):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SinkEvent(Event):
-    """A tensor was shown or saved as a picture: does is ``show`` or ``save``; `name` the function's canonical name."""
+    """A tensor was shown or saved as a picture: does is ``show`` or ``save``; `name` the function's canonical name;
+    `text` and `input_at` how and where the program spells the tensor."""
 
     name: str
     does: str
     input: Tensor
     call: int
+    text: str
+    input_at: Place | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 from torchlint.flow import attributes, builtins, calls, join, subscripts, tensors
 from torchlint.flow.library import apply
+from torchlint.flow.library.operators import NAMES
 from torchlint.flow.machine import NEXT, Frame, Machine
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
@@ -29,6 +30,7 @@ from torchlint.flow.values import (
     Tuple,
     Unknown,
     Value,
+    Via,
     list_of,
     make_list,
 )
@@ -258,8 +260,13 @@ def _compare(m: Machine, node: ir.Compare) -> Value:
 
 def _compare_pair(m: Machine, op: str, node: ir.Compare, call: int, pair: list[Value]) -> Value:
     result = _compare_one(m, op, pair[0], pair[1], node)
+    number, other = pair
     if isinstance(result, Tensor):
-        m.observe(result, spell(node), call)
+        m.observe(result, spell(node), call, node)
+    elif isinstance(number, Number) and number.via is not None and op in NAMES:
+        tensor = next(iter(number.via.arguments.values()), number)
+        compared = Via(NAMES[op], {"input": tensor, "other": other}, m.place(node.n))
+        m.observe(Tensor(via=compared), spell(node), call, node)
     return result
 
 

@@ -27,6 +27,7 @@ from torchlint.flow.values import (
     Tuple,
     Unknown,
     Value,
+    Via,
 )
 
 #: More alternatives than these are no longer kept apart.
@@ -161,7 +162,13 @@ def join_tensors(a: Tensor, b: Tensor) -> Tensor:
         trail=b.trail,
         run=b.run,
         holder=b.holder,
+        via=b.via if same_operation(a.via, b.via) else None,
     )
+
+
+def same_operation(a: Via | None, b: Via | None) -> bool:
+    """Whether two values were given by one operation of the program, as the rounds of a loop are."""
+    return a is not None and b is not None and (a.op, a.place, a.made) == (b.op, b.place, b.made)
 
 
 def widen(before: Value, after: Value) -> Value:

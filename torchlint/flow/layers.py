@@ -134,7 +134,7 @@ def call_layer(
             made = {k: m.resolve(v) for k, v in made.items()}
         bound = dict(zip(names, values[n:]))
         result = apply.apply_module(m.contracts, row, made, values[:n], bound, place, text, layer.made, first)
-        m.observe(result, text, number)
+        m.observe(result, text, number, layer.attrs.get("node"), row.parameters.positional)
         result = grad_mode(m, result)
         if isinstance(result, Tensor) and (
             layer.attrs.get("(written)") or isinstance(layer.attrs.get("weight"), Value)

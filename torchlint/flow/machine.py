@@ -22,6 +22,7 @@ from typing import Any
 from torchlint.flow import join
 from torchlint.flow.events import ARITHMETIC, OBSERVED, Event, OpEvent
 from torchlint.flow.library.tables import Contracts
+from torchlint.flow.spell import passed
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,
@@ -334,22 +335,43 @@ class Machine:
         self.write(owner, "element", join.summary(v for items in known for v in items))
         return None
 
-    def observe(self, value: Value, text: str, call: int) -> None:
-        """Record how a result was made, if that is an operation that facts speak of."""
+    def observe(
+        self, value: Value, text: str, call: int, node: ir.Expr | None = None, names: Sequence[str] = ()
+    ) -> None:
+        """Record how a result was made, if that is an operation that facts speak of.
+
+        Args:
+            node: the expression that passes its arguments, a layer's construction for a layer; names: its positional
+                parameters, in order.
+        """
         via = getattr(value.items[0] if type(value) is Tuple and value.items else value, "via", None)
         if via is None:
             return
-        given, other = via.arguments.get("input"), via.arguments.get("other")
+        given, other = next(iter(via.arguments.values()), None), via.arguments.get("other")
         if type(given) is Number and via.op in ARITHMETIC:
             given, other = other, given
+        if type(given) is Unknown and via.op in OBSERVED:
+            given = Tensor()
         if type(given) is not Tensor:
             return
         sized = type(other) is Number and given.meaning is not None and given.meaning.kind == "loss"
-        if via.op in OBSERVED or (via.op in ARITHMETIC and (type(other) is Tensor or sized)):
-            frame = self.frame
+        arithmetic = via.op in ARITHMETIC and (type(other) is Tensor or sized)
+        if via.op in OBSERVED or arithmetic or given.dtype == "bool":
+            frame, path = self.frame, (via.made or via.place).path
+            places = {name: Place(path, argument.n) for name, argument in passed(node, names).items()}
             self.events.append(
                 OpEvent(
-                    via.place, self.guard(), via, given, value, text, call, frame.called, frame.given, frame.written
+                    via.place,
+                    self.guard(),
+                    via,
+                    given,
+                    value,
+                    text,
+                    call,
+                    places,
+                    frame.called,
+                    frame.given,
+                    frame.written,
                 )
             )
 
@@ -520,7 +542,21 @@ class Machine:
             return returns[0][1]
         if any(cells for _, _, cells in returns):
             self.merge_cells([(guard, cells) for guard, _, cells in returns])
-        return join.alternatives([(guard, value) for guard, value, _ in returns])
+        return join.alternatives(self.apart([(guard, value) for guard, value, _ in returns]))
+
+    def apart(self, options: list[tuple[Guard, Value]]) -> list[tuple[Guard, Value]]:
+        """The options in the order in which the program tries them, where a later one is only reached if an earlier
+        one was not taken: guards that may hold together are told apart by a test without a name."""
+        out: list[tuple[Guard, Value]] = []
+        later: list[tuple[Guard, Key]] = []
+        for index, (guard, value) in enumerate(options):
+            added: Guard = tuple((key, False) for other, key in later if not join.contradicts(guard, other))
+            if any(not join.contradicts(guard, other) for other, _ in options[index + 1 :]):
+                key = self.fresh_key()
+                later.append((guard, key))
+                added = (*added, (key, True))
+            out.append((join.merge(guard, added), value))
+        return out
 
 
 def flatten(values: Iterable[Value]) -> list[Value]:

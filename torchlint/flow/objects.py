@@ -103,7 +103,7 @@ def call_library(
     if isinstance(row, tables.Transform) and (name in row.function or name.rsplit(".", 1)[-1].islower()):
         return data.functional_transform(m, row, name, args, keywords, place)
     if isinstance(row, tables.Sink):
-        return data.sink(m, row, args, keywords, place)
+        return data.sink(m, row, args, keywords, place, node)
     if isinstance(row, tables.Samples):
         return estimators.samples(m, row, args, keywords, place)
     if isinstance(row, tables.Estimator) and name == row.function:
@@ -135,7 +135,7 @@ def operation(
     def one(values: list[Value]) -> Value:
         bound = row.parameters.bind(values[:n], dict(zip(names, values[n:])))
         result = apply.apply(row, bound, place, spelled, None, first)
-        m.observe(result, spelled, number)
+        m.observe(result, spelled, number, node, row.parameters.positional)
         return grad_mode(m, result)
 
     return m.over([*args, *keywords.values()], one)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
+
 from torchlint.syntax import ir
 
 #: Longer texts are cut in the middle of their arguments.
@@ -14,6 +17,22 @@ def spell(node: ir.Expr | None) -> str:
         return ""
     text = _spell(node)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def passed(node: ir.Expr | None, names: Sequence[str]) -> dict[str, ir.Expr]:
+    """The arguments of a call as they stand there, by parameter; of a comparison, its two sides.
+
+    Args:
+        names: the positional parameters, in order.
+    """
+    if isinstance(node, ir.Compare) and len(node.comparators) == 1:
+        return {"input": node.left, "other": node.comparators[0]}
+    if not isinstance(node, ir.Call):
+        return {}
+    plain = takewhile(lambda argument: not isinstance(argument, ir.Starred), node.args)
+    found: dict[str, ir.Expr] = dict(zip(names, plain))
+    found.update((keyword.name, keyword.value) for keyword in node.keywords if keyword.name is not None)
+    return found
 
 
 #: How strongly operators bind; what is no operator binds most.
@@ -35,7 +54,7 @@ def _operand(node: ir.Expr, depth: int, strength: int) -> str:
 
 
 def _spell(node: ir.Expr, depth: int = 0) -> str:
-    if depth > 6:
+    if depth > 9:
         return "…"
     d = depth + 1
     if isinstance(node, ir.Name):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torchlint.flow import training
+from torchlint.flow.events import SinkEvent
 from torchlint.flow.interval import Interval
 from torchlint.flow.library import apply
 from torchlint.flow.machine import Machine, flatten
 from torchlint.flow.shape import Dim, Shape
+from torchlint.flow.spell import spell
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,
@@ -53,6 +55,12 @@ def call_method(
         training.record(m, "backward", tensor, "", place)
         return NONE
     if tensor.holder == "pil":
+        if name in ("save", "show"):
+            image = node.func.value if node is not None and isinstance(node.func, ir.Attr) else None
+            at = None if image is None else Place(place.path, image.n)
+            m.calls += 1
+            m.events.append(SinkEvent(place, m.guard(), f"PIL.{name}", name, tensor, m.calls, spell(image), at))
+            return NONE
         return _image(tensor, name, args, place)
     if name == "apply_" or name == "map_":
         return tensor.with_(range=None, meaning=None)
@@ -69,7 +77,7 @@ def call_method(
     def one(values: list[Value]) -> Value:
         bound = row.parameters.bind(values[: len(args) + 1], dict(zip(keywords, values[len(args) + 1 :])))
         result = apply.apply(row, bound, place, f".{name}()", None, receiver)
-        m.observe(result, f".{name}()", number)
+        m.observe(result, f".{name}()", number, node, row.parameters.positional[1:])
         return grad_mode(m, result)
 
     return m.over([tensor, *args, *keywords.values()], one)

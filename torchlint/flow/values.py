@@ -319,7 +319,7 @@ class Tensor(Value):
     dtype: ``float32``, ``float``, ``int64``, ``uint8``, ``bool``, … (``float`` is a float of unknown width).
     grad: ``attached`` (depends on parameters), ``detached``, or None.
     run: the call of the model whose output this is, kept through views, activations and arithmetic.
-    via: the operation that gave it, None where several ways of the program were joined.
+    via: the operation that gave it, None where results of different operations were joined.
     """
 
     range: Interval | None = None

@@ -50,6 +50,9 @@ def apply(
     A layer's operation is given the layer's constructor arguments too, under their own names; `made` is then where
     the layer was constructed. operand: the number of the node that spells the first argument.
     """
+    first = op.parameters.params[0].name if op.parameters.params else ""
+    if first in arguments and next(iter(arguments)) != first:
+        arguments = {first: arguments[first], **arguments}
     call = Call(op, arguments)
     via = Via(op.verb, arguments, place, made, operand, spelled)
     if op.result:

@@ -446,12 +446,12 @@ MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
 
 
 def _grid_of_images(call: Call) -> Meaning | None:
-    """`make_grid`: images stay images, and anything that is normalised for show becomes one."""
+    """`make_grid`: what is tiled stays what it is, and anything that is normalised for show becomes an image."""
     meaning, normalized = call.input.meaning, call.flag("normalize")
     if normalized:
         mode = meaning.mode if meaning is not None else ""
         return Meaning("image", scale="unit", layout="CHW", mode=mode)
-    return meaning if normalized is False and meaning is not None and meaning.kind == "image" else None
+    return at(meaning, None) if normalized is False else None
 
 
 def _colour(call: Call) -> Meaning | None:

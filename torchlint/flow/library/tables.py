@@ -300,10 +300,16 @@ class Source(_Row, frozen=True, kw_only=True, gc=False):
 
 
 class Sink(_Row, frozen=True, kw_only=True, gc=False):
-    """A function that shows or saves the tensor `argument` as a picture."""
+    """A function that shows or saves the tensor `argument` as a picture.
+
+    rescales: the argument that, if it is true, scales the values to what a picture needs. methods: what methods of
+    objects that no contract knows are called, if they are taken for this function.
+    """
 
     argument: str
     does: Literal["show", "save"]
+    rescales: str = ""
+    methods: tuple[str, ...] = ()
 
 
 class Estimator(_Row, frozen=True, kw_only=True, gc=False):
@@ -373,6 +379,7 @@ class Contracts:
         self._names: dict[str, Row] = {}
         self._methods: dict[str, Operation] = {}
         self._array_methods: dict[str, Operation] = {}
+        self._sinks: dict[str, Sink] = {}
         for row in rows:
             self._add(row)
 
@@ -390,6 +397,8 @@ class Contracts:
         elif isinstance(row, Transform):
             for name in row.function:
                 names[name] = row
+        elif isinstance(row, Sink):
+            self._sinks.update(dict.fromkeys(row.methods, row))
         elif isinstance(row, (Loss, Estimator)) and row.function:
             names[row.function] = row
 
@@ -431,6 +440,10 @@ class Contracts:
         if holder == "numpy" and name in self._array_methods:
             return self._array_methods[name]
         return self._methods.get(name) or self._array_methods.get(name)
+
+    def sink(self, method: str) -> Sink | None:
+        """The function that a method of an object without a contract is taken for: ``imshow``."""
+        return self._sinks.get(method)
 
     def interesting_names(self) -> frozenset[str]:
         """Every full name that has a row."""
