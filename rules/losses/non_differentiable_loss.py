@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import BackwardCalled, Cut, trail
+from torchlint.facts import BackwardCalled, Cut, Place, trail
 from torchlint.rule import Finding, Severity, rule
 
-#: Operations that end a gradient, in words; `detach`, `no_grad` and their like end it on purpose.
+#: Operations through which a gradient goes and is zero.
+FLAT = frozenset({"round", "sign", "sgn", "floor", "ceil", "trunc", "fix"})
+
+#: Operations that end a gradient, in words.
 ENDS = {
     "argmax": "`argmax` gives indices",
     "argmin": "`argmin` gives indices",
@@ -34,36 +37,91 @@ ENDS = {
     "FloatTensor": "`FloatTensor` copies values only",
     "Tensor": "`Tensor` copies values only",
     "one_hot": "`one_hot` has no gradient",
-    "Variable": "`Variable(…, requires_grad=True)` starts a new graph",
-    "requires_grad": "`requires_grad_()` gives it a gradient of its own, which leads nowhere",
+    "logical_not": "a logical operation has no gradient",
+    "logical_and": "a logical operation has no gradient",
+    "logical_or": "a logical operation has no gradient",
+    "bincount": "counting has no gradient",
+    "histc": "counting has no gradient",
+    "count_nonzero": "counting has no gradient",
+    "bucketize": "`bucketize` gives indices",
+    "nonzero": "`nonzero` gives indices",
+    "long": "integers have no gradient",
+    "short": "integers have no gradient",
+    "byte": "integers have no gradient",
+    "bool": "a truth value has no gradient",
+    "to": "integers have no gradient",
+    "type": "integers have no gradient",
+    "round": "the gradient of `round` is zero",
+    "sign": "the gradient of `sign` is zero",
+    "sgn": "the gradient of `sgn` is zero",
+    "floor": "the gradient of `floor` is zero",
+    "ceil": "the gradient of `ceil` is zero",
+    "trunc": "the gradient of `trunc` is zero",
+    "fix": "the gradient of `fix` is zero",
+    "Variable": "`Variable` starts a new graph",
+}
+
+#: Operations that copy the values of a tensor.
+COPIES = frozenset({"item", "float", "int", "tolist", "numpy", "tensor", "as_tensor", "FloatTensor", "Tensor"})
+
+#: Operations that end a gradient on purpose, which is right for a part of a loss, but not for all of it.
+LEAVES = {
+    "detach": "`.detach()` takes it off the graph",
+    "data": "`.data` takes it off the graph",
+    "no_grad": "it is computed where gradients are switched off",
+}
+
+#: What asks for a gradient where there is none.
+ASKS = {
+    "requires_grad": "`requires_grad` gives it a gradient of its own, which leads nowhere",
+    "Variable": "`Variable(…, requires_grad=True)` gives it a gradient of its own, which leads nowhere",
+    "tensor": "`requires_grad=True` gives it a gradient of its own, which leads nowhere",
 }
 
 
 @rule(code="TL121", name="non-differentiable-loss", since="0.1.0", severity=Severity.ERROR)
 def non_differentiable_loss(call: BackwardCalled) -> Iterator[Finding]:
     """The loss, or one of its terms, was computed from the model's output by something that has no gradient."""
-    if call.fresh is not None:
-        yield _finding(
-            call.fresh,
-            f"the loss reaches no weight: {ENDS.get(call.fresh.op, 'its gradient is lost')}, and nothing behind it is "
-            "trained; compute the loss with differentiable operations, and leave this out",
-        )
-        return
-    for cut in _accidents(call.whole):
-        yield _finding(
-            cut,
-            f"the loss reaches no weight: {ENDS[cut.op]}, so `backward` fails, or trains nothing; compute it from the "
-            "scores or probabilities themselves",
-        )
-        return
+    if call.whole:
+        yield from _whole(call)
     for term in call.lost:
         for cut in _accidents(term):
             yield _finding(
+                cut.place,
                 cut,
                 f"a term of the loss reaches no weight: {ENDS[cut.op]}, so that term is a constant for `backward`; "
-                "compute it from the scores or probabilities themselves",
+                f"{_cure(cut)}",
             )
             break
+
+
+def _whole(call: BackwardCalled) -> Iterator[Finding]:
+    """No part of the loss has a gradient."""
+    known = ENDS | LEAVES
+    if any(cut.op not in known for cut in call.whole):
+        return
+    if not (call.certain or call.fresh is not None or _accidents(call.whole)):
+        return
+    cut = min(call.whole, key=lambda cut: (cut.op in LEAVES, cut.place.path, cut.place.n))
+    if call.fresh is not None and call.fresh.place != cut.place:
+        asks = ASKS.get(call.fresh.op, ASKS["requires_grad"])
+        reason = f"{known[cut.op]}, and {asks}"
+    elif call.fresh is not None:
+        reason = f"{ASKS.get(cut.op, known[cut.op])}, and nothing behind it is trained"
+    elif cut.op in FLAT:
+        reason = f"{known[cut.op]}, so `backward` gives every parameter a gradient of zero"
+    else:
+        reason = f"{known[cut.op]}, so `backward` fails, or trains nothing"
+    place = call.place if cut.op == "no_grad" else cut.place
+    yield _finding(place, cut, f"the loss reaches no weight: {reason}; {_cure(cut)}")
+
+
+def _cure(cut: Cut) -> str:
+    if cut.op in LEAVES or cut.op == "Variable":
+        return "leave that out"
+    if cut.op in COPIES:
+        return "go on with the tensor itself"
+    return "compute it from the scores or probabilities themselves"
 
 
 def _accidents(cuts: tuple[Cut, ...]) -> list[Cut]:
@@ -73,5 +131,5 @@ def _accidents(cuts: tuple[Cut, ...]) -> list[Cut]:
     return sorted(cuts, key=lambda cut: (cut.place.path, cut.place.n))
 
 
-def _finding(cut: Cut, message: str) -> Finding:
-    return Finding(cut.place, message, trail=trail(cut.source))
+def _finding(place: Place, cut: Cut, message: str) -> Finding:
+    return Finding(place, message, trail=trail(cut.source))

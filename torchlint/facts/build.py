@@ -12,10 +12,10 @@ from torchlint.facts.data import TransformApplied
 from torchlint.facts.distributions import distributions
 from torchlint.facts.endings import Endings
 from torchlint.facts.formulas import formula
+from torchlint.facts.gradients import backward_passes
 from torchlint.facts.losses import LossCalled
 from torchlint.facts.modules import LayerCalled, ModelCalled
 from torchlint.facts.operations import (
-    backward_passes,
     operations,
     pictures,
     weighted_losses,

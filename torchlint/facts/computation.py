@@ -102,25 +102,3 @@ class Cut:
     op: str
     place: Place
     source: Tensor
-
-
-def cuts(value: Value | None, budget: int = 400) -> list[Cut]:
-    """Every cut that a value without gradient goes back to; empty if it has a gradient or depends on no parameter."""
-    found: list[Cut] = []
-    pending = list(parts(value))
-    seen: set[int] = set()
-    while pending and budget:
-        budget -= 1
-        one = pending.pop()
-        if id(one) in seen or not isinstance(one, (Tensor, Number)) or one.via is None:
-            continue
-        seen.add(id(one))
-        if isinstance(one, Tensor) and one.grad == "attached":
-            continue
-        for argument in one.via.arguments.values():
-            for part in parts(argument):
-                if isinstance(part, Tensor) and part.grad == "attached":
-                    found.append(Cut(one.via.op, one.via.place, part))
-                else:
-                    pending.append(part)
-    return found

@@ -1,4 +1,4 @@
-"""From events to facts about operations, pictures, backward passes, and losses that are written out by hand."""
+"""From events to facts about operations, pictures, and losses that are written out by hand."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from dataclasses import replace
 from itertools import chain
 
 from torchlint.facts.base import Occurrence
-from torchlint.facts.computation import MOVES, Cut, core, cuts, operand, parts
+from torchlint.facts.computation import MOVES, core, operand, parts
 from torchlint.facts.endings import ending
-from torchlint.facts.formulas import Formula, formula, signed_terms, terms, weighting
+from torchlint.facts.formulas import Formula, formula, weighting
 from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.tensors import ImageShown, OpCalled
-from torchlint.facts.training import BackwardCalled
 from torchlint.facts.usage import Usage, result_of, site
-from torchlint.flow import join
-from torchlint.flow.events import OBSERVED, Event, LossEvent, OpEvent, SinkEvent, StepEvent
+from torchlint.flow.events import OBSERVED, Event, LossEvent, OpEvent, SinkEvent
 from torchlint.flow.spell import spell, spell_guard
-from torchlint.flow.values import Alternatives, Const, Guard, Number, Place, Tensor, Value
+from torchlint.flow.values import Const, Guard, Place, Tensor, Value
 from torchlint.syntax import ir
 
 #: What a formula is called, and what it wants its prediction to be.
@@ -184,85 +182,3 @@ def weighted_losses(events: Sequence[Event]) -> Iterable[Occurrence]:
         groups.setdefault((found.place, event.call), []).append(fact)
     for group in groups.values():
         yield Occurrence((tuple(group),))
-
-
-# --- backward passes ---------------------------------------------------------------------------------------------
-
-
-def backward_passes(events: Sequence[Event]) -> Iterable[Occurrence]:
-    """Backward passes, by place: all that a pass may be given at that place are facts of one configuration."""
-    groups: dict[Place, dict[int, BackwardCalled]] = {}
-    for event in events:
-        if isinstance(event, StepEvent) and event.kind == "backward":
-            for guard, loss in _losses(event.subject, event.guard):
-                groups.setdefault(event.place, {}).setdefault(id(loss), _backward(event.place, guard, loss))
-    for group in groups.values():
-        yield Occurrence((tuple(group.values()),))
-
-
-def _losses(value: Value | None, guard: Guard) -> list[tuple[Guard, Value | None]]:
-    if isinstance(value, Alternatives):
-        return [(join.merge(guard, g), v) for g, v in value.options if not join.contradicts(guard, g)]
-    return [(guard, value)]
-
-
-def _backward(place: Place, guard: Guard, loss: Value | None) -> BackwardCalled:
-    words = spell_guard(guard)
-    if not isinstance(loss, Tensor):
-        return BackwardCalled(place, words, None, (), (), None, ())
-    whole = tuple(cuts(loss)) if loss.grad == "detached" else ()
-    return BackwardCalled(place, words, loss, whole, tuple(_lost(loss)), _fresh(loss), tuple(_opposed(loss)))
-
-
-def _opposed(loss: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
-    """Two outputs of one model whose means have opposite signs in the loss."""
-    means: list[tuple[int, Tensor]] = []
-    for sign, term in signed_terms(loss):
-        if isinstance(term, Tensor) and term.via is not None and term.via.op == "mean":
-            output = core(operand(term.via))
-            if isinstance(output, Tensor) and output.run is not None and output.grad == "attached":
-                means.append((sign, output))
-    for index, (sign, output) in enumerate(means):
-        for other_sign, other in means[index + 1 :]:
-            same = output.run is not None and other.run is not None and output.run.model is other.run.model
-            if same and sign != other_sign and output is not other:
-                yield output, other
-
-
-def _lost(loss: Tensor) -> Iterable[tuple[Cut, ...]]:
-    """The cuts of each term that carries no gradient, in a loss of which other terms do."""
-    if loss.grad != "attached":
-        return
-    pending: list[Value] = [loss]
-    budget = 200
-    while pending and budget:
-        budget -= 1
-        one = pending.pop()
-        for term in terms(one):
-            if not isinstance(term, Tensor):
-                continue
-            if term.grad == "detached":
-                found = cuts(term)
-                if found:
-                    yield tuple(found)
-            elif term.via is not None and term.via.op in ("sum", "mean", "stack", "cat", "div"):
-                pending.extend(p for p in parts(operand(term.via)) if isinstance(p, Tensor))
-
-
-def _fresh(loss: Tensor) -> Cut | None:
-    """Where a loss was made to ask for a gradient of its own, which leads nowhere."""
-    step: Value | None = loss
-    budget = 100
-    while isinstance(step, Tensor) and step.via is not None and budget:
-        budget -= 1
-        inner = operand(step.via)
-        if step.via.op in ("tensor", "Variable", "requires_grad") and step.grad == "attached":
-            for part in parts(inner):
-                if isinstance(part, Tensor) and part.grad == "attached":
-                    return Cut(step.via.op, step.via.place, part)
-            found = cuts(inner)
-            return Cut(step.via.op, step.via.place, found[0].source) if found else None
-        if step.via.op not in ("mean", "sum", "mul", "div", "neg", "add", "view", "squeeze", "to"):
-            return None
-        step = inner if isinstance(inner, (Tensor, Number)) else None
-    return None

@@ -28,17 +28,21 @@ class TrainingEvent:
 class BackwardCalled(Fact):
     """A backward pass: ``loss.backward()``, ``accelerator.backward(loss)``, ``scaler.scale(loss).backward()``.
 
-    loss: what it starts from, None if that is not known. whole: where its gradient was lost, if it has none at all.
-    lost: for each of its terms that has none, while others have one, where it was lost. fresh: where it was made to
-    ask for a gradient of its own after the way back was lost. opposed: pairs of outputs of one model whose means enter
-    the loss with opposite signs, as those of a Wasserstein critic do.
+    What a Lightning module's ``training_step`` returns is the start of one, too.
+
+    loss: what it starts from, None if that is not known. whole: where its gradient was lost, if none of it reaches a
+    parameter; certain: whether that is known without taking for granted that an unknown target of a loss has none.
+    fresh: where it was made to ask for a gradient of its own after the way back was lost. lost: for each of its terms
+    that reaches no parameter, while others do, where its gradient was lost. opposed: pairs of outputs of one model
+    whose means enter the loss with opposite signs, as those of a Wasserstein critic do.
     """
 
     loss: Tensor | None
-    whole: tuple[Cut, ...]
-    lost: tuple[tuple[Cut, ...], ...]
-    fresh: Cut | None
-    opposed: tuple[tuple[Tensor, Tensor], ...]
+    whole: tuple[Cut, ...] = ()
+    certain: bool = False
+    fresh: Cut | None = None
+    lost: tuple[tuple[Cut, ...], ...] = ()
+    opposed: tuple[tuple[Tensor, Tensor], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from torchlint.flow.values import (
     Library,
     List,
     Namespace,
+    Number,
     Object,
-    Partial,
     Super,
     Tensor,
     Text,
@@ -76,8 +76,8 @@ def get(m: Machine, owner: Value, name: str, n: int) -> Value:
         return Const(owner.name) if name == "__name__" else UNKNOWN
     if isinstance(owner, (List, Dict, Const, Tuple, Text)):
         return Bound(name, owner, m.place(n))
-    if isinstance(owner, (Bound, Partial)):
-        return UNKNOWN
+    if isinstance(owner, Number) and name == "backward":
+        return Bound(name, owner, m.place(n))
     return UNKNOWN
 
 

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torchlint.flow import data, join, objects
+from torchlint.flow import data, join, objects, training
 from torchlint.flow.library import apply
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
@@ -374,6 +374,9 @@ def call_method(
         return UNKNOWN if method != "count" else Number()
     if isinstance(receiver, Const) and isinstance(receiver.value, str):
         return _str_method(receiver.value, method, args)
+    if isinstance(receiver, Number) and method == "backward":
+        training.record(m, "backward", receiver, "", place)
+        return NONE
     if isinstance(receiver, Text):
         return Text() if method in ("lower", "upper", "strip", "replace", "format", "join") else UNKNOWN
     return UNKNOWN

@@ -312,7 +312,7 @@ def drawn_from(m: Machine, owner: Object, place: Place) -> Value:
         cached = owner.attrs.get("batch")
         if isinstance(cached, Value):
             return cached
-        batch = _named(m, _batch(m, owner, place))
+        batch = known_as_data(m, _batch(m, owner, place))
         owner.attrs["batch"] = batch
         return batch
     if owner.kind in ("dataset", "subset", "tensor_dataset", "concat"):
@@ -321,13 +321,15 @@ def drawn_from(m: Machine, owner: Object, place: Place) -> Value:
     return element if isinstance(element, Value) else UNKNOWN
 
 
-def _named(m: Machine, value: Value) -> Value:
+def known_as_data(m: Machine, value: Value) -> Value:
     """A batch in which whatever is unknown has a name, and is known to be data."""
     if isinstance(value, Unknown):
         return Unknown(value.key or m.fresh_key(), value.via, "detached")
     if isinstance(value, Tuple):
-        return Tuple(tuple(_named(m, v) for v in value.items))
-    return Dict({k: _named(m, v) for k, v in value.items.items()}, value.meta) if isinstance(value, Dict) else value
+        return Tuple(tuple(known_as_data(m, v) for v in value.items))
+    return (
+        Dict({k: known_as_data(m, v) for k, v in value.items.items()}, value.meta) if isinstance(value, Dict) else value
+    )
 
 
 def _batch(m: Machine, loader: Object, place: Place) -> Value:

@@ -62,7 +62,7 @@ def _len(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
             if method is not None:
                 return calls.call_function(m, method, [value], {}, value)
         if isinstance(value, Unknown):
-            return Unknown(("len", value.key)) if value.key is not None else UNKNOWN
+            return Unknown(("len", value.key), None, value.grad) if value.key is not None else UNKNOWN
         return Number()
 
     return m.over(args[:1], one)

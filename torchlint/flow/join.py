@@ -171,6 +171,11 @@ def same_operation(a: Via | None, b: Via | None) -> bool:
     return a is not None and b is not None and (a.op, a.place, a.made) == (b.op, b.place, b.made)
 
 
+def _taken(values: Iterable[Value]) -> Via | None:
+    """How one of these numbers was taken out of a tensor, so that it is known that any of them may have been."""
+    return next((v.via for v in values if isinstance(v, Number) and v.via is not None), None)
+
+
 def widen(before: Value, after: Value) -> Value:
     """The steady state of a place that a loop's body changes from `before` to `after`."""
     if equal(before, after):
@@ -180,7 +185,7 @@ def widen(before: Value, after: Value) -> Value:
     if isinstance(before, Const) and isinstance(after, (Const, Number)):
         numeric = (int, float)
         if isinstance(before.value, numeric) and (isinstance(after, Number) or isinstance(after.value, numeric)):
-            return Number() if not isinstance(before.value, bool) else Unknown()
+            return Number(via=_taken([after])) if not isinstance(before.value, bool) else Unknown()
         if before.value is None:
             return after
         return Unknown()
@@ -218,7 +223,7 @@ def summary(values: Iterable[Value]) -> Value:
         elif isinstance(seen, Tuple) and isinstance(value, Tuple) and len(seen.items) == len(value.items):
             seen = Tuple(tuple(summary(pair) for pair in zip(seen.items, value.items)))
         elif isinstance(seen, (Const, Number)) and isinstance(value, (Const, Number)):
-            seen = Number()
+            seen = Number(via=_taken([value, seen]))
         else:
             return UNKNOWN
     return UNKNOWN if seen is None else seen

@@ -13,20 +13,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torchlint.flow import attributes, builtins, calls, models, objects
-from torchlint.flow.machine import Machine
+from torchlint.flow import attributes, builtins, calls, models, objects, training
+from torchlint.flow.data import known_as_data
+from torchlint.flow.events import StepEvent
+from torchlint.flow.machine import Machine, flatten
 from torchlint.flow.values import (
     NONE,
+    TRUE,
     UNKNOWN,
     Class,
     Const,
     Dict,
+    Function,
     Instance,
     Library,
     List,
     Number,
     Object,
     Place,
+    Tensor,
     Tuple,
     Unknown,
     Value,
@@ -96,12 +101,30 @@ def drive(
             source = train if hook == "training_step" else other
             if source is None or isinstance(m.resolve(source), Const):
                 source = _own_loader(m, (data, model), loader)
-            batch = _arrived(m, (data, model), _batch(m, source, place, hook == "training_step"))
+            batch = known_as_data(m, _arrived(m, (data, model), _batch(m, source, place, hook == "training_step")))
             grad = m.grad
             m.grad = hook == "training_step"
             models.set_mode(m, model, Const(hook == "training_step"))
-            calls.call_function(m, method, [model, batch, Number()], {}, model)
+            mark = len(m.events)
+            value = calls.call_function(m, method, [model, batch, Number()], {}, model)
+            if hook == "training_step":
+                _returned(m, model, method, value, mark)
             m.grad = grad
+
+
+def _returned(m: Machine, model: Instance, method: Function, value: Value, mark: int) -> None:
+    """What a training step returns is the loss of a backward pass, unless the module runs its own."""
+    own = m.resolve(model.attrs.get("automatic_optimization", TRUE))
+    manual = any(isinstance(e, StepEvent) and e.kind == "backward" for e in m.events[mark:])
+    if manual or not isinstance(own, Const) or own.value is False:
+        return
+    place = Place(method.path, method.node.n)
+    for loss in flatten([value]):
+        if isinstance(loss, Dict):
+            loss = loss.items.get("loss", NONE)
+        if isinstance(loss, Tensor) and loss.via is not None and loss.via.place.path == method.path:
+            place = loss.via.place
+    training.record(m, "returned", value, "", place)
 
 
 def run_command_line(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> None:

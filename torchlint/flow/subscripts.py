@@ -134,7 +134,10 @@ def assign(m: Machine, target: ir.Expr, value: Value) -> None:
     elif isinstance(target, ir.Attr):
         if target.name == "data":
             layers.weights_written(m, target.value)
-        attributes.assign(m, expressions.evaluate(m, target.value), target.name, value)
+        owner = expressions.evaluate(m, target.value)
+        if target.name == "requires_grad" and isinstance(target.value, (ir.Name, ir.Attr)):
+            owner = _asking(m, owner, m.resolve(value), target)
+        attributes.assign(m, owner, target.name, value)
     elif isinstance(target, (ir.TupleExpr, ir.ListExpr)):
         _unpack(m, target.items, value)
     elif isinstance(target, ir.Subscript):
@@ -142,6 +145,16 @@ def assign(m: Machine, target: ir.Expr, value: Value) -> None:
         store(m, base, m.resolve(expressions.evaluate(m, target.index)), value, target)
     elif isinstance(target, ir.Starred):
         assign(m, target.value, value)
+
+
+def _asking(m: Machine, owner: Value, value: Value, target: ir.Attr) -> Value:
+    """``tensor.requires_grad = True``: the name stands for a tensor with a gradient of its own."""
+    if not isinstance(owner, Tensor):
+        return owner
+    wanted = {True: "attached", False: "detached"}.get(value.value) if isinstance(value, Const) else None  # type: ignore[arg-type]
+    fresh = owner.with_(grad=wanted, via=Via("requires_grad", {"input": owner}, m.place(target.n)))
+    assign(m, target.value, fresh)
+    return fresh
 
 
 def _unpack(m: Machine, targets: list[ir.Expr], value: Value) -> None:

@@ -12,8 +12,10 @@ from torchlint.flow.values import (
     Bound,
     Dict,
     Function,
+    Number,
     Object,
     Place,
+    Tensor,
     Tuple,
     Value,
     list_of,
@@ -49,7 +51,9 @@ def is_data(node: ir.Expr) -> bool:
 def unknown_method(m: Machine, func: ir.Attr, args: Sequence[Value], place: Place) -> None:
     """A method of something unknown may still be a part of the iteration."""
     if func.name == "backward" or func.name == "manual_backward":
-        record(m, "backward", None, "", place)
+        passed = m.resolve(args[0]) if len(args) == 1 else None
+        engine = isinstance(passed, Number) or (isinstance(passed, Tensor) and passed.shape == ())
+        record(m, "backward", passed if engine else None, "", place)
     elif func.name == "zero_grad":
         record(m, "zero_grad", None, "", place)
     elif clears_gradient(func):

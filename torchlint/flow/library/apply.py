@@ -77,8 +77,11 @@ def apply(
         told = shape if shape != before.shape or op.range in ("affine", "real") else None
         if found != before.range or told is not None or op.meaning not in _SILENT_MEANINGS:
             trail = Trail(place, note(spelled, found, told), parent)
+    grad = _grad(call, tensors)
+    if grad == "attached" and category(dtype) in (0, 1):
+        grad = "detached"  # integers have no gradient
     return Tensor(
-        found, meaning_of(call), dtype, shape, _grad(call, tensors), trail, run_of(tensors),
+        found, meaning_of(call), dtype, shape, grad, trail, run_of(tensors),
         op.holder or holder_of(tensors), via,
     )  # fmt: skip
 

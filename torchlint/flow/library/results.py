@@ -383,8 +383,9 @@ def _parameter(call: Call) -> Value:
 
 
 def _variable(call: Call) -> Value:
-    """``Variable(x)``: x itself; only a wish for gradients changes what is known."""
-    return call.input.with_(grad="attached") if call.flag("requires_grad") else call.input
+    """``Variable(x)``: the values of x, off its graph."""
+    wanted = call.flag("requires_grad")
+    return call.input.with_(grad="attached" if wanted else "detached" if wanted is False else None)
 
 
 def _reinterpreted(call: Call) -> Value | None:
