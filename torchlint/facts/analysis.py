@@ -16,10 +16,9 @@ from dataclasses import dataclass, field
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.build import facts
-from torchlint.facts.computation import options
+from torchlint.facts.coverage import loss_calls
 from torchlint.flow import attributes, calls, imports, lightning, models, objects, statements
 from torchlint.flow.describe import describe
-from torchlint.flow.events import LossEvent
 from torchlint.flow.library import tables
 from torchlint.flow.library.tables import Contracts
 from torchlint.flow.machine import Frame, Machine, allowance
@@ -308,7 +307,7 @@ def _unknown_arguments(m: Machine, function: Function) -> dict[str, Value]:
         default = function.defaults.get(param.name)
         switch = isinstance(default, Value) and getattr(default, "value", ...) in (None, True, False)
         if default is None or (switch and not isinstance(default, Tensor)):
-            out[param.name] = Unknown(("name", param.name, m.fresh_key()))
+            out[param.name] = Unknown(("name", param.name, m.fresh_key()), None, None, calls.PASSED_BY_NOTHING)
     return out
 
 
@@ -420,34 +419,12 @@ def _count(m: Machine, project: Project) -> Statistics:
         if unit.loaded:
             out.parsed += 1
             out.lines += unit.lines
-    followed: dict[object, str] = {}
-    for event in m.events:
-        if isinstance(event, LossEvent):
-            reason = _unfollowed(event)
-            if not reason or event.place not in followed:
-                followed[event.place] = reason
+    followed = loss_calls(m)
     out.loss_calls = len(followed)
     out.loss_calls_followed = sum(1 for reason in followed.values() if not reason)
     out.unfollowed = dict(Counter(reason for reason in followed.values() if reason))
     out.roots, out.roots_exhausted, out.steps = m.roots, m.exhausted, m.total_steps
     return out
-
-
-def _unfollowed(event: LossEvent) -> str:
-    """Why a loss's input was not followed to a model's last operation; empty if it was."""
-    reasons = []
-    for _, tensor in options(event.arguments["input"], event.guard):
-        if tensor is None:
-            reasons.append("nothing is known of the input")
-        elif tensor.grad == "attached" and (tensor.meaning is not None or tensor.range is not None):
-            return ""
-        elif tensor.run is not None and (tensor.meaning is not None or tensor.range is not None):
-            return ""
-        elif tensor.run is not None:
-            reasons.append("the model's output is a tensor of unknown origin")
-        else:
-            reasons.append("the input is a tensor that no model gave")
-    return reasons[0] if reasons else "nothing is known of the input"
 
 
 def _watch(m: Machine, project: Project, watch: tuple[str, int | None]) -> dict[int, int]:

@@ -84,9 +84,9 @@ def get(m: Machine, owner: Value, name: str, n: int) -> Value:
 def _of_unknown(m: Machine, owner: Unknown, name: str, n: int) -> Unknown:
     """An attribute of something unknown; that it may be a method of a tensor is noted."""
     key = (".", owner.key, name) if owner.key is not None else None
-    if owner is UNKNOWN or m.contracts.method(name, "tensor") is None:
-        return Unknown(key, None, owner.grad) if key is not None else UNKNOWN
-    return Unknown(key, Via(".", {"input": owner}, m.place(n)), owner.grad)
+    if owner.blank or m.contracts.method(name, "tensor") is None:
+        return Unknown(key, None, owner.grad, owner.origin) if key is not None else owner.part()
+    return Unknown(key, Via(".", {"input": owner}, m.place(n)), owner.grad, owner.origin)
 
 
 def _class_attribute(m: Machine, cls: Class, name: str) -> Value:

@@ -32,6 +32,7 @@ from torchlint.flow.values import (
     Library,
     List,
     Object,
+    Origin,
     Partial,
     Place,
     Tensor,
@@ -39,12 +40,18 @@ from torchlint.flow.values import (
     Unknown,
     Value,
     Via,
+    because,
     list_of,
 )
 from torchlint.syntax import ir
 
 #: Stands for an unknown number of further positional arguments; as a keyword ``**``, of further keywords.
 REST = Unknown(("rest",))
+
+#: What is said of what these leave unknown.
+PASSED_BY_NOTHING = Origin("is a parameter that nothing passes")
+SPENT = because("is given by a function whose budget ran out")
+TOO_DEEP = because("is given by a function that calls itself, or is nested too deeply")
 
 Keywords = dict[str, Value]
 
@@ -69,7 +76,8 @@ def call_node(m: Machine, node: ir.Call) -> Value:
             training.unknown_method(m, func, args, place)
             if (sink := m.contracts.sink(func.name)) is not None:
                 return data.sink(m, sink, args, keywords, place, node)
-            if callee.via is not None and callee.via.op == "." and result is UNKNOWN:
+            unknown = isinstance(result, Unknown) and result.blank
+            if callee.via is not None and callee.via.op == "." and unknown:
                 return _of_unknown(m, callee.via, callee.grad, func.name, args, keywords, place)
         elif func.name.endswith("_") and not func.name.endswith("__"):
             _in_place(m, func, callee, result, m.place(node.n))
@@ -209,6 +217,9 @@ def call(
         named = builtins.pure_method(callee, args, keywords)
         if named is not None:
             return named
+        builtins.escape(m, args, keywords)
+        m.blind.add(place)
+        return UNKNOWN if callee.origin is None else Unknown(None, None, None, Origin(callee.origin.reason, True))
     builtins.escape(m, args, keywords)
     return UNKNOWN
 
@@ -295,7 +306,7 @@ def _keyword(m: Machine, function: Function, param: ir.Param, left: dict[str, Va
         return given
     default = function.defaults.get(param.name)
     if open_keywords or default is None:
-        return Unknown(("name", param.name, m.fresh_key()))
+        return Unknown(("name", param.name, m.fresh_key()), None, None, PASSED_BY_NOTHING)
     return default
 
 
@@ -314,13 +325,13 @@ def call_function(
     """
     node = function.node
     if len(m.frames) > DEPTH or m.active.count(id(node)) > 1:
-        return UNKNOWN
+        return TOO_DEEP
     m.entered.add(id(node))
     if scope is None:
         scope = bind(m, function, args, keywords)
         for name, value in scope.items():
             if isinstance(value, Unknown) and value.key is None:
-                scope[name] = Unknown(m.fresh_key(), value.via, value.grad)
+                scope[name] = value.named(m.fresh_key())
     frame = Frame(
         scope, function.closure, function.module, function.path, function, function.owner,
         receiver if receiver is not None else args[0] if args and function.owner is not None else None,
@@ -351,7 +362,7 @@ def call_function(
             raise
         while len(m.logs) > logs:
             m.close_log(keep=False)
-        m.loops, m.runs, value = loops, runs, UNKNOWN
+        m.loops, m.runs, value = loops, runs, SPENT
         m.cut += 1
     finally:
         m.limit = limit

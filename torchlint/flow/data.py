@@ -324,7 +324,7 @@ def drawn_from(m: Machine, owner: Object, place: Place) -> Value:
 def known_as_data(m: Machine, value: Value) -> Value:
     """A batch in which whatever is unknown has a name, and is known to be data."""
     if isinstance(value, Unknown):
-        return Unknown(value.key or m.fresh_key(), value.via, "detached")
+        return Unknown(value.key or m.fresh_key(), value.via, "detached", value.origin)
     if isinstance(value, Tuple):
         return Tuple(tuple(known_as_data(m, v) for v in value.items))
     return (

@@ -166,7 +166,7 @@ def binary(m: Machine, op: str, left: Value, right: Value, n: int, text: str) ->
         if isinstance(a, Instance):
             return calls.operator(m, a, op, b, m.place(n))
         result = builtins.sequence_operator(m, op, a, b)
-        if result is UNKNOWN and (type(a) is Unknown or type(b) is Unknown):
+        if isinstance(result, Unknown) and result.blank and (type(a) is Unknown or type(b) is Unknown):
             return apply.unknown_binary(op, a, b, m.place(n))
         return result
 

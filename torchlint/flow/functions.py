@@ -36,6 +36,7 @@ from torchlint.flow.values import (
     Unknown,
     Value,
     Via,
+    because,
     list_of,
     make_list,
 )
@@ -214,10 +215,15 @@ def _getattr(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
         owner, attribute = values
         if isinstance(attribute, Const) and isinstance(attribute.value, str):
             value = attributes.get(m, owner, attribute.value, place.n)
-            if value is UNKNOWN and len(args) > 2 and attributes.has(m, owner, attribute.value) is FALSE:
+            if (
+                isinstance(value, Unknown)
+                and value.blank
+                and len(args) > 2
+                and attributes.has(m, owner, attribute.value) is FALSE
+            ):
                 return args[2]
             return value
-        return UNKNOWN
+        return because("is looked up with `getattr` by a name that is not known")
 
     return m.over(args[:2], one)
 

@@ -88,7 +88,7 @@ def equal(a: Value, b: Value) -> bool:
         return len(a.items) == len(b.items) and all(map(equal, a.items, b.items))
     if isinstance(a, Unknown):
         assert isinstance(b, Unknown)
-        return a.key is not None and a.key == b.key
+        return a.key == b.key if a.key is not None else a.blank and b.blank
     if isinstance(a, (Tensor, List, Dict, Alternatives)):
         return False
     return bool(a == b)

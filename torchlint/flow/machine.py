@@ -153,6 +153,9 @@ class Machine:
         self.driven: set[int] = set()
         self.calling: Place | None = None
         self.passing: tuple[tuple[Value, ir.Expr], ...] = ()
+        self.blind: set[Place] = set()
+        self.spent: set[int] = set()
+        self.refused = 0
 
     # --- cells ---------------------------------------------------------------------------------------------------
 
@@ -381,6 +384,7 @@ class Machine:
         """Count one node; past the budget of the root, stop."""
         self.steps += 1
         if self.steps > self.limit:
+            self.spent.update(self.active)
             raise Exhausted
 
     def place(self, n: int) -> Place:
@@ -487,6 +491,7 @@ class Machine:
         self.limit = int(min(STEPS_PER_ROOT, allowance - self.total_steps))
         if self.limit <= 0:
             self.exhausted += 1
+            self.refused += 1
             return False
         self.steps, self.path, self.grad, self.autocast = 0, {}, True, False
         self.active.clear()

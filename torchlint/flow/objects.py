@@ -26,6 +26,7 @@ from torchlint.flow.values import (
     Tuple,
     Unknown,
     Value,
+    because,
     list_of,
 )
 from torchlint.syntax import ir
@@ -95,7 +96,7 @@ def call_library(
     if row is None:
         builtins.escape(m, args, keywords)
         training.unknown_call(m, args, keywords, place)
-        return UNKNOWN
+        return because(f"comes from `{name.partition('.')[0]}`, of which that much is not known")
     if isinstance(row, tables.Operation):
         return operation(m, row, args, keywords, place, node, name)
     if isinstance(row, tables.Loss) and (name == row.function or name.rsplit(".", 1)[-1].islower()):

@@ -86,9 +86,11 @@ def _get(m: Machine, base: Value, index: Value, place: Place) -> Value:
         return objects.subscript(m, base, index, place)
     if isinstance(base, Object):
         return objects.subscript(m, base, index, place)
-    if isinstance(base, Unknown) and base is not UNKNOWN:
+    if isinstance(base, Unknown):
+        if base.blank:
+            return base
         key = ("[]", base.key, index.value) if base.key is not None and isinstance(index, Const) else None
-        return Unknown(key, Via("select", {"input": base, "index": index}, place), base.grad)
+        return Unknown(key, Via("select", {"input": base, "index": index}, place), base.grad, base.origin)
     if isinstance(base, Const) and isinstance(base.value, str) and isinstance(index, Const):
         if isinstance(index.value, int) and -len(base.value) <= index.value < len(base.value):
             return Const(base.value[index.value])
@@ -128,7 +130,7 @@ def _sequence(m: Machine, base: Tuple | List, index: Value) -> Value:
 def assign(m: Machine, target: ir.Expr, value: Value) -> None:
     """``target = value`` for every kind of target. Something unknown gets a name, so that its tests agree later."""
     if isinstance(value, Unknown) and value.key is None:
-        value = Unknown(m.fresh_key(), value.via, value.grad)
+        value = value.named(m.fresh_key())
     if isinstance(target, ir.Name):
         m.bind(target.name, value)
     elif isinstance(target, ir.Attr):
@@ -196,7 +198,7 @@ def item_at(m: Machine, value: Value, i: int, count: int) -> Value:
     if isinstance(value, Tensor):
         return apply.subscript(value, Const(0)) if value.shape else value.with_(shape=None)
     if isinstance(value, Unknown):
-        return Unknown(("[]", value.key, i), None, value.grad) if value.key is not None else UNKNOWN
+        return Unknown(("[]", value.key, i), None, value.grad, value.origin) if value.key is not None else value.part()
     items = builtins.items_of(m, value)
     if items is not None:
         return m.resolve(items[i]) if -len(items) <= i < len(items) else UNKNOWN

@@ -70,6 +70,13 @@ class Via:
     text: str = ""
 
 
+class Origin(NamedTuple):
+    """Why something is unknown: what is to be said of it, and whether it is the result of calling such a thing."""
+
+    reason: str
+    called: bool = False
+
+
 class Value:
     """Base of all abstract values."""
 
@@ -80,21 +87,42 @@ class Unknown(Value):
     """Nothing is known. `key` names it, if it is the same unknown wherever it is met.
 
     via: the operation that gave it, if that is one that tensors have. grad: ``detached`` where it is data, which
-    depend on no parameter.
+    depend on no parameter. origin: why nothing is known, where that can be said.
     """
 
-    __slots__ = ("grad", "key", "via")
+    __slots__ = ("grad", "key", "origin", "via")
 
-    def __init__(self, key: Key = None, via: Via | None = None, grad: str | None = None) -> None:
+    def __init__(
+        self, key: Key = None, via: Via | None = None, grad: str | None = None, origin: Origin | None = None
+    ) -> None:
         self.key = key
         self.via = via
         self.grad = grad
+        self.origin = origin
+
+    @property
+    def blank(self) -> bool:
+        """Whether it has no name and no history, so that one is as good as another."""
+        return self.key is None and self.via is None and self.grad is None
+
+    def named(self, key: Key) -> Unknown:
+        """The same, with a name."""
+        return Unknown(key, self.via, self.grad, self.origin)
+
+    def part(self) -> Unknown:
+        """Something taken from it, of which only the reason for not knowing it is left."""
+        return self if self.blank else UNKNOWN if self.origin is None else Unknown(None, None, None, self.origin)
 
     def __repr__(self) -> str:
         return f"Unknown({self.key!r})" if self.key is not None else "Unknown"
 
 
 UNKNOWN = Unknown()
+
+
+def because(reason: str) -> Unknown:
+    """Something unknown, and why."""
+    return Unknown(None, None, None, Origin(reason))
 
 
 @dataclass(slots=True, unsafe_hash=True)
