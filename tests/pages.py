@@ -2,7 +2,8 @@
 
 A block is one project. A line ``# file: model.py`` starts a file of it; without one the whole is ``example.py``.
 ``# error: "part"`` at the end of a line expects a finding that begins there and says that; several quoted parts
-expect several. ``# todo error`` marks a line where a finding is missing and known to be.
+expect several. ``# todo error`` marks a line where a finding is missing and known to be. A block that shows what a fix
+makes of another says behind ``python`` whether the fix is ``safe`` or ``unsafe``.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ _TODO = re.compile(r"#\s*todo error\b")
 
 @dataclass(frozen=True)
 class Block:
-    """A block of Python below a heading; `line` is that of its fence in the page."""
+    """A block of Python below a heading; `line` is that of its fence in the page, `word` stands behind ``python``."""
 
     section: str
     line: int
     text: str
+    word: str = ""
 
     @property
     def files(self) -> dict[str, str]:
@@ -114,6 +116,7 @@ def read(path: Path) -> Page:
             headings.append(content)
         elif token.type == "paragraph_open" and not section and not sentence:
             sentence = " ".join(content.split())
-        elif token.type == "fence" and token.info.strip() == "python":
-            blocks.append(Block(section, (token.map or [0])[0] + 1, token.content))
+        elif token.type == "fence" and token.info.split()[:1] == ["python"]:
+            word = " ".join(token.info.split()[1:])
+            blocks.append(Block(section, (token.map or [0])[0] + 1, token.content, word))
     return Page(path, title, sentence, tuple(headings), tuple(blocks))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from _pytest.mark import ParameterSet  # the type of `pytest.param`, which has n
 
 from tests import pages
 from tests.conftest import check, rules
-from torchlint.diagnostic import Diagnostic
+from torchlint.diagnostic import Diagnostic, Fix
 from torchlint.engine.registry import own_folder
 from torchlint.rule import Rule
 from torchlint.source.edit import applied
@@ -108,7 +109,7 @@ def before_and_after() -> list[ParameterSet]:
 
 @pytest.mark.parametrize(("rule", "block", "after"), before_and_after())
 def test_fix(rule: Rule, block: pages.Block, after: list[pages.Block]) -> None:
-    """The fixes of the block's findings give exactly the blocks behind it, which are silent."""
+    """The fixes of the block's findings give exactly the blocks behind it, which are silent and say what is safe."""
     before = block.without_marks()
     found = findings(rule, block, before)
     marked = sorted((path, row) for path, row, _ in block.errors())
@@ -117,10 +118,32 @@ def test_fix(rule: Rule, block: pages.Block, after: list[pages.Block]) -> None:
     assert {len(one.fixes) for one in found} == {len(after)}, [fix.title for one in found for fix in one.fixes]
     for number, block_after in enumerate(after):
         fixes = [one.fixes[number] for one in found]
-        for path, text in before.items():
-            edits = {edit for fix in fixes for edit in fix.edits if edit.span.path == path}
-            assert applied(text, sorted(edits, key=lambda edit: (edit.span, edit.text))) == block_after.files[path]
+        assert fixed(before, fixes) == block_after.files
+        assert {"safe" if fix.safe else "unsafe" for fix in fixes} == {block_after.word}
         assert not findings(rule, block_after), shown(findings(rule, block_after))
+
+
+def fixed(files: Mapping[str, str], fixes: Iterable[Fix]) -> dict[str, str]:
+    """The files with the edits of fixes made; those that several fixes share are made once."""
+    edits = sorted({edit for fix in fixes for edit in fix.edits}, key=lambda edit: (edit.span, edit.text))
+    return {path: applied(text, [edit for edit in edits if edit.span.path == path]) for path, text in files.items()}
+
+
+@pytest.mark.parametrize(("rule", "block"), blocks("Bad"))
+def test_every_fix_mends(rule: Rule, block: pages.Block) -> None:
+    """Each fix that is offered takes its finding away, and brings no other."""
+    before = block.without_marks()
+    found = findings(rule, block, before)
+    for one in found:
+        for fix in one.fixes:
+            left = Counter(said(other) for other in findings(rule, block, fixed(before, [fix])))
+            was = Counter(said(other) for other in found)
+            assert was - left, f"{fix.title}: it stays"
+            assert not left - was, f"{fix.title}: {left - was}"
+
+
+def said(one: Diagnostic) -> tuple[str, str, str]:
+    return one.span.path, one.code, one.message
 
 
 @pytest.mark.parametrize(("rule", "block"), blocks("Known misses"))
@@ -146,6 +169,7 @@ def test_confirm(rule: Rule, block: pages.Block, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("rule", "block"), blocks(*pages.ORDER))
 def test_expectations_are_well_formed(rule: Rule, block: pages.Block) -> None:
     assert block.strays() == []
+    assert block.word in ("safe", "unsafe") if block.section == "Fix" and not block.errors() else block.word == ""
     for path, text in block.files.items():
         compile(text, path, "exec")
 

@@ -135,4 +135,4 @@ def _set_log_target(call: LossCalled, value: bool) -> tuple[Fix, ...]:
         change = replaced(written, str(value))
     else:
         change = argument_added(call.configured_at, f"log_target={value}")
-    return fix(f"pass `log_target={value}`", change, safe=call.alone or call.configured_at == call.place)
+    return fix(f"pass `log_target={value}`", change)

@@ -253,8 +253,8 @@ class _Run:
         wanted = [
             f for f in pending if isinstance(f.node, ir.FunctionDef) and (whole or _may_matter(f.node, interesting))
         ]
-        if not wanted or cls.name in self.named:
-            return
+        if not wanted or cls.name in self.named or (self.named and id(cls.node) in m.instances):
+            return  # what the program makes objects of is probably called with what is known
         instance = self.instance(cls)
         if instance is None:
             return
