@@ -18,11 +18,11 @@ from torchlint.facts.modules import LayerCalled, ModelCalled
 from torchlint.facts.operations import (
     operations,
     pictures,
-    weighted_losses,
     written_losses,
 )
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.facts.usage import usage
+from torchlint.facts.weightings import weighted_losses
 from torchlint.flow.events import (
     Event,
     LayerEvent,

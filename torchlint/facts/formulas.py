@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from torchlint.facts.algebra import ONE, REDUCTIONS, Algebra, Polynomial, Term, along, number_of, via_of
 from torchlint.facts.computation import core
 from torchlint.flow.events import OpEvent
-from torchlint.flow.values import Const, Number, Place, Tensor, Unknown, Value, Via
+from torchlint.flow.values import Place, Tensor, Unknown, Value, Via
 
 #: A number that is added against a division by zero or the logarithm of zero is at most this.
 SMALL = 0.01
@@ -54,37 +54,6 @@ def _sides(via: Via) -> tuple[Value | None, Value | None]:
 
 
 # --- sums and products as they stand -----------------------------------------------------------------------------
-
-
-def _is_number(value: Value | None) -> bool:
-    return isinstance(value, (Const, Number))
-
-
-def terms(value: Value | None) -> Iterator[Value]:
-    """The terms of a sum that are tensors."""
-    return (term for _, term in signed_terms(value))
-
-
-def signed_terms(value: Value | None, sign: int = 1, budget: int = MOST_NODES) -> Iterator[tuple[int, Value]]:
-    """The terms of a sum that are tensors, each with 1 or −1 for its sign; constant factors are taken off."""
-    inner = core(value)
-    via = via_of(inner)
-    if via is not None and budget > 0:
-        left, right = _sides(via)
-        if via.op in ("add", "sub"):
-            yield from signed_terms(left, sign, budget // 2)
-            yield from signed_terms(right, sign if via.op == "add" else -sign, budget // 2)
-            return
-        if via.op == "neg":
-            yield from signed_terms(left, -sign, budget - 1)
-            return
-        if (via.op == "mul" and (_is_number(left) or _is_number(right))) or (via.op == "div" and _is_number(right)):
-            number, other = (left, right) if _is_number(left) else (right, left)
-            below = (number_of(number) or 0) < 0
-            yield from signed_terms(other, -sign if below else sign, budget - 1)
-            return
-    if isinstance(inner, Tensor):
-        yield sign, inner
 
 
 def factors(value: Value | None, budget: int = MOST_NODES) -> Iterator[Value]:
@@ -294,7 +263,7 @@ def _focus(via: Via) -> Formula | None:
     for side in factors_of(via):
         inner = via_of(side)
         if inner is not None and inner.op == "pow" and number_of(inner.arguments.get("exponent")) != 1:
-            q = _focused(inner.arguments.get("input"))
+            q = focused(inner.arguments.get("input"))
             base = via_of(core(inner.arguments.get("input")))
             if q is not None:
                 found = q, base.place if base is not None else inner.place
@@ -305,7 +274,7 @@ def _focus(via: Via) -> Formula | None:
     return Formula("focus", found[1], found[0], None) if found is not None and companion else None
 
 
-def _focused(value: Value | None) -> Tensor | None:
+def focused(value: Value | None) -> Tensor | None:
     """q, where the value is 1 − q, or the p of which q is p·t + (1 − p)·(1 − t); or |t − q|."""
     algebra = Algebra(reductions=False)
     base = _expanded(algebra, value)
@@ -352,62 +321,4 @@ def _chosen(leaf: Tensor) -> tuple[Tensor, bool] | None:
     )
 
 
-# --- losses that are weighted after they were reduced ------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Weighting:
-    """A loss that was already reduced to one number is weighted: by `weights` of each sample or pixel, or, where
-    `weights` is None, by the weight of a focal loss that was computed from that number."""
-
-    place: Place
-    loss: Tensor
-    weights: Tensor | None
-
-
-def weighting(event: OpEvent) -> Weighting | None:
-    """The weighting that is done by this product; None if it is none."""
-    if event.via.op != "mul":
-        return None
-    sides = [core(side) for side in _sides(event.via)]
-    both = [side for side in sides if isinstance(side, Tensor)]
-    if len(both) != 2:
-        return None
-    for loss, other in (both, reversed(both)):
-        if _is_reduced_loss(loss) and _per_sample(other, loss):
-            return Weighting(event.via.place, loss, other)
-    found = factors_of(event.via)
-    for factor in found:
-        if isinstance(factor, Tensor) and _is_reduced_loss(factor) and any(_focal_weight(f) is factor for f in found):
-            return Weighting(event.via.place, factor, None)
-    return None
-
-
-def _is_reduced_loss(tensor: Tensor) -> bool:
-    return tensor.via is not None and tensor.via.op == "loss" and tensor.shape == ()
-
-
-def _per_sample(weights: Tensor, loss: Tensor) -> bool:
-    """Whether there is a weight for each sample, or for each element, of what the loss was given."""
-    if not weights.shape or weights.grad == "attached" or loss.via is None:
-        return False
-    for name in ("target", "input"):
-        given = loss.via.arguments.get(name)
-        if isinstance(given, Tensor) and given.shape and len(weights.shape) <= len(given.shape):
-            if weights.shape[0] == given.shape[0] and weights.shape[0] not in (None, 1):
-                return True
-    return False
-
-
-def _focal_weight(value: Value) -> Value | None:
-    """L, where the value is (1 − exp(−L))^γ."""
-    via = via_of(value)
-    q = _focused(via.arguments.get("input")) if via is not None and via.op == "pow" else None
-    power = via_of(q)
-    if power is None or power.op != "exp":
-        return None
-    negated = via_of(core(power.arguments.get("input")))
-    return core(negated.arguments.get("input")) if negated is not None and negated.op == "neg" else None
-
-
-__all__ = ["Formula", "Weighting", "factors", "factors_of", "formula", "signed_terms", "terms", "weighting"]
+__all__ = ["Formula", "factors_of", "focused", "formula"]

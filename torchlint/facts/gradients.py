@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from torchlint.facts.algebra import number_of
 from torchlint.facts.base import Occurrence
-from torchlint.facts.computation import MOVES, Cut, core, operand, parts
-from torchlint.facts.formulas import signed_terms
+from torchlint.facts.computation import MOVES, Cut, operand, parts
 from torchlint.facts.training import BackwardCalled
 from torchlint.flow import join
 from torchlint.flow.events import Event, StepEvent
 from torchlint.flow.spell import spell_guard
-from torchlint.flow.values import Alternatives, Dict, Guard, Number, Place, Tensor, Unknown, Value
+from torchlint.flow.values import Alternatives, Const, Dict, Guard, Number, Place, Run, Tensor, Unknown, Value
 
 FLAT = frozenset({"round", "sign", "sgn", "floor", "ceil", "trunc", "fix"})
 FRESH = frozenset({"requires_grad", "tensor", "as_tensor", "Variable", "FloatTensor", "Tensor"})
@@ -162,13 +162,21 @@ def summands(value: Value, budget: int = 200) -> Iterator[Value]:
 
 def backward_passes(events: Sequence[Event]) -> Iterable[Occurrence]:
     """Backward passes, by place: all that a pass may be given at that place are facts of one configuration."""
-    groups: dict[Place, dict[int, tuple[Guard, Value | None]]] = {}
+    groups: dict[Place, dict[int, BackwardCalled]] = {}
+    before: list[Mean] = []  # of the backward passes since the last step
     for event in events:
+        if isinstance(event, StepEvent) and event.kind == "step":
+            before.clear()
         if isinstance(event, StepEvent) and event.kind in ("backward", "returned"):
             for guard, loss in _losses(event.subject, event.guard):
-                groups.setdefault(event.place, {}).setdefault(id(loss), (guard, loss))
-    for place, group in groups.items():
-        yield Occurrence((tuple(_backward(place, guard, loss) for guard, loss in group.values()),))
+                means = _means(loss) if isinstance(loss, Tensor) else []
+                opposed = tuple(_opposed(means, before))
+                before += means
+                group = groups.setdefault(event.place, {})
+                if id(loss) not in group or opposed:
+                    group[id(loss)] = _backward(event.place, guard, loss, opposed)
+    for facts in groups.values():
+        yield Occurrence((tuple(facts.values()),))
 
 
 def _losses(value: Value | None, guard: Guard) -> list[tuple[Guard, Value | None]]:
@@ -179,7 +187,9 @@ def _losses(value: Value | None, guard: Guard) -> list[tuple[Guard, Value | None
     return [(guard, value)]
 
 
-def _backward(place: Place, guard: Guard, loss: Value | None) -> BackwardCalled:
+def _backward(
+    place: Place, guard: Guard, loss: Value | None, opposed: tuple[tuple[Tensor, Tensor], ...]
+) -> BackwardCalled:
     words = spell_guard(guard)
     if not isinstance(loss, (Tensor, Number)):
         return BackwardCalled(place, words, None)
@@ -191,19 +201,51 @@ def _backward(place: Place, guard: Guard, loss: Value | None) -> BackwardCalled:
         return BackwardCalled(place, words, given)
     terms = [term for summand in summands(loss) if summand is not loss and (term := reach(summand)).lost]
     lost = tuple(tuple(term.cuts) for term in terms if term.fresh is None)
-    return BackwardCalled(place, words, given, lost=lost, opposed=tuple(_opposed(given)))
+    return BackwardCalled(place, words, given, lost=lost, opposed=opposed)
 
 
-def _opposed(loss: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Two outputs of one model whose means have opposite signs in the loss."""
-    means: list[tuple[int, Tensor]] = []
-    for sign, term in signed_terms(loss):
-        if isinstance(term, Tensor) and term.via is not None and term.via.op == "mean":
-            output = core(operand(term.via))
-            if isinstance(output, Tensor) and output.run is not None and output.grad == "attached":
-                means.append((sign, output))
-    for index, (sign, output) in enumerate(means):
-        for other_sign, other in means[index + 1 :]:
-            same = output.run is not None and other.run is not None and output.run.model is other.run.model
-            if same and sign != other_sign and output is not other:
-                yield output, other
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """A mean of what a call of a model gave, with its sign in a loss."""
+
+    sign: int
+    output: Tensor
+    run: Run
+
+
+def _means(loss: Value) -> list[Mean]:
+    """The means of outputs of models that a loss adds up, or subtracts."""
+    found: list[Mean] = []
+    pending: list[tuple[int, Value | None, Run | None, bool]] = [(1, loss, None, False)]
+    budget = MOST_NODES
+    while pending and budget:
+        budget -= 1
+        sign, value, outer, reduced = pending.pop()
+        if not isinstance(value, Tensor):
+            continue
+        run = outer or value.run
+        via = value.via
+        op = via.op if via is not None else ""
+        left, right = (via.arguments.get(name) for name in ("input", "other")) if via is not None else (None, None)
+        if op in ("add", "sub"):
+            pending += [(sign if op == "add" else -sign, right, None, reduced), (sign, left, None, reduced)]
+        elif op in ("mul", "div") and (isinstance(left, Const | Number) or isinstance(right, Const | Number)):
+            number, other = (left, right) if isinstance(left, Const | Number) else (right, left)
+            pending.append((-sign if (number_of(number) or 0) < 0 else sign, other, None, reduced))
+        elif op == "neg":
+            pending.append((-sign, left, None, reduced))
+        elif op in ("mean", "sum"):
+            pending += [(sign, part, run, True) for part in parts(left)]
+        elif op in ALONG and via is not None:
+            pending.append((sign, operand(via), run, reduced))
+        elif reduced and run is not None and value.grad == "attached":
+            found.append(Mean(sign, value, run))
+    return found
+
+
+def _opposed(these: Sequence[Mean], before: Sequence[Mean]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pairs of outputs of two calls of one model whose means have opposite signs."""
+    for number, one in enumerate(these):
+        for other in (*before, *these[:number]):
+            if one.run.model is other.run.model and one.sign != other.sign and one.output is not other.output:
+                yield other.output.with_(run=other.run), one.output.with_(run=one.run)

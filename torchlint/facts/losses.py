@@ -84,13 +84,21 @@ class LossCalled(Fact):
 
 @dataclass(frozen=True, slots=True)
 class LossWeighted(Fact):
-    """A loss that was already reduced to one number is multiplied by weights that differ from sample to sample.
+    """A loss that was already reduced to one number is treated as if it were one number for each sample.
 
-    loss: the number; name: the loss that gave it, its class or function; reduction: how it was reduced.
-    weights: what it is multiplied by; None where that is the weight of a focal loss, computed from the number itself.
+    loss: the number; name: the loss that gave it, its class or function, empty if that is not known; reduction: how it
+    was reduced. how: ``weights``, it is multiplied by weights of the samples; ``focal``, by the weight of a focal loss,
+    which was computed from the number itself; ``mask``, a mask picks between it and something else; ``rank``, the
+    largest of its values are looked for. weights: the weights or the mask, None if nothing is known of them.
+    configured_at, settings_at: as in `LossCalled`. settled: whether every loss that is configured there is treated so,
+    and is reduced again before it is trained.
     """
 
     loss: Tensor
     name: str
     reduction: str
+    how: str
     weights: Tensor | None
+    configured_at: Place | None
+    settings_at: Mapping[str, Place]
+    settled: bool

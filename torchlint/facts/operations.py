@@ -10,13 +10,13 @@ from itertools import chain
 from torchlint.facts.base import Occurrence
 from torchlint.facts.computation import MOVES, core, operand, parts
 from torchlint.facts.endings import ending
-from torchlint.facts.formulas import Formula, formula, weighting
-from torchlint.facts.losses import LossCalled, LossWeighted
+from torchlint.facts.formulas import Formula, formula
+from torchlint.facts.losses import LossCalled
 from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.usage import Usage, result_of, site
 from torchlint.flow.events import OBSERVED, Event, LossEvent, OpEvent, SinkEvent
 from torchlint.flow.spell import spell, spell_guard
-from torchlint.flow.values import Const, Guard, Place, Tensor, Value
+from torchlint.flow.values import Guard, Place, Tensor, Value
 from torchlint.syntax import ir
 
 #: What a formula is called, and what it wants its prediction to be.
@@ -165,20 +165,3 @@ def _written(found: Formula, place: Place, guard: Guard, given: ir.Expr | None) 
         written_at=found.place,
         ending=ending(found.prediction),
     )
-
-
-def weighted_losses(events: Sequence[Event]) -> Iterable[Occurrence]:
-    """Losses that are weighted after they were reduced."""
-    names = {id(event.result): event for event in events if isinstance(event, LossEvent)}
-    groups: dict[tuple[Place, int], list[LossWeighted]] = {}
-    for event in events:
-        if not isinstance(event, OpEvent) or (found := weighting(event)) is None or found.loss.via is None:
-            continue
-        made = names.get(id(found.loss))
-        how = found.loss.via.arguments.get("reduction")
-        name = made.name.rsplit(".", 1)[-1] if made is not None else "the loss"
-        words = str(how.value) if isinstance(how, Const) else ""
-        fact = LossWeighted(found.place, spell_guard(event.guard), found.loss, name, words, found.weights)
-        groups.setdefault((found.place, event.call), []).append(fact)
-    for group in groups.values():
-        yield Occurrence((tuple(group),))

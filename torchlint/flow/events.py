@@ -50,7 +50,7 @@ class LossEvent(Event):
 #: Operations that are recorded when they are performed on a tensor, beside arithmetic between two tensors.
 OBSERVED = frozenset(
     {
-        "softmax", "log_softmax", "softmin", "sigmoid", "logsigmoid", "argmax", "argmin", "max", "min", "topk",
+        "softmax", "log_softmax", "softmin", "sigmoid", "logsigmoid", "argmax", "argmin", "max", "min", "topk", "sort",
         "gather", "round", "gt", "ge", "lt", "le", "eq", "exp", "multinomial",
     }
 )  # fmt: skip
@@ -59,10 +59,10 @@ ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpEvent(Event):
-    """An operation of `OBSERVED`, arithmetic between two tensors, or between a loss and a size, or anything on a mask
-    of booleans, was done to `input` (no alternatives left in it); `call` numbers the call, whose alternatives are one
-    event each. `text` is how the program spells it; `arguments_at` says where its arguments stand, for a layer those of
-    its construction.
+    """An operation of `OBSERVED`, arithmetic between two tensors, or between a loss and a size or data, or anything on
+    a mask of booleans, was done to `input` (no alternatives left in it); `call` numbers the call, whose alternatives
+    are one event each. `text` is how the program spells it; `arguments_at` says where its arguments stand, for a layer
+    those of its construction.
 
     called, given: the call of the function in which this happened, and what that call passed; written: the arguments
     that stand in that call, with their values.

@@ -351,13 +351,14 @@ class Machine:
         if via is None:
             return
         given, other = next(iter(via.arguments.values()), None), via.arguments.get("other")
-        if type(given) is Number and via.op in ARITHMETIC:
+        if type(given) in (Number, Unknown) and via.op in ARITHMETIC:
             given, other = other, given
         if type(given) is Unknown and via.op in OBSERVED:
             given = Tensor()
         if type(given) is not Tensor:
             return
-        sized = type(other) is Number and given.meaning is not None and given.meaning.kind == "loss"
+        beside = type(other) is Number or (type(other) is Unknown and other.grad == "detached")
+        sized = beside and given.meaning is not None and given.meaning.kind == "loss"
         arithmetic = via.op in ARITHMETIC and (type(other) is Tensor or sized)
         if via.op in OBSERVED or arithmetic or given.dtype == "bool":
             frame, path = self.frame, (via.made or via.place).path

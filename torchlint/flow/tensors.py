@@ -52,7 +52,7 @@ def call_method(
 ) -> Value:  # fmt: skip
     """``tensor.name(…)``."""
     if name == "backward":
-        training.record(m, "backward", tensor, "", place)
+        training.record(m, "backward", _weighted(m, tensor, args, place), "", place)
         return NONE
     if tensor.holder == "pil":
         if name in ("save", "show"):
@@ -81,6 +81,16 @@ def call_method(
         return grad_mode(m, result)
 
     return m.over([tensor, *args, *keywords.values()], one)
+
+
+def _weighted(m: Machine, tensor: Tensor, args: Sequence[Value], place: Place) -> Tensor:
+    """What ``tensor.backward(gradient)`` starts from: the product of the two."""
+    gradient = m.resolve(args[0]) if args else NONE
+    if isinstance(gradient, Tensor) and gradient.range is not None and gradient.range.low == gradient.range.high:
+        gradient = Const(gradient.range.low)
+    if not isinstance(gradient, (Tensor, Const)) or gradient is NONE:
+        return tensor
+    return tensor.with_(via=Via("mul", {"input": tensor, "other": gradient}, place))
 
 
 def grad_mode(m: Machine, value: Value) -> Value:
