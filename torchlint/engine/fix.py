@@ -179,7 +179,7 @@ def _ways(change: Change, place: Place, span: Span, spans: Spans, file: _File) -
         if change.kind == "swap":
             old = file.offsets.cut(file.text, span)
             yield _Made((Edit(span, new), Edit(other, old)), {node.n: Exchange(inner), inner.n: Exchange(node)})
-        elif node.n not in file.statements:
+        elif node.n not in file.statements and not isinstance(inner, ir.Starred):
             for text in (new, f"({new})"):
                 yield _Made((Edit(span, text),), {node.n: Exchange(inner)})
 

@@ -65,7 +65,7 @@ def statements(module: ir.Module) -> frozenset[int]:
 def expression(text: str) -> ir.Expr | None:
     """The IR of a text that is one expression; None if it is none."""
     found = read(f"({text}\n)\n")
-    if isinstance(found, SyntaxProblem) or len(found.body) != 1:
+    if isinstance(found, SyntaxProblem) or len(found.body) != 1 or not text.strip():
         return None
     only = found.body[0]
     return only.value if isinstance(only, ir.ExprStmt) else None
