@@ -73,9 +73,9 @@ def wrapped(place: Place | None, before: str, after: str) -> Changes:
     return () if place is None else (Change("wrap", place, f"{before}…{after}"),)
 
 
-def unwrapped(place: Place | None, inner: Place | None) -> Changes:
-    """The source of `inner`, a part of the node, takes the node's place."""
-    return () if place is None or inner is None else (Change("unwrap", place, other=inner),)
+def unwrapped(place: Place | None, inner: Place | None, before: str = "", after: str = "") -> Changes:
+    """The source of `inner`, a part of the node, takes the node's place, with `before` and `after` put round it."""
+    return () if place is None or inner is None else (Change("unwrap", place, f"{before}…{after}", inner),)
 
 
 def swapped(place: Place | None, other: Place | None) -> Changes:

@@ -180,8 +180,7 @@ def _ways(change: Change, place: Place, span: Span, spans: Spans, file: _File) -
             old = file.offsets.cut(file.text, span)
             yield _Made((Edit(span, new), Edit(other, old)), {node.n: Exchange(inner), inner.n: Exchange(node)})
         elif node.n not in file.statements and not isinstance(inner, ir.Starred):
-            for text in (new, f"({new})"):
-                yield _Made((Edit(span, text),), {node.n: Exchange(inner)})
+            yield from _unwrapped(change.text, node, inner, new, span, file)
 
 
 def _replaced(text: str, n: int, span: Span, file: _File) -> Iterator[_Made]:
@@ -193,20 +192,37 @@ def _replaced(text: str, n: int, span: Span, file: _File) -> Iterator[_Made]:
 
 
 def _wrapped(text: str, node: ir.Expr, span: Span, file: _File) -> Iterator[_Made]:
-    before, after = (_spelled(part, file) for part in text.split("…"))
-    if before is None or after is None:
+    around = _around(text, node, file)
+    if around is None:
         return
-    template = expression(f"{before[0]}{_HOLE}{after[0]}")
-    if template is None:
-        return
-    holes = [n for n, part in _parts(template).items() if isinstance(part, ir.Name) and part.name == _HOLE]
-    meant = Exchange(template, {n: Exchange(node) for n in holes})
+    before, after, meant, imports = around
     for left, right in (("", ""), ("(", ")")):
         edits = (
-            Edit(Span(span.path, span.start, span.start), before[0] + left),
-            Edit(Span(span.path, span.end, span.end), right + after[0]),
+            Edit(Span(span.path, span.start, span.start), before + left),
+            Edit(Span(span.path, span.end, span.end), right + after),
         )
-        yield _Made(edits, {node.n: meant}, before[1] + after[1])
+        yield _Made(edits, {node.n: meant}, imports)
+
+
+def _unwrapped(text: str, node: ir.Expr, inner: ir.Expr, source: str, span: Span, file: _File) -> Iterator[_Made]:
+    around = _around(text, inner, file)
+    if around is None:
+        return
+    before, after, meant, imports = around
+    for kept in (source, f"({source})"):
+        for written in (f"{before}{kept}{after}", f"({before}{kept}{after})"):
+            yield _Made((Edit(span, written),), {node.n: meant}, imports)
+
+
+def _around(text: str, node: ir.Expr, file: _File) -> tuple[str, str, Exchange, tuple[str, ...]] | None:
+    """What stands before and behind a node, what the whole means, and the imports that it needs."""
+    before, after = (_spelled(part, file) for part in text.split("…"))
+    template = None if before is None or after is None else expression(f"{before[0]}{_HOLE}{after[0]}")
+    if before is None or after is None or template is None:
+        return None
+    holes = [n for n, part in _parts(template).items() if isinstance(part, ir.Name) and part.name == _HOLE]
+    meant = Exchange(template, {n: Exchange(node) for n in holes})
+    return before[0], after[0], meant, before[1] + after[1]
 
 
 def _parts(node: ir.Expr) -> dict[int, ir.Expr]:

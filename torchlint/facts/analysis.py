@@ -24,6 +24,7 @@ from torchlint.flow.library.tables import Contracts
 from torchlint.flow.machine import Frame, Machine, allowance
 from torchlint.flow.values import (
     NONE,
+    UNKNOWN,
     Alternatives,
     Class,
     Dict,
@@ -303,6 +304,7 @@ def _unknown_arguments(m: Machine, function: Function) -> dict[str, Value]:
     out: dict[str, Value] = {}
     for param in function.node.params:
         if param.kind in ("args", "kwargs"):
+            out[calls.EXTRA] = UNKNOWN
             continue
         default = function.defaults.get(param.name)
         switch = isinstance(default, Value) and getattr(default, "value", ...) in (None, True, False)

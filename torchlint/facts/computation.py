@@ -1,7 +1,7 @@
 """Reading back how a tensor was computed: what is still the same values, which last layer, where a gradient is lost.
 
 Definitions
-    move   an operation that rearranges, selects or casts elements and computes nothing: a view, a slice, a cast, a grid
+    move   an operation that rearranges, selects or casts elements and computes nothing: a view, a slice, a cast
     core   a tensor with the moves taken off
     head   the operation that made the core of a tensor: where the last layer was constructed, or where a function was
            called, and its name
@@ -26,7 +26,7 @@ MOVES = frozenset(
         "expand", "expand_as", "view_as", "reshape_as", "type_as", "movedim", "swapaxes", "ravel", "asarray", "array",
         "select", "narrow", "masked_select", "index_select", "unbind", "split", "chunk", "requires_grad", "tensor",
         "as_tensor", "astype", "Flatten", "Identity", "identity", "tolist", "item", "rearrange", "Variable", "moveaxis",
-        "copy", "flip", "make_grid", "fromarray",
+        "copy", "flip", "fromarray",
     }
 )  # fmt: skip
 

@@ -57,8 +57,7 @@ class DistributionUsed(Fact):
     or its call.
 
     op: ``softmax`` or ``log_softmax``; text: how the program spells it; dim_at: where its dimension stands, None if it
-    is left out. of_layer: whether it is given the outputs of a layer that lie along `features`. ranks: those of its
-    input that are known.
+    is left out. of_layer: whether it is always given the outputs of a layer. ranks: as in `OpCalled`.
     meetings: for each use, the alternatives of what may meet there.
     """
 
@@ -66,7 +65,7 @@ class DistributionUsed(Fact):
     text: str
     dim_at: Place | None
     of_layer: bool
-    ranks: frozenset[int]
+    ranks: frozenset[int | None]
     meetings: tuple[tuple[Meeting, ...], ...]
 
 

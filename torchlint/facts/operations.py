@@ -16,7 +16,7 @@ from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.usage import Usage, result_of, site
 from torchlint.flow.events import OBSERVED, Event, LossEvent, OpEvent, SinkEvent
 from torchlint.flow.spell import spell, spell_guard
-from torchlint.flow.values import Guard, Place, Tensor, Value
+from torchlint.flow.values import Const, Guard, Place, Tensor, Value
 from torchlint.syntax import ir
 
 #: What a formula is called, and what it wants its prediction to be.
@@ -53,6 +53,7 @@ def _operation(event: OpEvent, found: Usage) -> OpCalled:
         activated,
         frozenset(found.sizes.get(here, ())),
         frozenset(found.ranks.get(here, ())),
+        frozenset(found.kinds.get(here, ())),
         frozenset(found.used.get(here, ())),
         event.arguments_at,
         Place(via.place.path, via.operand) if via.operand is not None else event.arguments_at.get("input"),
@@ -82,11 +83,13 @@ def pictures(events: Sequence[Event], found: Usage) -> Iterable[Occurrence]:
 
 
 def _unscaled(tensor: Tensor) -> Tensor:
-    """The tensor before it was moved about and multiplied by numbers."""
+    """The tensor before it was moved about, tiled, and multiplied by numbers."""
     step = core(tensor)
-    while isinstance(step, Tensor) and step.via is not None and step.via.op in ("mul", "div"):
-        inner = core(operand(step.via))
-        if isinstance(step.via.arguments.get("other"), Tensor) or not isinstance(inner, Tensor):
+    while isinstance(step, Tensor) and step.via is not None:
+        arguments, inner = step.via.arguments, core(operand(step.via))
+        scaled = step.via.op in ("mul", "div") and not isinstance(arguments.get("other"), Tensor)
+        tiled = step.via.op == "make_grid" and arguments.get("normalize") == Const(False)
+        if not (scaled or tiled) or not isinstance(inner, Tensor):
             break
         step = inner
     return step if isinstance(step, Tensor) else tensor

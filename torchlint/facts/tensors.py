@@ -34,6 +34,21 @@ def along(op: str, arguments: Mapping[str, Value], given: Tensor, result: Tensor
     return from_left(written_dim(op, arguments), given)
 
 
+def size_along(op: str, arguments: Mapping[str, Value], given: Tensor, result: Tensor | None) -> int | None:
+    """The size of the dimension that an operation works along; None if it is not known.
+
+    Of an input of unknown shape it is known where that is the last dimension of what a linear layer gave.
+    """
+    if given.shape is None:
+        made, moved = source_of(given)
+        via = made.via if isinstance(made, Tensor) and not moved and written_dim(op, arguments) == -1 else None
+        size = via.arguments.get("out_features") if via is not None and via.op == "linear" else None
+        return size.value if isinstance(size, Const) and isinstance(size.value, int) else None
+    dim = along(op, arguments, given, result)
+    found = given.shape[dim] if dim is not None and dim < len(given.shape) else None
+    return found if isinstance(found, int) else None
+
+
 def written_dim(op: str, arguments: Mapping[str, Value]) -> int | None:
     """The dimension that an operation is told to work along, or does by itself, as it is counted there."""
     value = next((arguments[name] for name in ("dim", "axis") if name in arguments), Const(LAST.get(op)))
@@ -44,18 +59,23 @@ def written_dim(op: str, arguments: Mapping[str, Value]) -> int | None:
 
 def along_features(tensor: Tensor, dim: int | None) -> bool:
     """Whether the dimension of size 1 is that of the outputs of the layer that made the tensor, which has one."""
-    made: Value | None = tensor
-    moved = False
-    while True:
-        inner = core(made)
-        moved = moved or inner is not made
-        if not isinstance(inner, Tensor) or inner.via is None or inner.via.op not in ELEMENTWISE:
-            break
-        made = operand(inner.via)
+    inner, moved = source_of(tensor)
     axis = features_axis(inner)
     if not isinstance(inner, Tensor) or inner.shape is None or axis is None or inner.shape[axis] != 1:
         return False
     return inner.shape.count(1) == 1 if moved else dim == axis
+
+
+def source_of(tensor: Tensor) -> tuple[Value | None, bool]:
+    """What a tensor was before moves and operations on each of its elements, and whether it was moved."""
+    value: Value | None = tensor
+    moved = False
+    while True:
+        inner = core(value)
+        moved = moved or inner is not value
+        if not isinstance(inner, Tensor) or inner.via is None or inner.via.op not in ELEMENTWISE:
+            return inner, moved
+        value = operand(inner.via)
 
 
 def features_axis(value: Value | None) -> int | None:
@@ -83,8 +103,9 @@ class OpCalled(Fact):
     losses: the families of the losses that values made by the same last layer as the input meet anywhere in the
         program, such as ``bce-with-logits``. activated: the activations that stand between those values and their
         losses, ``sigmoid`` or ``softmax``, whether the loss or the program applies them.
-    sizes, ranks: the sizes along its dimension, and the ranks of its input, in all calls of the program at this place,
-        as far as they are known.
+    sizes: the sizes along its dimension in all calls of the program at this place, as far as they are known. ranks,
+        kinds: the ranks of its input in all those calls, and the kinds of its meanings; None among them where one is
+        not known.
     used: what is done with its result, with the indices where it gives those too: the operations performed on it that
         are facts themselves, and for a mask of booleans all of them.
     arguments_at: where its arguments stand, by name; for a layer those of its construction. input_at: where its
@@ -100,7 +121,8 @@ class OpCalled(Fact):
     losses: frozenset[str] = frozenset()
     activated: frozenset[str] = frozenset()
     sizes: frozenset[int] = frozenset()
-    ranks: frozenset[int] = frozenset()
+    ranks: frozenset[int | None] = frozenset()
+    kinds: frozenset[str | None] = frozenset()
     used: frozenset[str] = frozenset()
     arguments_at: Mapping[str, Place] = field(default_factory=dict)
     input_at: Place | None = None
@@ -134,17 +156,11 @@ class OpCalled(Fact):
         not known or there is no single one."""
         return along(self.op, self.arguments, self.input, self.result)
 
-    def size(self) -> int | None:
-        """The size of the input along `along`, if both are known."""
-        dim, shape = self.along(), self.input.shape
-        if dim is None or shape is None or dim >= len(shape):
-            return None
-        size = shape[dim]
-        return size if isinstance(size, int) else None
-
     def single(self) -> bool:
         """Whether it works along the outputs of a layer that has one, here and wherever the program calls it."""
-        return self.sizes == {1} and self.size() == 1 and along_features(self.input, self.along())
+        if self.sizes != {1} or size_along(self.op, self.arguments, self.input, self.result) != 1:
+            return False
+        return self.input.shape is None or along_features(self.input, self.along())
 
     def other(self) -> Tensor | float | None:
         """The second operand of an operator: a tensor, a number, or None if it is not known."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from torchlint.facts.computation import core, head, operand, parts
-from torchlint.facts.tensors import along
+from torchlint.facts.tensors import size_along
 from torchlint.flow.events import Event, LossEvent, OpEvent
 from torchlint.flow.values import Number, Place, Tensor, Tuple, Value, Via
 
@@ -35,12 +35,14 @@ def site(via: Via) -> Site:
 @dataclass(slots=True)
 class Usage:
     """By head: the families of the losses that its values meet, and the activations before them. By site: the sizes
-    along the operation's dimension, the ranks of its input, and what is done with its result."""
+    along the operation's dimension, the ranks and the meanings of its input (None where one is not known), and what is
+    done with its result."""
 
     losses: dict[object, set[str]] = field(default_factory=lambda: defaultdict(set))
     activated: dict[object, set[str]] = field(default_factory=lambda: defaultdict(set))
     sizes: dict[Site, set[int]] = field(default_factory=lambda: defaultdict(set))
-    ranks: dict[Site, set[int]] = field(default_factory=lambda: defaultdict(set))
+    ranks: dict[Site, set[int | None]] = field(default_factory=lambda: defaultdict(set))
+    kinds: dict[Site, set[str | None]] = field(default_factory=lambda: defaultdict(set))
     used: dict[Site, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def meets(self, value: Value | None) -> tuple[frozenset[str], frozenset[str]]:
@@ -82,14 +84,12 @@ def _note_loss(out: Usage, event: LossEvent, given: Value) -> None:
 
 
 def _note_operation(out: Usage, event: OpEvent) -> None:
-    here = site(event.via)
-    shape = event.input.shape
-    if shape is not None:
-        out.ranks[here].add(len(shape))
-        axis = along(event.via.op, event.via.arguments, event.input, result_of(event))
-        size = shape[axis] if axis is not None and axis < len(shape) else None
-        if isinstance(size, int):
-            out.sizes[here].add(size)
+    here, given = site(event.via), event.input
+    out.ranks[here].add(len(given.shape) if given.shape is not None else None)
+    out.kinds[here].add(given.meaning.kind if given.meaning is not None else None)
+    size = size_along(event.via.op, event.via.arguments, given, result_of(event))
+    if size is not None:
+        out.sizes[here].add(size)
     for argument in (event.input, event.via.arguments.get("other")):
         if (source := _source(argument)) is not None:
             out.used[source].add(event.via.op)

@@ -20,6 +20,7 @@ from torchlint.flow import (
 from torchlint.flow.machine import DEPTH, NEXT, SHARE, SHARED_DEPTH, Exhausted, Frame, Machine, flatten
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
+    REST,
     UNKNOWN,
     Alternatives,
     Bound,
@@ -45,13 +46,13 @@ from torchlint.flow.values import (
 )
 from torchlint.syntax import ir
 
-#: Stands for an unknown number of further positional arguments; as a keyword ``**``, of further keywords.
-REST = Unknown(("rest",))
-
 #: What is said of what these leave unknown.
 PASSED_BY_NOTHING = Origin("is a parameter that nothing passes")
 SPENT = because("is given by a function whose budget ran out")
 TOO_DEEP = because("is given by a function that calls itself, or is nested too deeply")
+
+#: A keyword that stands for any number of arguments beside those of named parameters.
+EXTRA = "(extra)"
 
 Keywords = dict[str, Value]
 
@@ -278,6 +279,7 @@ def bind(m: Machine, function: Function, args: Sequence[Value], keywords: Mappin
     rest = list(args)
     left = dict(keywords)
     open_keywords = left.pop("**", None) is not None
+    extra = left.pop(EXTRA, None) is not None
     open_args = False
     for param in function.node.params:
         kind = param.kind
@@ -291,12 +293,12 @@ def bind(m: Machine, function: Function, args: Sequence[Value], keywords: Mappin
             else:
                 scope[param.name] = _keyword(m, function, param, left, open_keywords)
         elif kind == "args":
-            scope[param.name] = list_of(UNKNOWN) if REST in rest else Tuple(tuple(rest))
+            scope[param.name] = list_of(UNKNOWN) if extra or REST in rest else Tuple(tuple(rest))
             rest = []
         elif kind == "kw":
             scope[param.name] = _keyword(m, function, param, left, open_keywords)
         else:
-            scope[param.name] = Dict({str(k): v for k, v in left.items()}, {"open": open_keywords})
+            scope[param.name] = Dict({str(k): v for k, v in left.items()}, {"open": extra or open_keywords})
     return scope
 
 

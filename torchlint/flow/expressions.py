@@ -242,6 +242,10 @@ def _bool_values(m: Machine, conjunction: bool, nodes: list[ir.Expr]) -> Value:
     return join.alternatives(options)
 
 
+#: Comparisons read from the other side.
+FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
 def _compare(m: Machine, node: ir.Compare) -> Value:
     left = evaluate(m, node.left)
     result: Value = TRUE
@@ -260,13 +264,16 @@ def _compare(m: Machine, node: ir.Compare) -> Value:
 
 def _compare_pair(m: Machine, op: str, node: ir.Compare, call: int, pair: list[Value]) -> Value:
     result = _compare_one(m, op, pair[0], pair[1], node)
-    number, other = pair
-    if isinstance(result, Tensor):
+    left, right = pair
+    if op in FLIPPED and not isinstance(left, Tensor) and isinstance(right, Tensor):
+        flipped = Via(NAMES[FLIPPED[op]], {"input": right, "other": left}, m.place(node.n))
+        sides = ir.Compare(node.n, node.comparators[0], [FLIPPED[op]], [node.left])
+        m.observe(Tensor(via=flipped), spell(node), call, sides)
+    elif isinstance(result, Tensor):
         m.observe(result, spell(node), call, node)
-    elif isinstance(number, Number) and number.via is not None and op in NAMES:
-        tensor = next(iter(number.via.arguments.values()), number)
-        compared = Via(NAMES[op], {"input": tensor, "other": other}, m.place(node.n))
-        m.observe(Tensor(via=compared), spell(node), call, node)
+    elif isinstance(left, Number) and left.via is not None and op in NAMES:
+        tensor = next(iter(left.via.arguments.values()), left)
+        m.observe(Tensor(via=Via(NAMES[op], {"input": tensor, "other": right}, m.place(node.n))), spell(node), call)
     return result
 
 

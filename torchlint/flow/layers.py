@@ -13,6 +13,7 @@ from torchlint.flow.spell import spell
 from torchlint.flow.tensors import grad_mode
 from torchlint.flow.values import (
     NONE,
+    REST,
     UNKNOWN,
     Const,
     Dict,
@@ -40,7 +41,7 @@ def fill_container(
         if isinstance(first, Dict):
             if not first.meta.get("open"):
                 m.write(attrs, "()", tuple((str(k), v) for k, v in first.items.items()))
-        elif calls.REST not in args:
+        elif REST not in args:
             m.write(attrs, "()", tuple((str(i), v) for i, v in enumerate(args)))
         return
     given = m.resolve(args[0]) if args else keywords.get("modules", NONE)

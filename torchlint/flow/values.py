@@ -119,6 +119,9 @@ class Unknown(Value):
 
 UNKNOWN = Unknown()
 
+#: Stands for an unknown number of further positional arguments; as a keyword ``**``, of further keywords.
+REST = Unknown(("rest",))
+
 
 def because(reason: str) -> Unknown:
     """Something unknown, and why."""

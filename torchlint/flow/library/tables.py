@@ -23,7 +23,7 @@ from typing import Any, Literal, Union, get_args
 
 import msgspec
 
-from torchlint.flow.values import Const, Tuple, Value, make_list
+from torchlint.flow.values import REST, UNKNOWN, Const, Tuple, Value, make_list
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -58,15 +58,17 @@ class Signature:
         """Arguments by parameter name, defaults filled in.
 
         Nothing is refused: surplus positional arguments (and those of ``*args``) are a tuple under ``"*"``, and
-        keywords that the signature does not name are kept under their own names.
+        keywords that the signature does not name are kept under their own names. Where an unknown number of arguments
+        is passed, what is not given by name may be among them.
         """
         bound: dict[str, Value] = dict(zip(self.positional, args))
         if len(args) > len(self.positional):
             bound["*"] = Tuple(tuple(args[len(self.positional) :]))
         bound.update(keywords)
+        more = "**" in keywords or REST in args
         for parameter in self.params:
             if parameter.default is not None and parameter.name not in bound:
-                bound[parameter.name] = parameter.default
+                bound[parameter.name] = UNKNOWN if more else parameter.default
         return bound
 
 
