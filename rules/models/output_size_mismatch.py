@@ -19,7 +19,7 @@ PER_CLASS = frozenset({"cross-entropy", "nll"})
 @rule(code="TL303", name="output-size-mismatch", since="0.1.0", severity=Severity.ERROR)
 def output_size_mismatch(call: LossCalled) -> Iterator[Finding]:
     """Output and target of a loss differ in their spatial size, whatever the input's size is."""
-    if call.input is None or call.target is None:
+    if call.input is None or call.target is None or (call.misfit is not None and call.misfit.kind == "last"):
         return
     sizes = _spatial(call.family, call.input.shape, call.target.shape)
     if sizes is None:

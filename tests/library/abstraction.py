@@ -62,12 +62,15 @@ SYMBOLS = {2: "B", 3: "C", 5: "H", 7: "W", 8: "K", 16: "L"}
 
 
 def forget(value: Value, what: str) -> Value:
-    """The value with fewer facts: ``range``, ``shape``, ``dtype`` dropped, ``sizes`` made symbols, or ``all``."""
+    """The value with fewer facts: ``range``, ``shape``, ``dtype`` dropped, ``sizes`` made symbols, all of the
+    shape but its last size (``rank``), or ``all``."""
     if not what:
         return value
     if isinstance(value, Tensor):
         if what == "all":
             return Unknown()
+        if what == "rank":
+            return value.with_(shape=None, last=value.width)
         if what == "sizes":
             dims = tuple(symbol(SYMBOLS[d]) if isinstance(d, int) and d in SYMBOLS else d for d in value.shape or ())
             return value.with_(shape=None if value.shape is None else dims)
@@ -158,6 +161,8 @@ def _tensor_lies(value: Tensor, real: Any) -> Iterator[str]:
         if len(sizes) != real.ndim or any(s is not None and s != d for s, d in zip(sizes, real.shape)):
             yield f"shape {value.shape}, but it is {tuple(real.shape)}"
             return
+    elif value.last is not None and (real.ndim == 0 or _size(value.last) not in (None, real.shape[-1])):
+        yield f"last size {value.last}, but the shape is {tuple(real.shape)}"
     if isinstance(real, np.ndarray):
         real = torch.from_numpy(np.array(real, np.float64))
     found = ends(real)

@@ -395,6 +395,7 @@ CASES: dict[str, list[Sample] | Callable[[], list[Sample]]] = {
     "torch.Tensor.new_ones": [_s(X2, (2, 3), dtype=torch.int64)],
     "torch.Tensor.new_empty": [_s(X2, 2)],
     "torch.Tensor.new_full": [_s(X2, (2, 3), 4)],
+    "torch.Tensor.resize_": [_s(X2, 4, 4), _s(X2, (2, 2)), _s(ints(3), 5), _s(X2, torch.Size([7]))],
     "torch.Tensor.new_tensor": [_s(X2, [1, 2])],
     "torch.tensor": [
         _s(3),

@@ -9,6 +9,7 @@ from torchlint.facts.computation import Cut, core
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.distributions import DistributionUsed, Meeting
 from torchlint.facts.endings import Ending, ending
+from torchlint.facts.fit import Form, Misfit
 from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.modules import LayerCalled, ModelCalled
 from torchlint.facts.tensors import ImageShown, OpCalled
@@ -18,8 +19,8 @@ from torchlint.flow.shape import Dim, Shape, differs, render
 from torchlint.flow.values import Meaning, Place, Tensor
 
 __all__ = [
-    "BackwardCalled", "Cut", "Dim", "DistributionUsed", "Ending", "Fact", "ImageShown", "Interval", "LayerCalled",
-    "LossCalled", "LossWeighted", "Meaning", "Meeting", "ModelCalled", "Occurrence", "OpCalled", "Place", "Shape",
-    "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "core", "differs", "ending",
-    "render", "trail",
+    "BackwardCalled", "Cut", "Dim", "DistributionUsed", "Ending", "Fact", "Form", "ImageShown", "Interval",
+    "LayerCalled", "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "Occurrence",
+    "OpCalled", "Place", "Shape", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied",
+    "core", "differs", "ending", "render", "trail",
 ]  # fmt: skip

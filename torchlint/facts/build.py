@@ -11,6 +11,7 @@ from torchlint.facts.computation import core, head, options
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.distributions import distributions
 from torchlint.facts.endings import Endings
+from torchlint.facts.fit import Form
 from torchlint.facts.formulas import formula
 from torchlint.facts.gradients import backward_passes
 from torchlint.facts.losses import LossCalled
@@ -49,6 +50,8 @@ def loss_facts(event: LossEvent, company: Company) -> tuple[LossCalled, ...]:
     """Every combination of input and target that can meet at this call."""
     facts: list[LossCalled] = []
     names = event.arguments
+    row = event.row
+    form = Form(row.target_dtype, row.same_shape, row.broadcasts, row.per_class, row.target_distribution)
     settings, undecided = _settings({**names, "reduction": event.reduction})
     for guard, given in options(names["input"], event.guard):
         for both, target in options(names["target"], guard):
@@ -77,6 +80,7 @@ def loss_facts(event: LossEvent, company: Company) -> tuple[LossCalled, ...]:
                     rescaled=id(event.result) in company.rescaled,
                     autocast=event.autocast,
                     ending=company.endings.of(given, event.takes),
+                    form=form,
                 )
             )
     return tuple(facts) if len(facts) <= MOST_COMBINATIONS else ()

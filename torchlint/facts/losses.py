@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from torchlint.facts.base import Fact, TrailStep, trail
 from torchlint.facts.endings import Ending
+from torchlint.facts.fit import Form, Misfit, class_count, misfit
 from torchlint.flow.values import Place, Tensor
 
 
@@ -39,6 +40,7 @@ class LossCalled(Fact):
         settings_at: where the values of those that are written there stand.
     rescaled: whether the program multiplies or divides the result by a size. autocast: whether it is called under
         autocast, where torch refuses losses on probabilities.
+    form: what the loss wants of its target's dtype and shape.
     """
 
     loss: str
@@ -64,6 +66,7 @@ class LossCalled(Fact):
     rescaled: bool = False
     autocast: bool = False
     ending: Ending | None = None
+    form: Form = field(default_factory=Form)
 
     @property
     def title(self) -> str:
@@ -80,6 +83,21 @@ class LossCalled(Fact):
     def given_text(self) -> str:
         """What to call the input in a sentence."""
         return f"`{self.input_text}`" if self.input_text else "its input"
+
+    @property
+    def wanted_text(self) -> str:
+        """What to call the target in a sentence."""
+        return f"`{self.target_text}`" if self.target_text else "the target"
+
+    @property
+    def misfit(self) -> Misfit | None:
+        """What is wrong with the shapes of input and target; None if they fit, or may."""
+        return misfit(self.input, self.target, self.form)
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes a loss on class ids takes its input to have; None if it takes none, or it is not known."""
+        return class_count(self.input, self.target) if self.form.per_class else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,7 @@ def number(op: str, a: Const | Number, b: Const | Number) -> Value:
     result = apply.binary(op, a, b, Place("", 0), "")
     taken = next((v.via for v in (a, b) if isinstance(v, Number) and v.via is not None), None)
     if isinstance(result, Number) and taken is not None:
-        return Number(result.dim, result.interval, Via(op, {"input": a, "other": b}, taken.place))
+        return Number(result.dim, result.interval, Via(op, {"input": a, "other": b}, taken.place), result.kind)
     return result
 
 
@@ -371,7 +371,7 @@ def call_method(
     if isinstance(receiver, Dict):
         return _dict_method(m, receiver, method, args, keywords)
     if isinstance(receiver, Tuple):
-        return UNKNOWN if method != "count" else Number()
+        return Number(kind="int") if method in ("index", "count") else UNKNOWN
     if isinstance(receiver, Const) and isinstance(receiver.value, str):
         return _str_method(receiver.value, method, args)
     if isinstance(receiver, Number) and method == "backward":
@@ -428,7 +428,7 @@ def _list_method(m: Machine, target: List, method: str, args: Sequence[Value]) -
     if method in ("sort", "remove"):
         forget(m, target)
         return NONE
-    return Number() if method in ("index", "count") else UNKNOWN
+    return Number(kind="int") if method in ("index", "count") else UNKNOWN
 
 
 def _dict_method(m: Machine, target: Dict, method: str, args: Sequence[Value], keywords: Mapping[str, Value]) -> Value:

@@ -72,8 +72,11 @@ def call_node(m: Machine, node: ir.Call) -> Value:
     if isinstance(func, ir.Attr):
         if isinstance(callee, Unknown):
             place = m.place(node.n)
-            if func.name in tensors.TENSOR_ONLY:
+            known = tensors.of_unknown(func.name, args, keywords)
+            if isinstance(known, Tensor):
                 return tensors.call_method(m, _as_tensor(callee), func.name, args, keywords, place, node)
+            if known is not None:
+                return known
             training.unknown_method(m, func, args, place)
             if (sink := m.contracts.sink(func.name)) is not None:
                 return data.sink(m, sink, args, keywords, place, node)
@@ -123,12 +126,21 @@ def _in_place(m: Machine, func: ir.Attr, callee: Value, result: Value, place: Pl
     if func.name == "copy_":
         layers.weights_written(m, func.value)
     receivers = [c.receiver for c in flatten([callee]) if isinstance(c, Bound)]
-    if receivers and all(isinstance(r, Tensor) for r in receivers):
-        if isinstance(func.value, (ir.Name, ir.Attr)) and not training.is_data(func.value):
-            expressions.evaluate(m, func.value)
-            from torchlint.flow import subscripts
+    if not receivers or not all(isinstance(r, Tensor) for r in receivers):
+        return
+    target: ir.Expr = func.value
+    while isinstance(target, ir.Call) and isinstance(target.func, ir.Attr) and target.func.name.endswith("_"):
+        target = target.func.value  # in-place methods give their receiver back
+    if isinstance(target, ir.Attr) and target.name == "data":
+        target = target.value
+        owners = flatten([m.resolve(expressions.evaluate(m, target))])
+        if not all(isinstance(owner, Tensor) and owner.grad != "attached" for owner in owners):
+            return  # weights are trained later, so what they are filled with does not last
+    if isinstance(target, (ir.Name, ir.Attr)) and not training.is_data(target):
+        expressions.evaluate(m, target)
+        from torchlint.flow import subscripts
 
-            subscripts.assign(m, func.value, result)
+        subscripts.assign(m, target, result)
 
 
 def arguments(m: Machine, node: ir.Call) -> tuple[list[Value], Keywords]:

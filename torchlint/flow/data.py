@@ -38,6 +38,7 @@ from torchlint.flow.values import (
     Unknown,
     Value,
     Via,
+    kind_of,
     list_of,
     make_list,
 )
@@ -194,7 +195,7 @@ def sample(m: Machine, dataset: Value, place: Place) -> Value:
     if isinstance(dataset, Instance):
         method = attributes.find_method(m, dataset, "__getitem__")
         if method is not None:
-            return calls.call_function(m, method, [dataset, Number()], {}, dataset)
+            return calls.call_function(m, method, [dataset, Number(kind="int")], {}, dataset)
         inherited = dataset.attrs.get("(layer)")
         return sample(m, inherited, place) if isinstance(inherited, Object) else UNKNOWN
     if isinstance(dataset, (Tuple, List)):
@@ -207,6 +208,8 @@ def sample(m: Machine, dataset: Value, place: Place) -> Value:
         held = dataset.arguments.get("*", dataset.arguments.get("tensors", UNKNOWN))
         items = builtins.items_of(m, held) or ()
         return Tuple(tuple(_row(m, t) for t in items)) if items else UNKNOWN
+    if "indices" in dataset.arguments:
+        return picked(m, sample(m, dataset.arguments.get("dataset", UNKNOWN), place))
     if dataset.kind in ("subset", "concat"):
         inner = dataset.arguments.get("dataset", dataset.arguments.get("datasets", UNKNOWN))
         inner = m.resolve(inner)
@@ -216,6 +219,18 @@ def sample(m: Machine, dataset: Value, place: Place) -> Value:
     if dataset.kind == "dataset":
         return _library_sample(m, dataset, place)
     return UNKNOWN
+
+
+def picked(m: Machine, value: Value) -> Value:
+    """One of some samples that were picked out: perhaps only those of some classes."""
+
+    def one(values: list[Value]) -> Value:
+        v = values[0]
+        if isinstance(v, Tuple):
+            return Tuple(tuple(picked(m, item) for item in v.items))
+        return apply.some(v) if isinstance(v, Tensor) else v
+
+    return m.over([value], one)
 
 
 def _row(m: Machine, value: Value) -> Value:
@@ -239,6 +254,8 @@ def _library_sample(m: Machine, dataset: Object, place: Place) -> Value:
     target: Value = UNKNOWN
     if row.target == "class-index":
         target = _class_ids(dataset, row, ())
+        if any(name in dataset.attrs for name in ("targets", "labels", "samples", "imgs", "data", *FORMER)):
+            target = apply.some(target)
     elif row.target == "attributes" and _is(dataset.arguments.get("target_type"), "attr"):
         note = f"`{dataset.short}` yields {row.classes} labels a sample, each 0 or 1"
         target = Tensor(UNIT, Meaning("binary"), "int64", (row.classes,), "detached", Trail(made, note))
@@ -264,8 +281,8 @@ def _is(value: Value | None, text: str) -> bool:
 def _class_ids(dataset: Object, row: tables.Dataset, shape: Shape, holder: str = "tensor") -> Tensor:
     bound = float(row.classes - 1) if row.classes else float("inf")
     return Tensor(
-        Interval(0.0, bound), Meaning("class-index", classes=row.classes or None), "int64", shape, "detached",
-        Trail(dataset.made or Place("", 0), f"`{dataset.short}` yields class ids"), holder=holder,
+        Interval(0.0, bound, bool(row.classes)), Meaning("class-index", classes=row.classes or None), "int64", shape,
+        "detached", Trail(dataset.made or Place("", 0), f"`{dataset.short}` yields class ids"), holder=holder,
     )  # fmt: skip
 
 
@@ -334,6 +351,8 @@ def known_as_data(m: Machine, value: Value) -> Value:
 
 def _batch(m: Machine, loader: Object, place: Place) -> Value:
     item = sample(m, loader.arguments.get("dataset", UNKNOWN), place)
+    if not all(_takes_all(m, loader.arguments.get(name, NONE)) for name in ("sampler", "batch_sampler")):
+        item = picked(m, item)
     size = m.resolve(loader.arguments.get("batch_size", Const(1)))
     if isinstance(size, Const) and size.value is None:
         return item
@@ -341,6 +360,14 @@ def _batch(m: Machine, loader: Object, place: Place) -> Value:
     if isinstance(function, Const):
         return collate(m, item)
     return calls.call(m, function, [list_of(item)], {}, place)
+
+
+def _takes_all(m: Machine, sampler: Value) -> bool:
+    """Whether a sampler is known to draw from all samples."""
+    sampler = m.resolve(sampler)
+    if isinstance(sampler, Object):
+        return sampler.kind == "sampler" and "indices" not in sampler.arguments
+    return isinstance(sampler, Const)
 
 
 def collate(m: Machine, value: Value) -> Value:
@@ -357,12 +384,11 @@ def collate(m: Machine, value: Value) -> Value:
             return Tuple(tuple(collate(m, i) for i in items)) if items is not None else list_of(UNKNOWN)
         if isinstance(v, Dict):
             return Dict({k: collate(m, i) for k, i in v.items.items()}, dict(v.meta))
-        if isinstance(v, Const) and isinstance(v.value, (bool, int)):
-            return Tensor(None, None, "int64", (BATCH,), "detached")
-        if isinstance(v, Const) and isinstance(v.value, float):
-            return Tensor(None, None, "float64", (BATCH,), "detached")
         if isinstance(v, Number) and v.via is not None and isinstance(taken := v.via.arguments.get("input"), Tensor):
             return _numbers(v.via.op, taken)
+        dtype = {"bool": "bool", "int": "int64", "float": "float64"}.get(kind_of(v) or "")
+        if dtype is not None:
+            return Tensor(None, None, dtype, (BATCH,), "detached")
         return list_of(v) if isinstance(v, (Text, Const)) else UNKNOWN
 
     return m.over([value], one)

@@ -73,7 +73,7 @@ def _tensor(t: Tensor) -> str:
     parts = [kind]
     if t.dtype:
         parts.append(t.dtype)
-    parts.append(f"shape {render(t.shape)}")
+    parts.append(f"shape {render(t.shape)}" if t.last is None else f"shape …×{render((t.last,))}")
     parts.append(f"range {t.range}" + ("" if t.range is None or t.range.tight else " (at most)"))
     if t.meaning is not None:
         meaning = t.meaning

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from torchlint.flow.library.tables import Loss
 from torchlint.flow.values import Guard, Object, Place, Run, Tensor, Value, Via
 from torchlint.syntax import ir
 
@@ -26,7 +27,7 @@ class LossEvent(Event):
     `arguments` the bound arguments, by the names of the functional form, alternatives still in them; `call` numbers the
     call of a choice between several losses, 0 where there is none. configured_at: the call that spells the loss's name,
     its construction or itself; settings_at: where the arguments stand that are written in that call. called:
-    the call of the function in which this happened."""
+    the call of the function in which this happened; row: the loss's contract."""
 
     name: str
     family: str
@@ -45,6 +46,7 @@ class LossEvent(Event):
     settings_at: dict[str, Place]
     autocast: bool
     called: Place | None
+    row: Loss
 
 
 #: Operations that are recorded when they are performed on a tensor, beside arithmetic between two tensors.

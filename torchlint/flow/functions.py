@@ -6,6 +6,7 @@ Each handler takes (machine, args, keywords, place) and gives the value of the c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torchlint.flow import attributes, builtins, calls, estimators, join, lightning, objects
@@ -63,8 +64,8 @@ def _len(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
             if method is not None:
                 return calls.call_function(m, method, [value], {}, value)
         if isinstance(value, Unknown):
-            return Unknown(("len", value.key), None, value.grad) if value.key is not None else UNKNOWN
-        return Number()
+            return Unknown(("len", m.fresh_key() if value.key is None else value.key), None, value.grad)
+        return Number(kind="int")
 
     return m.over(args[:1], one)
 
@@ -76,10 +77,10 @@ def _range(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
         try:
             whole = range(*numbers)
         except (TypeError, ValueError):
-            return list_of(Number())
+            return list_of(Number(kind="int"))
         if len(whole) <= 128:
             return make_list(Const(i) for i in whole)
-    return list_of(Number())
+    return list_of(Number(kind="int"))
 
 
 def _zip(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
@@ -95,7 +96,7 @@ def _enumerate(m: Machine, args: Args, keywords: Keywords, place: Place) -> Valu
     items = builtins.items_of(m, args[0]) if args else None
     if items is not None and isinstance(start, Const) and isinstance(start.value, int):
         return make_list(Tuple((Const(start.value + i), v)) for i, v in enumerate(items))
-    return list_of(Tuple((Number(), builtins.element(m, args[0], place) if args else UNKNOWN)))
+    return list_of(Tuple((Number(kind="int"), builtins.element(m, args[0], place) if args else UNKNOWN)))
 
 
 def _reversed(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
@@ -327,18 +328,21 @@ def _convert(kind: Callable[[Any], Any]) -> Handler:
                 return Const(kind(value.value))
             except (TypeError, ValueError, OverflowError):
                 return UNKNOWN
-        if isinstance(value, Unknown) and value.key is not None and kind is not bool:
-            return Unknown((kind.__name__, value.key))
+        if isinstance(value, Unknown) and kind in (int, float):
+            return Unknown((kind.__name__, m.fresh_key() if value.key is None else value.key))
         if kind is str:
             return Text()
         if kind is int and isinstance(value, Number):
-            return value
+            return replace(value, kind="int")
         if kind is bool:
             ways = m.decide(value)
             return Const(ways[0][1]) if len(ways) == 1 else join.alternatives([(g, Const(t)) for g, t in ways])
         if isinstance(value, Tensor):
-            return Number(None, value.range if kind is float else None, Via(kind.__name__, {"input": value}, place))
-        return value if isinstance(value, Number) else UNKNOWN
+            found = value.range if kind is float else None
+            return Number(None, found, Via(kind.__name__, {"input": value}, place), kind.__name__)
+        if isinstance(value, Number):
+            return replace(value, kind=kind.__name__)
+        return UNKNOWN
 
     return handler
 
@@ -401,7 +405,7 @@ def _text(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
 
 
 def _random(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
-    return Number(interval=Interval(0.0, 1.0))
+    return Number(interval=Interval(0.0, 1.0), kind="float")
 
 
 def _field(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:

@@ -28,6 +28,8 @@ from torchlint.flow.values import (
     Unknown,
     Value,
     Via,
+    common_kind,
+    kind_of,
 )
 
 #: More alternatives than these are no longer kept apart.
@@ -145,7 +147,9 @@ def collapse(values: list[Value]) -> Value:
         return joined
     if all(isinstance(v, (Const, Number)) for v in values):
         switches = any(isinstance(v, Const) and not isinstance(v.value, float) for v in values)
-        return Unknown(object()) if switches else Number()  # tests of the one value must still agree
+        if switches:
+            return Unknown(object())  # tests of the one value must still agree
+        return Number(kind=common_kind(values))
     return UNKNOWN
 
 
@@ -153,16 +157,18 @@ def join_tensors(a: Tensor, b: Tensor) -> Tensor:
     """What holds of both tensors; the trail is the second's."""
     if a is b:
         return a
+    both = shape.join(a.shape, b.shape)
     return Tensor(
         range=interval.hull(a.range, b.range),
         meaning=a.meaning if a.meaning == b.meaning else None,
         dtype=a.dtype if a.dtype == b.dtype else None,
-        shape=shape.join(a.shape, b.shape),
+        shape=both,
         grad=a.grad if a.grad == b.grad else None,
         trail=b.trail,
         run=b.run,
         holder=b.holder,
         via=b.via if same_operation(a.via, b.via) else None,
+        last=a.width if both is None and a.width == b.width else None,
     )
 
 
@@ -185,14 +191,16 @@ def widen(before: Value, after: Value) -> Value:
     if isinstance(before, Const) and isinstance(after, (Const, Number)):
         numeric = (int, float)
         if isinstance(before.value, numeric) and (isinstance(after, Number) or isinstance(after.value, numeric)):
-            return Number(via=_taken([after])) if not isinstance(before.value, bool) else Unknown()
+            if isinstance(before.value, bool):
+                return Unknown()
+            return Number(via=_taken([after]), kind=common_kind((before, after)))
         if before.value is None:
             return after
         return Unknown()
     if isinstance(before, Const):
         return after
     if isinstance(before, Number) and isinstance(after, Const):
-        return Number()
+        return Number(kind=common_kind((before, after)))
     if type(before) is type(after) and not isinstance(after, (Alternatives, Unknown, Tuple)):
         return after
     if isinstance(before, Tuple) and isinstance(after, Tuple) and len(before.items) == len(after.items):
@@ -222,11 +230,16 @@ def summary(values: Iterable[Value]) -> Value:
             seen = join_tensors(seen, value)
         elif isinstance(seen, Tuple) and isinstance(value, Tuple) and len(seen.items) == len(value.items):
             seen = Tuple(tuple(summary(pair) for pair in zip(seen.items, value.items)))
-        elif isinstance(seen, (Const, Number)) and isinstance(value, (Const, Number)):
-            seen = Number(via=_taken([value, seen]))
+        elif _numbers(seen, value):
+            seen = Number(via=_taken([value, seen]), kind=common_kind((seen, value)))
         else:
             return UNKNOWN
     return UNKNOWN if seen is None else seen
+
+
+def _numbers(a: Value, b: Value) -> bool:
+    """Whether both are constants, or numbers that are not known."""
+    return all(isinstance(v, (Const, Number)) or kind_of(v) is not None for v in (a, b))
 
 
 def element_of(value: Value) -> Value:

@@ -188,6 +188,8 @@ def weights_written(m: Machine, node: ir.Expr) -> None:
 def channels(tensor: Tensor, row: tables.Module) -> object:
     """The size of a tensor at the dimension that a layer takes for its channels; None if it is not known."""
     shape = tensor.shape
+    if shape is None and row.channel_dim == -1:
+        return tensor.last
     if not shape:
         return None
     if row.channel_dim < 0:

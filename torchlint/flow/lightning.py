@@ -106,7 +106,7 @@ def drive(
             m.grad = hook == "training_step"
             models.set_mode(m, model, Const(hook == "training_step"))
             mark = len(m.events)
-            value = calls.call_function(m, method, [model, batch, Number()], {}, model)
+            value = calls.call_function(m, method, [model, batch, Number(kind="int")], {}, model)
             if hook == "training_step":
                 _returned(m, model, method, value, mark)
             m.grad = grad

@@ -90,6 +90,7 @@ def _record(
             Place(path, named.n) if named is not None else None, _settings_at(named, signature, path),
             m.autocast,
             m.frame.called,
+            row,
         )
     )  # fmt: skip
     return grad_mode(m, result)

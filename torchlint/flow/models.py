@@ -336,7 +336,7 @@ def model_attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
     if isinstance(row, tables.Model) and row.head:
         parent = path.rpartition(".")[0]
         if parent == row.head and name in ("in_features", "in_channels"):
-            return Const(row.head_in) if row.head_in else Number()
+            return Const(row.head_in) if row.head_in else Number(kind="int")
         if row.head == path or row.head.startswith(path + "."):
             part = Object("part", row.name, {}, {"path": path, "root": root}, owner.made)
             m.write(owner.attrs, name, part)

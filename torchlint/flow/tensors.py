@@ -8,6 +8,8 @@ from torchlint.flow import training
 from torchlint.flow.events import SinkEvent
 from torchlint.flow.interval import Interval
 from torchlint.flow.library import apply
+from torchlint.flow.library.dtypes import category
+from torchlint.flow.library.reading import dtype_name
 from torchlint.flow.machine import Machine, flatten
 from torchlint.flow.shape import Dim, Shape
 from torchlint.flow.spell import spell
@@ -18,6 +20,7 @@ from torchlint.flow.values import (
     Const,
     List,
     Meaning,
+    Number,
     Place,
     Tensor,
     Tuple,
@@ -26,8 +29,25 @@ from torchlint.flow.values import (
 )
 from torchlint.syntax import ir
 
-#: Methods that only a tensor has: what they give is known even of a receiver that is not.
-TENSOR_ONLY = frozenset({"view", "sigmoid", "softmax", "log_softmax", "unsqueeze", "permute", "one_hot"})
+#: Methods that only a tensor has, or that nothing else of note has: what they give is known even of a receiver that is
+#: not.
+TENSOR_ONLY = frozenset({
+    "view", "sigmoid", "softmax", "log_softmax", "unsqueeze", "permute", "one_hot", "long", "int", "short", "byte",
+    "bool", "char", "float", "double", "half", "bfloat16", "type_as",
+})  # fmt: skip
+
+
+def of_unknown(name: str, args: Sequence[Value], keywords: Mapping[str, Value]) -> Value | None:
+    """What a method of something unknown says of it: a tensor where only tensors have the method; else None."""
+    if name in TENSOR_ONLY:
+        return Tensor()
+    if name in ("to", "type"):
+        named = [dtype_name(value) for value in (*args, *keywords.values())]
+        # a module can be brought to floats of another width, but holds no integers
+        return Tensor() if any(category(dtype) in (0, 1) for dtype in named) else None
+    if name == "size" and len(args) == 1 and isinstance(args[0], Const):
+        return Number(kind="int")
+    return None
 
 
 def attribute(m: Machine, tensor: Tensor, name: str, n: int) -> Value:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from torchlint.flow.interval import Interval
-from torchlint.flow.shape import Shape
+from torchlint.flow.shape import Dim, Shape
 from torchlint.syntax import ir
 
 Key = Any  # hashable name of an unknown test
@@ -140,12 +140,30 @@ NONE, TRUE, FALSE = Const(None), Const(True), Const(False)
 
 @dataclass(slots=True, unsafe_hash=True)
 class Number(Value):
-    """A number that is not a constant: a symbolic size (`dim`), or a float known by its interval; `via` is the
-    operation that took it out of a tensor."""
+    """A number that is not a constant: a symbolic size (`dim`), or one known by its interval; `via` is the operation
+    that took it out of a tensor; `kind` is ``int``, ``float`` or ``bool``, if that is known."""
 
     dim: Any = None
     interval: Interval | None = None
     via: Via | None = field(default=None, compare=False)
+    kind: str | None = field(default=None, compare=False)
+
+
+def kind_of(value: Value | None) -> str | None:
+    """The Python type of a number: ``int``, ``float`` or ``bool``; None for anything else, or if it is not known."""
+    if isinstance(value, Const):
+        return type(value.value).__name__ if isinstance(value.value, (bool, int, float)) else None
+    if isinstance(value, Number):
+        return "int" if value.kind is None and value.dim is not None else value.kind
+    if isinstance(value, Unknown) and isinstance(value.key, tuple) and value.key:
+        return {"len": "int", "int": "int", "float": "float"}.get(value.key[0])
+    return None
+
+
+def common_kind(values: Iterable[Value]) -> str | None:
+    """The Python type that all of these numbers have; None if there is none, or it is not known."""
+    kinds = {kind_of(value) for value in values}
+    return kinds.pop() if len(kinds) == 1 else None
 
 
 @dataclass(slots=True, eq=False)
@@ -351,6 +369,7 @@ class Tensor(Value):
     grad: ``attached`` (depends on parameters), ``detached``, or None.
     run: the call of the model whose output this is, kept through views, activations and arithmetic.
     via: the operation that gave it, None where results of different operations were joined.
+    last: the size of the last dimension where `shape` is not known, as that of a linear layer's output always is.
     """
 
     range: Interval | None = None
@@ -362,10 +381,18 @@ class Tensor(Value):
     run: Run | None = None
     holder: str = "tensor"
     via: Via | None = None
+    last: Dim = None
 
     def with_(self, **changes: Any) -> Tensor:
-        """A copy with some facts replaced."""
+        """A copy with some facts replaced; another shape has another last dimension."""
+        if "shape" in changes and self.last is not None:
+            changes.setdefault("last", None)
         return replace(self, **changes)
+
+    @property
+    def width(self) -> Dim:
+        """The size of the last dimension, if that much is known; None for a tensor without dimensions."""
+        return self.last if self.shape is None else self.shape[-1] if self.shape else None
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -19,8 +19,9 @@ from torchlint.flow.library.operators import binary, grad_of, holder_of, note, r
 from torchlint.flow.library.reading import Call, as_tensor, size_value
 from torchlint.flow.library.results import RESULT_RULES, without
 from torchlint.flow.library.shapes import shape_of
-from torchlint.flow.library.subscripts import ELLIPSIS, Ellipse, SliceIndex, subscript
+from torchlint.flow.library.subscripts import ELLIPSIS, Ellipse, SliceIndex, some, subscript
 from torchlint.flow.library.tables import Contracts, Module, Operation, parse_signature
+from torchlint.flow.library.widths import width_of
 from torchlint.flow.shape import Shape
 from torchlint.flow.values import (
     UNKNOWN,
@@ -82,7 +83,7 @@ def apply(
         grad = "detached"  # integers have no gradient
     return Tensor(
         found, meaning_of(call), dtype, shape, grad, trail, run_of(tensors),
-        op.holder or holder_of(tensors), via,
+        op.holder or holder_of(tensors), via, width_of(call) if shape is None else None,
     )  # fmt: skip
 
 
@@ -91,7 +92,7 @@ def _given_by(via: Via, value: Value) -> Value:
     if isinstance(value, Tensor):
         return value.with_(via=via)
     if isinstance(value, Number):
-        return Number(value.dim, value.interval, via)
+        return Number(value.dim, value.interval, via, value.kind)
     if isinstance(value, List) and value.items is None:
         return list_of(_given_by(via, value.element), value.kind)
     return Tuple(tuple(_given_by(via, item) for item in value.items)) if isinstance(value, Tuple) else value
@@ -155,7 +156,7 @@ def attribute(tensor: Tensor, name: str) -> Value | None:
     if name == "shape":
         return UNKNOWN if shape is None else Tuple(tuple(size_value(d) for d in shape))
     if name == "ndim":
-        return Number() if shape is None else Const(len(shape))
+        return Number(kind="int") if shape is None else Const(len(shape))
     if name in ("T", "mT", "H", "mH"):
         order: tuple[int, ...] | None = None
         if shape is not None:
@@ -177,13 +178,13 @@ def attribute(tensor: Tensor, name: str) -> Value | None:
     if name == "imag":
         return tensor.with_(range=None, meaning=None, dtype=None)
     if name == "size" and tensor.holder == "numpy":
-        return Number() if shape is None else size_value(sizes.product(shape))
+        return Number(kind="int") if shape is None else size_value(sizes.product(shape))
     return None
 
 
 def length(tensor: Tensor) -> Value:
     """``len(tensor)``."""
-    return size_value(tensor.shape[0]) if tensor.shape else Number()
+    return size_value(tensor.shape[0]) if tensor.shape else Number(kind="int")
 
 
 def iterate(tensor: Tensor) -> tuple[Tensor, int | None]:
@@ -194,5 +195,5 @@ def iterate(tensor: Tensor) -> tuple[Tensor, int | None]:
 
 __all__ = [
     "ELLIPSIS", "Ellipse", "SliceIndex", "apply", "apply_module", "attribute", "binary", "iterate", "length",
-    "module_arguments", "subscript", "unary", "unknown_binary",
+    "module_arguments", "some", "subscript", "unary", "unknown_binary",
 ]  # fmt: skip

@@ -10,12 +10,25 @@ from collections.abc import Callable
 from torchlint.flow import interval as arithmetic
 from torchlint.flow import shape as sizes
 from torchlint.flow.interval import UNIT, Interval
-from torchlint.flow.library import curves, meanings, ranges
+from torchlint.flow.library import curves, meanings, ranges, widths
 from torchlint.flow.library.axes import matmul_shapes
 from torchlint.flow.library.dtypes import category, promote
 from torchlint.flow.library.reading import as_tensor, dim_of, interval_of, is_scalar
 from torchlint.flow.shape import Shape
-from torchlint.flow.values import UNKNOWN, Const, Meaning, Number, Place, Run, Tensor, Trail, Unknown, Value, Via
+from torchlint.flow.values import (
+    UNKNOWN,
+    Const,
+    Meaning,
+    Number,
+    Place,
+    Run,
+    Tensor,
+    Trail,
+    Unknown,
+    Value,
+    Via,
+    kind_of,
+)
 
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
@@ -108,7 +121,10 @@ def binary(op: str, left: Value, right: Value, place: Place, spelled: str) -> Va
     changed = all(found != t.range for t in tensors) and (found is not None or any(t.range for t in tensors))
     trail = Trail(place, note(spelled, found), parent) if changed else parent
     via = _via(op, left, right, place)
-    return Tensor(found, meaning, dtype, shape, grad, trail, run_of(tensors), holder_of(tensors), via)
+    width = None
+    if shape is None:
+        width = widths.matmul(left, right) if op == "@" else widths.broadcast(operands)
+    return Tensor(found, meaning, dtype, shape, grad, trail, run_of(tensors), holder_of(tensors), via, width)
 
 
 def unknown_binary(op: str, left: Value, right: Value, place: Place) -> Unknown:
@@ -175,13 +191,23 @@ def _numbers(op: str, left: Value, right: Value) -> Value:
         if dim is not None:
             return Const(dim) if isinstance(dim, int) else Number(dim)
         if op in ("+", "-", "*", "//", "%", "**"):
-            return Number()
+            return Number(kind="int")
     rule = _RANGES.get(op)
     found = rule(left, right) if rule is not None and op != "@" else None
     if isinstance(left, Const) and isinstance(right, Const) and found is not None and found.low == found.high:
         whole = isinstance(left.value, int) and isinstance(right.value, int) and op != "/"
         return Const(int(found.low)) if whole and found.low == int(found.low) else Const(found.low)
-    return Number(None, found)
+    return Number(None, found, kind=_kind(op, left, right))
+
+
+def _kind(op: str, left: Value, right: Value) -> str | None:
+    """The Python type of arithmetic on two numbers."""
+    kinds = {kind_of(left), kind_of(right)}
+    if None in kinds:
+        return None
+    if "float" in kinds or op == "/":
+        return "float"
+    return "int" if op != "**" else None
 
 
 def unary(op: str, operand: Value, place: Place, spelled: str) -> Value:
@@ -190,7 +216,8 @@ def unary(op: str, operand: Value, place: Place, spelled: str) -> Value:
         return UNKNOWN
     if not isinstance(operand, Tensor):
         if op == "-" and isinstance(operand, Number):
-            return Number(sizes.scale(operand.dim, -1), arithmetic.negate(operand.interval))
+            kind = kind_of(operand) if kind_of(operand) != "bool" else "int"
+            return Number(sizes.scale(operand.dim, -1), arithmetic.negate(operand.interval), kind=kind)
         if isinstance(operand, Const) and isinstance(operand.value, (int, float)):
             return Const(-operand.value) if op == "-" else Const(+operand.value) if op == "+" else UNKNOWN
         return operand if op == "+" and isinstance(operand, Number) else UNKNOWN

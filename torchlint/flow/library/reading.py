@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from torchlint.flow.interval import Interval, point
 from torchlint.flow.library.tables import Operation
 from torchlint.flow.shape import Dim
-from torchlint.flow.values import Const, Dict, Library, List, Number, Tensor, Tuple, Unknown, Value
+from torchlint.flow.values import Const, Dict, Library, List, Number, Tensor, Tuple, Unknown, Value, kind_of
 
 BLANK = Tensor()
 FLOATS = frozenset({"float", "float16", "bfloat16", "float32", "float64"})
@@ -118,7 +118,7 @@ class Call:
                 first = self.arguments.get(name)
                 if first is not None and not isinstance(first, (Tuple, List)):
                     return dims_of(Tuple((first, *items)))
-            if len(items) == 1 and not isinstance(items[0], (Const, Number)):
+            if len(items) == 1 and not isinstance(items[0], Const) and not is_number(items[0]):
                 return dims_of(items[0])
             return dims_of(rest)
         value = self.given(*names)
@@ -148,12 +148,11 @@ def as_tensor(value: Value | None) -> Tensor | None:
     """A tensor, or a number as a tensor without dimensions; None for anything else."""
     if isinstance(value, Tensor):
         return value
-    if isinstance(value, Const) and isinstance(value.value, (bool, int, float)):
-        kind = "bool" if isinstance(value.value, bool) else "int64" if isinstance(value.value, int) else "float32"
-        return Tensor(point(float(value.value)), None, kind, (), "detached")
-    if isinstance(value, Number):
-        return Tensor(interval_of(value), None, None if value.dim is None else "int64", (), "detached")
-    return None
+    kind = kind_of(value)
+    if kind is None and not isinstance(value, Number):
+        return None
+    dtype = {"bool": "bool", "int": "int64", "float": "float32"}.get(kind or "")
+    return Tensor(interval_of(value), None, dtype, (), "detached")
 
 
 def interval_of(value: Value | None) -> Interval | None:
@@ -173,7 +172,7 @@ def interval_of(value: Value | None) -> Interval | None:
 
 def is_scalar(value: Value | None) -> bool:
     """Whether the value is a Python number rather than a tensor."""
-    return isinstance(value, Number) or (isinstance(value, Const) and isinstance(value.value, (bool, int, float)))
+    return isinstance(value, Number) or kind_of(value) is not None
 
 
 def dim_of(value: Value | None) -> Dim:
@@ -191,9 +190,17 @@ def dims_of(value: Value) -> tuple[Dim, ...] | None:
     items = items_of(value)
     if items is not None:
         return tuple(dim_of(item) for item in items)
-    if isinstance(value, (Const, Number)):
-        return (dim_of(value),)
-    return None
+    return (dim_of(value),) if isinstance(value, Const) or is_number(value) else None
+
+
+def is_number(value: Value | None) -> bool:
+    """Whether something that may not be known is a number: a length, or a size of something unknown."""
+    if not isinstance(value, Unknown) or not isinstance(value.key, tuple):
+        return isinstance(value, Number)
+    word, *rest = value.key
+    if word == "[]" and isinstance(rest[0], tuple):
+        return bool(rest[0][0] == "." and rest[0][-1] == "shape")
+    return kind_of(value) == "int"
 
 
 def size_value(dim: Dim) -> Value:

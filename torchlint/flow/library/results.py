@@ -195,20 +195,26 @@ def _size(call: Call) -> Value:
         return UNKNOWN if shape is None else Tuple(tuple(size_value(d) for d in shape))
     dim = call.integer("dim")
     if shape is None or dim is None:
-        return Number()
+        return Number(kind="int")
     at = index(dim, len(shape))
-    return Number() if at is None else size_value(shape[at])
+    return Number(kind="int") if at is None else size_value(shape[at])
 
 
 def _numel(call: Call) -> Value:
     shape = call.input.shape
     known = shape is not None and call.given("axis") is None
-    return size_value(sizes.product(shape)) if shape is not None and known else Number()
+    return size_value(sizes.product(shape)) if shape is not None and known else Number(kind="int")
 
 
 def _rank(call: Call) -> Value:
     shape = call.input.shape
-    return Number() if shape is None else Const(len(shape))
+    return Number(kind="int") if shape is None else Const(len(shape))
+
+
+def _kind(tensor: Tensor) -> str | None:
+    """The Python type of a tensor's elements."""
+    kind = category(tensor.dtype)
+    return None if kind is None else {0: "bool", 1: "int", 2: "float"}.get(kind)
 
 
 def _item(call: Call) -> Value:
@@ -224,11 +230,11 @@ def _item(call: Call) -> Value:
         if kind == "bool":
             return Const(bool(a.low))
         return Const(int(a.low)) if "int" in kind and a.low == int(a.low) else Const(a.low)
-    return Number(None, a)  # `apply` notes where it came from
+    return Number(None, a, kind=_kind(call.input))  # `apply` notes where it came from
 
 
 def _tolist(call: Call) -> Value:
-    element = Number(None, call.input.range)
+    element = Number(None, call.input.range, kind=_kind(call.input))
     return element if call.input.shape == () else list_of(element if len(call.input.shape or (1, 1)) == 1 else UNKNOWN)
 
 
@@ -302,7 +308,7 @@ def _recurrent(call: Call) -> Value:
         unit = Interval(0.0, float("inf"))
     dtype = call.input.dtype if call.input.dtype in ("float16", "bfloat16", "float32", "float64") else "float"
     base = Tensor(unit, Meaning("activation"), dtype, None, "attached", call.input.trail, call.input.run)
-    output, state, cell = base, base, base
+    output, state, cell = base.with_(last=features), base, base
     if shape is not None and len(shape) in (2, 3):
         output = base.with_(shape=(*shape[:-1], features))
         batch: tuple[Dim, ...] = ()

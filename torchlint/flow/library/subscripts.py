@@ -68,8 +68,9 @@ def subscript(tensor: Tensor, index: Value) -> Value:
     parts: tuple[Value, ...] = index.items if isinstance(index, Tuple) else (index,)
     mask = next((p for p in parts if isinstance(p, Tensor) and p.dtype == "bool"), None)
     if mask is not None:
-        return tensor.with_(shape=_masked(tensor.shape, mask.shape) if len(parts) == 1 else None,
-                            meaning=_partly(tensor.meaning))  # fmt: skip
+        picked = some(tensor)
+        return picked.with_(shape=_masked(tensor.shape, mask.shape) if len(parts) == 1 else None,
+                            meaning=_partly(picked.meaning))  # fmt: skip
     if any(isinstance(p, (Unknown, List)) or not _understood(p) for p in parts):
         # an unknown index may be a slice, a mask or a number
         return tensor.with_(shape=None, meaning=_partly(tensor.meaning))
@@ -101,6 +102,14 @@ def subscript(tensor: Tensor, index: Value) -> Value:
     if advanced:
         return _gathered(result, parts, place)
     return result
+
+
+def some(tensor: Tensor) -> Tensor:
+    """Some samples of a tensor, perhaps picked by their class: not every class id need be among them."""
+    meaning, found = tensor.meaning, tensor.range
+    if meaning is None or meaning.kind not in ("class-index", "noise") or found is None:
+        return tensor
+    return tensor.with_(meaning=replace(meaning, classes=None), range=found.loose())
 
 
 def _masked(shape: sizes.Shape, mask: sizes.Shape) -> sizes.Shape:

@@ -191,7 +191,13 @@ class Loss(_Row, frozen=True, kw_only=True, gc=False):
 
     takes: what the input must be; applies: the activation that the loss itself applies. target: ``binary``,
     ``class-index`` (or a distribution, where `target_distribution`), ``probability``, ``distribution``, ``sign``
-    (−1 or 1), ``count``, ``value`` or ``sequence``; target_dtype: ``float``, ``int64``, or empty where either does.
+    (−1 or 1), ``count``, ``value`` or ``sequence``.
+
+    target_dtype: what the loss does not refuse: ``float`` (of any width), ``input`` (the input's own), ``number``
+    (anything but bool), ``int64``, ``index`` (int64 or int32), ``class-id`` (int64, or uint8 if the input has no more
+    than two dimensions), or empty where everything does. same_shape: the target has the input's shape, which the loss
+    insists on unless it `broadcasts`. per_class: the target's shape is the input's without dimension 1, its classes;
+    with `target_distribution`, one of floats may have the input's shape and hold probabilities.
     """
 
     function: str = ""
@@ -203,9 +209,11 @@ class Loss(_Row, frozen=True, kw_only=True, gc=False):
         "binary", "class-index", "probability", "distribution", "log-distribution", "sign", "count", "value",
         "sequence", "mask", "none",
     ] = "value"  # fmt: skip
-    target_dtype: Literal["float", "int64", ""] = ""
+    target_dtype: Literal["float", "input", "number", "int64", "index", "class-id", ""] = ""
     target_distribution: bool = False
     same_shape: bool = False
+    broadcasts: bool = False
+    per_class: bool = False
     mode: str = ""
 
     @property
