@@ -154,6 +154,10 @@ def step(x, y):
         ),
         # no last operation
         ("1 - torch.sigmoid(self.b(x))", "nn.BCEWithLogitsLoss()", "return criterion(net(x), y)", [PROBABILITIES]),
+        # what looks at the probabilities only
+        ("torch.sigmoid(self.b(x))", "nn.BCEWithLogitsLoss()",
+         "p = net(x)\n    return criterion(p, torch.ones_like(p)) + 0 * (p > truth).float().mean()",
+         [PROBABILITIES, WITHOUT]),
         # the sigmoid serves something else too
         ("torch.sigmoid(self.b(x))", "nn.BCEWithLogitsLoss()", "return criterion(net(x), y) + F.l1_loss(net(x), y)",
          [PROBABILITIES]),

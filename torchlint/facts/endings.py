@@ -109,14 +109,18 @@ class Endings:
 
 
 def _computed(value: Value) -> Iterator[Via]:
-    """The operations that gave the parts of a value."""
+    """The operations that gave the parts of a value; not where it is an index, the result of a comparison or a tensor
+    made in the likeness of another, which depend on no more than the order or the size of what they are computed from.
+    """
     if isinstance(value, Unknown):
         if value.via is not None:
             yield value.via
         return
     for part in parts(value):
         if isinstance(part, Tensor | Number) and part.via is not None:
-            yield part.via
+            discrete = isinstance(part, Tensor) and (part.dtype or "").startswith(("bool", "int", "uint"))
+            if not discrete and not part.via.op.endswith("_like") and not part.via.op.startswith("new_"):
+                yield part.via
 
 
 def _places(via: Via | None) -> tuple[Place, ...]:
