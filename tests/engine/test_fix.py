@@ -37,17 +37,19 @@ def offered(
 ) -> tuple[diagnostic.Fix | None, dict[str, str]]:
     """What is offered, and the files that it makes. `changes` asks for nodes by their source."""
     spans: dict[Place, Span] = {}
+    nodes: set[Place] = set()
     for path, text in files.items():
         module = read(text)
         assert not isinstance(module, SyntaxProblem)
-        spans.update((Place(path, n), span) for n, span in locate(text, list(expressions(module)), path).items())
+        nodes.update(Place(path, n) for n in expressions(module))
+        spans.update((Place(path, n), span) for n, span in locate(text, range(200), path).items())
 
     def at(source: str, number: int = 0, path: str = "a.py") -> Place:
         offsets = Offsets(files[path])
         found = [
             place
             for place, span in sorted(spans.items())
-            if place.path == path and offsets.cut(files[path], span) == source
+            if place in nodes and place.path == path and offsets.cut(files[path], span) == source
         ]
         return found[number]
 
@@ -204,10 +206,21 @@ def test_wrapped_in_operators() -> None:
         ("if x:\n\ty = é, s(a)\r\n", "s(a)", "a", "if x:\n\ty = é, a\r\n"),
         ("y = s(*a)\n", "s(*a)", "a", "y = a\n"),
         ("y = s(a, dim=1)\n", "s(a, dim=1)", "a", "y = a\n"),
-        ("s(a)\n", "s(a)", "a", None),
-        ("x.s_()\n", "x.s_()", "x", None),
+        # a statement that would do nothing
+        ("x.s_()\ny = x\n", "x.s_()", "x", "y = x\n"),
+        ("if c:\r\n    x = 1\r\n    s(\r\n        x\r\n    )  # y\r\n", "s(\r\n        x\r\n    )", "x",
+         "if c:\r\n    x = 1\r\n"),
+        ("x = s(x)\ny = x\n", "s(x)", "x", "y = x\n"),
+        ("x = s(x); y = x\n", "s(x)", "x", "x = x; y = x\n"),
+        ("y = 1; s(x)\n", "s(x)", "x", None),
+        ("if c:\n    x = s(x)\n", "s(x)", "x", "if c:\n    x = x\n"),
+        ("if c: x = s(x)\n", "s(x)", "x", "if c: x = x\n"),
+        ("x = y = s(x)\n", "s(x)", "x", "x = y = x\n"),
+        ("a.x = s(x)\n", "s(x)", "x", "a.x = x\n"),
+        ("f(y).s_()\n", "f(y).s_()", "f(y)", None),
+        ("y = x\ns(x)", "s(x)", "x", None),
     ],
-)
+)  # fmt: skip
 def test_unwrapped(before: str, outer: str, inner: str, expected: str | None) -> None:
     assert after(before, lambda at: unwrapped(at(outer), at(inner))) == expected
 

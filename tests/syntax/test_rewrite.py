@@ -70,10 +70,19 @@ def test_an_expression_may_have_several_lines() -> None:
     assert isinstance(expression("a\n.b(\nc)"), ir.Call)
 
 
-def test_expressions_that_are_statements() -> None:
-    module = parse("f(x)\nif g(x):\n    h(x)\n    y = k(x)\n")
-    found = [node for n, node in expressions(module).items() if n in statements(module)]
-    assert sorted(node.func.name for node in found if isinstance(node, ir.Call) and isinstance(node.func, ir.Name)) == [
-        "f",
-        "h",
-    ]
+def test_statements_by_their_expressions() -> None:
+    module = parse("f(x)\nif g(x):\n    y = k(x)\nreturn_ = [h(x)]\n")
+    nodes, found = expressions(module), statements(module)
+    calls = {
+        node.func.name: n for n, node in nodes.items() if isinstance(node, ir.Call) and isinstance(node.func, ir.Name)
+    }
+    assert {name: type(found.get(n)) for name, n in calls.items()} == {
+        "f": ir.ExprStmt, "g": type(None), "k": ir.Assign, "h": type(None),
+    }  # fmt: skip
+
+
+def test_a_statement_is_taken_out() -> None:
+    module = parse("def f(x):\n    x = s(x)\n    return x\n")
+    (statement,) = (one for one in statements(module).values() if isinstance(one, ir.Assign))
+    assert says("def f(x):\n    return x\n", module, {statement.n: None})
+    assert not says("def f(x):\n    x = x\n    return x\n", module, {statement.n: None})

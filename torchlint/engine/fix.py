@@ -53,7 +53,7 @@ class _File:
         return expressions(self.module)
 
     @cached_property
-    def statements(self) -> frozenset[int]:
+    def statements(self) -> dict[int, ir.ExprStmt | ir.Assign]:
         return statements(self.module)
 
     @cached_property
@@ -72,7 +72,7 @@ class _Made:
     """A change as edits, what it means as exchanges of expressions, and the import statements that it needs."""
 
     edits: tuple[Edit, ...]
-    exchanges: Mapping[int, Exchange]
+    exchanges: Mapping[int, Exchange | None]
     imports: tuple[str, ...] = ()
 
 
@@ -90,7 +90,9 @@ class Editor:
         for change in (change for fix in fixes for change in fix.changes):
             file = self._file(change.place.path)
             if file is not None:
-                found += [place for place in (_subject(change, file), change.other) if place is not None]
+                statement = file.statements.get(change.place.n)
+                whole = None if statement is None else Place(change.place.path, statement.n)
+                found += [place for place in (_subject(change, file), change.other, whole) if place is not None]
         return found
 
     def edited(self, fix: Fix, spans: Spans) -> diagnostic.Fix | None:
@@ -179,8 +181,24 @@ def _ways(change: Change, place: Place, span: Span, spans: Spans, file: _File) -
         if change.kind == "swap":
             old = file.offsets.cut(file.text, span)
             yield _Made((Edit(span, new), Edit(other, old)), {node.n: Exchange(inner), inner.n: Exchange(node)})
-        elif node.n not in file.statements and not isinstance(inner, ir.Starred):
+        elif not isinstance(inner, ir.Starred):
+            statement = file.statements.get(node.n)
+            if statement is not None and change.text == "…":
+                yield from _taken_out(statement, inner, spans.get(Place(place.path, statement.n)), file)
+            if isinstance(statement, ir.ExprStmt):
+                return
             yield from _unwrapped(change.text, node, inner, new, span, file)
+
+
+def _taken_out(statement: ir.ExprStmt | ir.Assign, inner: ir.Expr, span: Span | None, file: _File) -> Iterator[_Made]:
+    """``x.sigmoid_()`` and ``x = sigmoid(x)`` would do nothing, and go with their line."""
+    targets = [_dotted(target) for target in statement.targets] if isinstance(statement, ir.Assign) else []
+    if span is None or not isinstance(inner, ir.Name) or targets not in ([], [inner.name]):
+        return
+    end = Location(span.end.row + 1, 1)
+    rows = Span(span.path, Location(span.start.row, 1), end)
+    if end.row <= len(_LINE_END.split(file.text)) and ";" not in file.offsets.cut(file.text, rows):
+        yield _Made((Edit(rows, ""),), {statement.n: None})
 
 
 def _replaced(text: str, n: int, span: Span, file: _File) -> Iterator[_Made]:

@@ -1,7 +1,8 @@
 """Whether an edited text says what was meant: its IR is that of the old text, with some expressions exchanged.
 
 Definitions
-    exchange  what stands in the place of an expression: another expression, some of whose parts are exchanged in turn
+    exchange  what stands in the place of an expression: another expression, some of whose parts are exchanged in turn;
+              None in the place of a statement that is taken out
 
 Worked example: to take the call off ``torch.sigmoid(a + b) * 2`` its node is exchanged for ``a + b``. The text
 ``a + b * 2`` reads otherwise, ``(a + b) * 2`` says just that.
@@ -29,7 +30,10 @@ class Exchange(NamedTuple):
     parts: Exchanges = MappingProxyType({})
 
 
-Exchanges = Mapping[int, Exchange]
+Exchanges = Mapping[int, Exchange | None]
+
+
+_KEPT = object()
 
 
 def expressions(module: ir.Module) -> dict[int, ir.Expr]:
@@ -47,19 +51,19 @@ def expressions(module: ir.Module) -> dict[int, ir.Expr]:
     return found
 
 
-def statements(module: ir.Module) -> frozenset[int]:
-    """The numbers of the expressions that are statements of their own."""
-    found: set[int] = set()
+def statements(module: ir.Module) -> dict[int, ir.ExprStmt | ir.Assign]:
+    """The statements that are an expression, or assign one, by the number of that expression."""
+    found: dict[int, ir.ExprStmt | ir.Assign] = {}
     stack: list[object] = [module]
     while stack:
         one = stack.pop()
         if isinstance(one, list):
             stack.extend(one)
-        elif isinstance(one, ir.ExprStmt):
-            found.add(one.value.n)
+        elif isinstance(one, ir.ExprStmt | ir.Assign):
+            found[one.value.n] = one
         elif isinstance(one, ir.Node) and not isinstance(one, ir.Expr):
             stack.extend(getattr(one, field) for field in one.__struct_fields__)
-    return frozenset(found)
+    return found
 
 
 def expression(text: str) -> ir.Expr | None:
@@ -86,12 +90,13 @@ def _flat(module: ir.Module, exchanges: Exchanges) -> Iterator[tuple[object, obj
     while stack:
         one, parts = stack.pop()
         if isinstance(one, list):
-            yield list, len(one)
-            stack.extend((item, parts) for item in reversed(one))
+            kept = [item for item in one if parts.get(getattr(item, "n", -1), _KEPT) is not None]
+            yield list, len(kept)
+            stack.extend((item, parts) for item in reversed(kept))
         elif not isinstance(one, ir.Node):
             yield type(one), one
-        elif isinstance(one, ir.Expr) and one.n in parts:
-            stack.append(parts[one.n])
+        elif isinstance(one, ir.Expr) and (exchange := parts.get(one.n)) is not None:
+            stack.append(exchange)
         else:
             yield type(one), None
             for field in one.__struct_fields__:
