@@ -329,7 +329,7 @@ def _call_unknown(m: Machine, function: Function, receiver: Instance | None) -> 
 CALLERS_SHARE = 0.5
 
 #: What the blocks under the main test may use up of the allowance, and Lightning's hooks of what is left then.
-MAINS_SHARE, HOOKS_SHARE = 0.6, 0.5
+MAINS_SHARE, HOOKS_SHARE = 0.5, 0.7
 
 #: Methods that say nothing by their names: who uses one is taken to use its class.
 COMMON = frozenset({"__init__", "forward", "__call__", "__getitem__", "__len__", "step", "train", "eval", "update"})
@@ -396,7 +396,7 @@ def _holds(m: Machine, value: object, depth: int = 0) -> bool:
     if depth > 3:
         return False
     if isinstance(value, Object):
-        return value.kind in ("loss", "transform", "module", "container", "model")
+        return value.kind in ("loss", "losses", "transform", "module", "container", "model", "engine")
     if isinstance(value, Instance):
         return objects.is_module(m, value)
     if isinstance(value, Alternatives):

@@ -61,7 +61,8 @@ def _unfollowed(event: LossEvent, mention: Mention | None) -> str:
 def _followed(tensor: Tensor | None) -> bool:
     if tensor is None or (tensor.meaning is None and tensor.range is None):
         return False
-    return tensor.grad == "attached" or tensor.run is not None
+    evaluated = tensor.via is not None and tensor.via.op == "no_grad"
+    return tensor.grad == "attached" or tensor.run is not None or evaluated
 
 
 def _origin(value: Value) -> Origin | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from torchlint.flow import attributes, builtins, calls, join, subscripts, tensors
+from torchlint.flow import attributes, builtins, calls, join, losses, subscripts, tensors
 from torchlint.flow.library import apply
 from torchlint.flow.library.operators import NAMES
 from torchlint.flow.machine import NEXT, Frame, Machine
@@ -165,6 +165,8 @@ def binary(m: Machine, op: str, left: Value, right: Value, n: int, text: str) ->
             return builtins.number(op, a, b)
         if isinstance(a, Instance):
             return calls.operator(m, a, op, b, m.place(n))
+        if isinstance(a, Object) or isinstance(b, Object):
+            return losses.combined(op, a, b, m.place(n)) or UNKNOWN
         result = builtins.sequence_operator(m, op, a, b)
         if isinstance(result, Unknown) and result.blank and (type(a) is Unknown or type(b) is Unknown):
             return apply.unknown_binary(op, a, b, m.place(n))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import posixpath
 
-from torchlint.flow import statements
+from torchlint.flow import objects, statements
 from torchlint.flow.machine import Exhausted, Frame, Machine
-from torchlint.flow.values import UNKNOWN, Const, Library, List, Namespace, Tuple, Value
+from torchlint.flow.values import UNKNOWN, Class, Const, Library, List, Namespace, Tuple, Value
 from torchlint.syntax import ir
 
 
@@ -96,8 +96,14 @@ def run_import_from(m: Machine, node: ir.ImportFrom) -> None:
     found = m.project.resolve(_importer(m), node.module, node.level)
     if found is None:
         known = not node.level and m.project.resolve(_importer(m), node.module.partition(".")[0]) is None
+        own = None if node.level else m.project.resolve(_importer(m), node.module, own=True)
         for item in node.names:
-            m.bind(item.alias or item.name, Library(f"{node.module}.{item.name}") if known else UNKNOWN)
+            library: Value = Library(f"{node.module}.{item.name}") if known else UNKNOWN
+            if own is not None and isinstance(library, Library) and not objects.is_known(m, library):
+                found_there = member(m, load(m, own), item.name)
+                if isinstance(found_there, Class) and objects.is_module_class(m, found_there):
+                    library = found_there
+            m.bind(item.alias or item.name, library)
         if not node.names and known:
             m.frame.module.attrs.setdefault("*", Tuple(()))
             stars = m.frame.module.attrs["*"]

@@ -50,6 +50,22 @@ def module(
                    loss.made.path if loss.made is not None else place.path)  # fmt: skip
 
 
+def combined(op: str, left: Value, right: Value, place: Place) -> Value | None:
+    """Two losses that are added, or one that is multiplied by a number, as segmentation_models_pytorch allows."""
+    made = [v for v in (left, right) if isinstance(v, Object) and v.kind in ("loss", "losses")]
+    if (op == "+" and len(made) == 2) or (op == "*" and len(made) == 1):
+        return Object("losses", "losses", {}, {"parts": tuple(made)}, place)
+    return None
+
+
+def several(m: Machine, losses: Object, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
+    """A call of a sum of losses: each is called."""
+    from torchlint.flow import objects
+
+    results = [objects.call_object(m, loss, args, keywords, place, None) for loss in losses.attrs["parts"]]
+    return results[0] if len(results) == 1 else next((r for r in results if isinstance(r, Tensor)), UNKNOWN)
+
+
 def _record(
     m: Machine, row: tables.Loss, bound: dict[str, Value], place: Place, node: ir.Call | None, name: str,
     named: ir.Call | None, path: str,
@@ -60,10 +76,10 @@ def _record(
     first = bound.get(names[0], UNKNOWN) if names else UNKNOWN
     second = bound.get(names[1], UNKNOWN) if len(names) > 1 else UNKNOWN
     texts, places = _texts(node, names, place.path)
-    takes, applies = _activation(m, row, bound)
-    family = row.family if takes == "logits" or not row.mode else f"{row.family}-on-probabilities"
     tensors = tensor_inputs([first])
     source = tensors[0] if tensors else None
+    takes, applies = _activation(m, row, bound, source)
+    family = row.family if takes == "logits" or not row.mode else f"{row.family}-on-probabilities"
     reduction = _reduction(m, bound)
     kept = isinstance(reduction, Const) and reduction.value == "none"
     shape: Shape = ()
@@ -87,7 +103,7 @@ def _record(
             takes, applies, row.target,
             Place(path, named.func.n) if named is not None and isinstance(named.func, (ir.Name, ir.Attr)) else None,
             places, result, reduction,
-            Place(path, named.n) if named is not None else None, _settings_at(named, signature, path),
+            Place(path, named.n) if named is not None else None, settings_at(named, signature, path),
             m.autocast,
             m.frame.called,
             row,
@@ -103,7 +119,7 @@ def _grad(given: Sequence[Tensor], everything: Sequence[Tensor]) -> str | None:
     return "detached" if given and all(t.grad == "detached" for t in given) else None
 
 
-def _settings_at(named: ir.Call | None, signature: tables.Signature, path: str) -> dict[str, Place]:
+def settings_at(named: ir.Call | None, signature: tables.Signature, path: str) -> dict[str, Place]:
     """Where the arguments stand that are written in a call, by the names of its parameters."""
     if named is None:
         return {}
@@ -125,22 +141,45 @@ def _reduction(m: Machine, bound: dict[str, Value]) -> Value:
     return UNKNOWN
 
 
-def _activation(m: Machine, row: tables.Loss, bound: dict[str, Value]) -> tuple[str, str]:
-    """What the loss takes, and the activation that it applies itself; arguments may decide on both."""
+#: What losses of segmentation_models_pytorch call the activations that they apply.
+NAMED = {"sigmoid": "sigmoid", "softmax": "softmax", "softmax2d": "softmax"}
+
+
+def _activation(m: Machine, row: tables.Loss, bound: dict[str, Value], given: Tensor | None) -> tuple[str, str]:
+    """What the loss takes, and the activation that it applies itself; arguments may decide on both (`Loss.mode`)."""
     if row.mode == "from-logits":
         raw = _flag(m, bound, "from_logits")
         if not raw:
             return ("unknown" if raw is None else "probability"), ""
-        kind = m.resolve(bound.get("mode", UNKNOWN))
-        words = {"multiclass": "softmax", "binary": "sigmoid", "multilabel": "sigmoid"}
-        return "logits", row.applies or words.get(str(kind.value) if isinstance(kind, Const) else "", "")
+        kinds = {"multiclass": "softmax", "binary": "sigmoid", "multilabel": "sigmoid"}
+        return "logits", row.applies or kinds.get(_word(m, bound, "mode"), "")
+    if row.mode == "by-mode":
+        return "logits", "softmax" if _word(m, bound, "mode") == "multiclass" else ""
+    if row.mode == "softmax-flag":
+        softmax = _flag(m, bound, "use_softmax")
+        return "logits", "" if softmax is None else "softmax" if softmax else "sigmoid"
+    if row.mode == "activation-name":
+        name = m.resolve(bound.get("activation", NONE))
+        if isinstance(name, Const) and name.value in (None, "identity"):
+            return "probability", ""
+        applied = NAMED.get(_word(m, bound, "activation"), "")
+        return ("logits", applied) if applied else ("unknown", "")
     if row.mode == "activation-flags":
         flags = {name: _flag(m, bound, name) for name in ("sigmoid", "softmax", "other_act")}
-        applied = next((name for name in ("sigmoid", "softmax") if flags[name]), None)
-        if applied is not None:
-            return "logits", applied
+        if flags["sigmoid"]:
+            return "logits", "sigmoid"
+        if flags["softmax"]:
+            shape = given.shape if given is not None else None
+            alone = shape is not None and len(shape) > 1 and shape[1] == 1  # then the flag is ignored
+            return ("probability", "") if alone else ("logits", "softmax")
         return ("unknown" if None in flags.values() or flags["other_act"] else "probability"), ""
     return row.takes, row.applies
+
+
+def _word(m: Machine, bound: dict[str, Value], name: str) -> str:
+    """An argument that is a constant, as text."""
+    value = m.resolve(bound.get(name, UNKNOWN))
+    return str(value.value) if isinstance(value, Const) else ""
 
 
 def _flag(m: Machine, bound: dict[str, Value], name: str) -> bool | None:

@@ -1,8 +1,7 @@
-"""The ``nn.Module`` protocol: calling models, their methods, and known architectures.
+"""The ``nn.Module`` protocol: calling models, and their methods.
 
 Definitions
     run    one call of a model, noted on the tensors that it returns; the innermost model that returned them counts
-    part   a piece of a known architecture that the program names (``model.classifier``), made when it is named
 """
 
 from __future__ import annotations
@@ -10,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torchlint.flow import attributes, builtins, calls, interval, join, layers, lightning, objects, training
+from torchlint.flow import architectures, attributes, builtins, calls, join, layers, lightning, objects, training
 from torchlint.flow.events import LayerEvent, RunEvent
 from torchlint.flow.library import tables
-from torchlint.flow.machine import Machine, flatten
-from torchlint.flow.shape import symbol
-from torchlint.flow.tensors import grad_mode
+from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
     NONE,
     TRUE,
@@ -27,17 +24,13 @@ from torchlint.flow.values import (
     Instance,
     Library,
     List,
-    Meaning,
-    Number,
     Object,
     Place,
     Run,
     Tensor,
-    Trail,
     Tuple,
     Unknown,
     Value,
-    Via,
     list_of,
     make_list,
 )
@@ -85,7 +78,7 @@ def call_module(
             value = run_library_part(m, instance, args, keywords, place)
     finally:
         m.runs -= 1
-    return _note(m, value, _run(m, instance, instance.cls.name, args, place, mark))
+    return note(m, value, _run(m, instance, instance.cls.name, args, place, mark))
 
 
 def _run(m: Machine, model: Value, name: str, args: Sequence[Value], place: Place, mark: int) -> Run:
@@ -96,10 +89,10 @@ def _run(m: Machine, model: Value, name: str, args: Sequence[Value], place: Plac
             if meaning is not None and meaning.kind == "image" and not event.layer.attrs.get("(written)"):
                 image = event.input
             break
-    return Run(model, name, place, tuple(args), image, pretrained(m, model))
+    return Run(model, name, place, tuple(args), image, architectures.pretrained(m, model))
 
 
-def _note(m: Machine, value: Value, run: Run) -> Value:
+def note(m: Machine, value: Value, run: Run) -> Value:
     """Record a call of a model, and note it on what the model returned."""
     if m.runs == 0:
         m.events.append(RunEvent(run.place, m.guard(), run))
@@ -118,6 +111,9 @@ def tag(value: Value, run: Run) -> Value:
         return make_list((tag(v, run) for v in value.items), value.kind)
     if isinstance(value, Dict):
         return Dict({k: tag(v, run) for k, v in value.items.items()}, dict(value.meta))
+    if isinstance(value, Object) and value.kind == "output":
+        attrs = {k: tag(v, run) if isinstance(v, Value) else v for k, v in value.attrs.items()}
+        return Object(value.kind, value.name, value.arguments, attrs, value.made)
     if isinstance(value, Alternatives):
         return join.alternatives([(g, tag(v, run)) for g, v in value.options])
     return value
@@ -147,13 +143,13 @@ def call_library_module(
 ) -> Value:
     """A call of a layer, a container or a known architecture."""
     if owner.kind == "model":
-        return call_known_model(m, owner, args, place)
+        return architectures.call(m, owner, args, keywords, place)
     if owner.kind == "container":
         if owner.short != "Sequential":
             return UNKNOWN
         mark = len(m.events)
         value = layers.run_children(m, owner.attrs.get("()"), args, place)
-        return _note(m, value, _run(m, owner, owner.short, args, place, mark)) if m.runs == 0 else value
+        return note(m, value, _run(m, owner, owner.short, args, place, mark)) if m.runs == 0 else value
     row = m.contracts.lookup(owner.name)
     if not isinstance(row, tables.Module):
         return UNKNOWN
@@ -230,6 +226,9 @@ def _method(
     if name == "zero_grad":
         training.record(m, "zero_grad", owner, "", place)
         return NONE
+    if name == "reset_classifier" and isinstance(owner, Object):
+        architectures.reset_classifier(m, owner, args, keywords)
+        return NONE
     if name in ("add_module", "register_module", "register_buffer", "register_parameter") and len(args) >= 2:
         key = m.resolve(args[0])
         if isinstance(key, Const) and isinstance(key.value, str):
@@ -294,121 +293,3 @@ def set_mode(m: Machine, owner: Value, mode: Value, seen: set[int] | None = None
             for item in value:
                 if isinstance(item, tuple) and len(item) == 2:
                     set_mode(m, item[1], mode, seen)
-
-
-# --- known architectures -----------------------------------------------------------------------------------------
-
-
-def pretrained(m: Machine, model: Value, depth: int = 0) -> str | None:
-    """The words that ask for trained weights, of a model or of a known architecture inside it."""
-    if isinstance(model, Object) and model.kind == "model":
-        row = m.contracts.lookup(model.name)
-        if not isinstance(row, tables.Model):
-            return None
-        for name in row.pretrained_params:
-            value = m.resolve(model.arguments.get(name, NONE))
-            if isinstance(value, Const) and value.value not in (None, False):
-                return f"{name}={value.value!r}"
-            if isinstance(value, Library):
-                return f"{name}={value.name.rsplit('.', 2)[-2]}.{value.name.rsplit('.', 1)[-1]}"
-        return None
-    if depth > 3:
-        return None
-    inner: list[Any] = []
-    if isinstance(model, Instance):
-        inner = list(model.attrs.values())
-    elif isinstance(model, Object) and isinstance(model.attrs.get("()"), tuple):
-        inner = [v for _, v in model.attrs["()"]]
-    for value in inner:
-        if isinstance(value, (Instance, Object)) and (found := pretrained(m, value, depth + 1)):
-            return found
-    return None
-
-
-def model_attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
-    """A part of a known architecture, made when the program first names it."""
-    found = owner.attrs.get(name)
-    if isinstance(found, Value):
-        return m.resolve(found)
-    path = f"{owner.attrs.get('path', '')}.{name}".lstrip(".")
-    root = owner.attrs.get("root", owner)
-    row = m.contracts.lookup(root.name) if isinstance(root, Object) else None
-    if isinstance(row, tables.Model) and row.head:
-        parent = path.rpartition(".")[0]
-        if parent == row.head and name in ("in_features", "in_channels"):
-            return Const(row.head_in) if row.head_in else Number(kind="int")
-        if row.head == path or row.head.startswith(path + "."):
-            part = Object("part", row.name, {}, {"path": path, "root": root}, owner.made)
-            m.write(owner.attrs, name, part)
-            return part
-    methods = SAME | {
-        "train", "eval", "parameters", "named_parameters", "children", "modules", "named_children", "state_dict",
-        "load_state_dict", "zero_grad", "forward", "named_modules", "buffers",
-    }  # fmt: skip
-    if name in methods:
-        return Bound(name, owner, m.place(n))
-    return UNKNOWN
-
-
-def call_known_model(m: Machine, model: Object, args: Sequence[Value], place: Place) -> Value:
-    """What a known architecture returns: logits, or what the program put in the place of its head."""
-    row = m.contracts.lookup(model.name)
-    if not isinstance(row, tables.Model):
-        return UNKNOWN
-    given = args[0] if args else UNKNOWN
-    image = next(
-        (t for t in flatten([given]) if isinstance(t, Tensor) and t.meaning and t.meaning.kind == "image"), None
-    )
-    run = Run(model, model.short, place, tuple(args), image, pretrained(m, model))
-    replaced = _head(m, model, row)
-    if replaced is not None:
-        features = Tensor(None, Meaning("activation"), "float32", (symbol("B"), row.head_in or None), "attached")
-        value = calls.call(m, replaced, [features], {}, place)
-    elif row.returns in ("logits", "dict:out", "object:logits"):
-        value = _logits(m, model, row, place)
-    else:
-        value = UNKNOWN
-    if isinstance(value, Tensor):
-        value = grad_mode(m, value)
-    return _note(m, value, run)
-
-
-def _head(m: Machine, model: Object, row: tables.Model) -> Value | None:
-    """What the program assigned where the architecture's last layer was, if it did."""
-    owner = model
-    for part in row.head.split(".") if row.head else ():
-        found = owner.attrs.get(part)
-        if not isinstance(found, Value):
-            return None
-        found = m.resolve(found)
-        if not isinstance(found, Object) or found.kind != "part":
-            return found
-        owner = found
-    return None
-
-
-def _logits(m: Machine, model: Object, row: tables.Model, place: Place) -> Value:
-    activation = model.arguments.get(row.activation_param) if row.activation_param else None
-    if activation is not None and not (isinstance(activation, Const) and activation.value in (None, "identity")):
-        if not isinstance(activation, Const):
-            return UNKNOWN
-        kind = {"sigmoid": "probability", "softmax": "distribution", "softmax2d": "distribution",
-                "logsoftmax": "log-distribution"}.get(str(activation.value))  # fmt: skip
-        if kind is None:
-            return UNKNOWN
-        found = interval.UNIT if kind != "log-distribution" else interval.Interval(-interval.INF, 0.0)
-        meaning = Meaning(kind, dim=1 if kind != "probability" else None)
-    else:
-        found, meaning = interval.REAL, Meaning("logits")
-    classes = m.resolve(model.arguments.get(row.classes_param, UNKNOWN)) if row.classes_param else UNKNOWN
-    count = classes.value if isinstance(classes, Const) and isinstance(classes.value, int) else None
-    if count is None and row.default_classes and not row.classes_param:
-        count = row.default_classes
-    spatial = (None, None) if row.task == "segmenter" else ()
-    note = f"`{model.short}` → {found}"
-    shape = (symbol("B"), count, *spatial)
-    via = Via("model", {}, place, model.made)
-    tensor = Tensor(found, meaning, "float32", shape, "attached", Trail(place, note), via=via)
-    if row.returns == "dict:out":
-        return Dict({"out": tensor, "aux": tensor})
-    return tensor if row.returns == "logits" else UNKNOWN

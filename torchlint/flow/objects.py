@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torchlint.flow import builtins, data, estimators, functions, join, layers, lightning, losses, models, training
+from torchlint.flow import (
+    architectures,
+    builtins,
+    data,
+    engines,
+    estimators,
+    functions,
+    join,
+    layers,
+    lightning,
+    losses,
+    models,
+    training,
+)
 from torchlint.flow.library import apply, tables
 from torchlint.flow.machine import Machine
 from torchlint.flow.spell import spell
@@ -31,7 +44,8 @@ from torchlint.flow.values import (
 )
 from torchlint.syntax import ir
 
-MODULE_BASES = ("torch.nn.Module", ".nn.Module", ".ScriptModule", ".LightningModule", ".PreTrainedModel")
+#: How the names of classes end that make models of what is derived from them.
+MODULE_BASES = (".nn.Module", ".ScriptModule", ".LightningModule", "PreTrainedModel")
 
 
 def is_lightning(cls: Class) -> bool:
@@ -61,7 +75,8 @@ def is_module_class(m: Machine, cls: Class) -> bool:
 
 def is_known(m: Machine, library: Library) -> bool:
     """Whether a library's name has a contract or is a base that the interpreter knows."""
-    return library.name.endswith(MODULE_BASES) or m.contracts.lookup(library.name) is not None
+    name = library.name
+    return name.endswith(MODULE_BASES) or name in functions.HANDLERS or m.contracts.lookup(name) is not None
 
 
 def library_init(
@@ -114,6 +129,8 @@ def call_library(
         if row.argument == "*":
             return args[0] if len(args) == 1 else Tuple(tuple(args))
         return m.resolve(bound.get(row.argument, UNKNOWN))
+    if isinstance(row, tables.Caller) and not row.call_signature:
+        return engines.function(m, row, args, keywords, place)
     return make(m, row, name, args, keywords, place, node)
 
 
@@ -169,9 +186,10 @@ def make(
         return optimizer
     kinds = {
         tables.Loss: "loss", tables.Transform: "transform", tables.Dataset: "dataset", tables.Model: "model",
-        tables.Scheduler: "scheduler", tables.Estimator: "estimator",
+        tables.Scheduler: "scheduler", tables.Estimator: "estimator", tables.Engine: "engine", tables.Caller: "caller",
     }  # fmt: skip
-    return Object(kinds[type(row)], row.name, bound, attrs, place)
+    known = row.name if "*" not in row.name else name
+    return Object(kinds[type(row)], known, bound, attrs, place)
 
 
 def call_object(
@@ -189,6 +207,10 @@ def call_object(
         return losses.module(m, owner, args, keywords, place, node)
     if owner.kind == "transform":
         return data.apply_transform(m, owner, args, keywords, place)
+    if owner.kind == "losses":
+        return losses.several(m, owner, args, keywords, place)
+    if owner.kind == "caller":
+        return engines.call(m, owner, args, keywords, place)
     if owner.kind == "no_grad" and args:
         return args[0]
     return UNKNOWN
@@ -216,7 +238,12 @@ def attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
     if name in ("module", "_orig_mod") and owner.kind in ("module", "container", "model"):
         return owner  # what wraps a model stands for it
     if owner.kind in ("model", "part"):
-        return models.model_attribute(m, owner, name, n)
+        return architectures.attribute(m, owner, name, n)
+    if owner.kind == "engine":
+        row = m.contracts.lookup(owner.name)
+        return Bound(name, owner, m.place(n)) if isinstance(row, tables.Engine) and name in row.runs else UNKNOWN
+    if owner.kind == "output":
+        return Bound(name, owner, m.place(n)) if name in ("to_tuple", "keys", "items") else UNKNOWN
     if owner.kind in ("dataset", "loader", "subset", "transform", "tensor_dataset", "concat"):
         argument = owner.arguments.get(name)
         if argument is not None:
@@ -245,6 +272,8 @@ def call_method(
         return training.call_method(m, owner, name, args, keywords, place)
     if kind == "estimator":
         return estimators.call_method(m, owner, name, args, place)
+    if kind == "engine":
+        return engines.call_method(m, owner, name, args, keywords, place)
     if kind == "accelerator":
         return training.accelerator_method(m, name, args, keywords, place)
     if kind == "parser":
@@ -271,9 +300,11 @@ def subscript(m: Machine, owner: Object | Instance, index: Value, place: Place) 
     if isinstance(owner, Object):
         if owner.kind in ("dataset", "subset", "tensor_dataset", "concat"):
             return data.sample(m, owner, place)
+        if owner.kind == "output":
+            return architectures.output_item(m, owner, m.resolve(index))
         if owner.kind == "part":
             key = m.resolve(index)
-            return models.model_attribute(m, owner, str(key.value), place.n) if isinstance(key, Const) else UNKNOWN
+            return architectures.attribute(m, owner, str(key.value), place.n) if isinstance(key, Const) else UNKNOWN
         if owner.kind == "arguments" and isinstance(index, Const):
             return attribute(m, owner, str(index.value), place.n)
     element = owner.attrs.get("element()")

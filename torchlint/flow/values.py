@@ -319,8 +319,9 @@ class Object(Value):
 
     @property
     def short(self) -> str:
-        """The last component of the name: ``Conv2d``."""
-        return self.name.rsplit(".", 1)[-1]
+        """The last component of the name: ``Conv2d``; of ``BertModel.from_pretrained``, the class."""
+        parts = self.name.rsplit(".", 2)
+        return parts[-2] if parts[-1].startswith("from_") and len(parts) > 2 else parts[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,10 @@ from torchlint.syntax.lower import lower
 from torchlint.syntax.tree import SyntaxProblem, parse
 
 #: Top-level packages that are never taken from the project: their contracts say more than their source would.
-LIBRARIES = frozenset({"torch", "torchvision", "numpy", "lightning", "pytorch_lightning", "lightning_fabric"})
+LIBRARIES = frozenset({"torch", "torchvision", "numpy"})
+
+#: Packages of which the project, should it hold them, gives only models that the contracts do not know.
+KNOWN_BETTER = frozenset({"lightning", "pytorch_lightning", "lightning_fabric"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +155,19 @@ class Project:
             return stem + "/"
         return None
 
-    def resolve(self, importer: str, dotted: str, level: int = 0) -> str | None:
-        """The file that ``import dotted`` means in `importer` (`level` dots before it), or None for a library."""
+    def resolve(self, importer: str, dotted: str, level: int = 0, *, own: bool = False) -> str | None:
+        """The file that ``import dotted`` means in `importer` (`level` dots before it), or None for a library.
+
+        Args:
+            own: look for packages of `KNOWN_BETTER` in the project too.
+        """
         if level:
             folder = posixpath.dirname(importer)
             for _ in range(level - 1):
                 folder = posixpath.dirname(folder)
             return self.find(folder, dotted)
         top = dotted.partition(".")[0]
-        if top in LIBRARIES:
+        if top in LIBRARIES or (top in KNOWN_BETTER and not own):
             return None
         folder = posixpath.dirname(importer)
         key = (folder, dotted)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import gc
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -198,6 +199,10 @@ class Loss(_Row, frozen=True, kw_only=True, gc=False):
     than two dimensions), or empty where everything does. same_shape: the target has the input's shape, which the loss
     insists on unless it `broadcasts`. per_class: the target's shape is the input's without dimension 1, its classes;
     with `target_distribution`, one of floats may have the input's shape and hold probabilities.
+
+    mode: which arguments decide on `takes` and `applies`. ``from-logits``: `from_logits` and `mode`; ``by-mode``:
+    `mode` alone; ``activation-flags``: `sigmoid`, `softmax` and `other_act`; ``softmax-flag``: `use_softmax`, a sigmoid
+    otherwise; ``activation-name``: `activation`.
     """
 
     function: str = ""
@@ -214,7 +219,7 @@ class Loss(_Row, frozen=True, kw_only=True, gc=False):
     same_shape: bool = False
     broadcasts: bool = False
     per_class: bool = False
-    mode: str = ""
+    mode: Literal["", "from-logits", "by-mode", "activation-flags", "softmax-flag", "activation-name"] = ""
 
     @property
     def call_parameters(self) -> Signature:
@@ -257,10 +262,13 @@ class Model(_Row, frozen=True, kw_only=True, gc=False):
     """A constructor of a whole model, and what the model returns.
 
     head: the attribute path of the last layer, head_in its input features. activation_param: the parameter that puts
-    an activation at the end (segmentation_models_pytorch).
+    an activation at the end (segmentation_models_pytorch). unless: parameters that, if they are set, make it return
+    something else. spatial_param: the parameter that counts the dimensions of an image, two where there is none;
+    tokens: there is an output for each token of a sequence. outputs: what the parts of a tuple are.
     """
 
-    returns: Literal["logits", "features", "dict:out", "object:logits", "unknown"] = "unknown"
+    returns: Literal["logits", "features", "dict:out", "object:logits", "tuple", "unknown"] = "unknown"
+    outputs: tuple[Literal["logits", "positive", "unknown"], ...] = ()
     task: Literal["classifier", "segmenter", ""] = ""
     classes_param: str = ""
     default_classes: int = 0
@@ -269,6 +277,9 @@ class Model(_Row, frozen=True, kw_only=True, gc=False):
     pretrained_params: tuple[str, ...] = ()
     pretrained_default: bool = False
     activation_param: str = ""
+    unless: tuple[str, ...] = ()
+    spatial_param: str = ""
+    tokens: bool = False
     head: str = ""
     head_in: int = 0
     mean: tuple[float, ...] = ()
@@ -297,6 +308,39 @@ class Wrapper(_Row, frozen=True, kw_only=True, gc=False):
     """A callable whose result stands for its argument `argument`; ``*`` where it gives back each of its arguments."""
 
     argument: str
+
+
+class Engine(_Row, frozen=True, kw_only=True, gc=False):
+    """An object that runs a loop over batches by itself, once one of its methods `runs` is called.
+
+    model, loss: the parameters that say what is called on the input of a batch, and on what comes of it and the target;
+    process: the parameter whose function is called with the engine and a batch instead. loader: the parameter that
+    gives batches, where it is not the first argument of `runs`. batch: ``pair`` (or a dict with ``image`` and
+    ``label``), ``arrays`` where `runs` is called with input and target themselves. prepare, transform, inferer: the
+    parameters of functions that make a pair of a batch, change the output, or call the model; metrics: the parameter of
+    a dict in which further losses may be. evaluates: it computes no gradients.
+    """
+
+    model: str = ""
+    loss: str = ""
+    process: str = ""
+    loader: str = ""
+    runs: tuple[str, ...]
+    batch: Literal["pair", "arrays"] = "pair"
+    prepare: str = ""
+    transform: str = ""
+    inferer: str = ""
+    metrics: str = ""
+    evaluates: bool = False
+
+
+class Caller(_Row, frozen=True, kw_only=True, gc=False):
+    """A function that calls its argument `calls` on its arguments `given` (``*`` for the rest), and gives what comes
+    of it; with a `call_signature`, a class whose objects do."""
+
+    calls: str
+    given: tuple[str, ...]
+    call_signature: str = ""
 
 
 class Source(_Row, frozen=True, kw_only=True, gc=False):
@@ -354,7 +398,7 @@ class Samples(_Row, frozen=True, kw_only=True, gc=False):
 
 Row = Union[
     Operation, Module, Loss, Transform, Dataset, Model, Optimizer, Scheduler, Data, Wrapper, Source, Sink, Estimator,
-    Samples,
+    Samples, Engine, Caller,
 ]  # fmt: skip
 
 
@@ -373,6 +417,8 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
     sink: list[Sink] = []
     estimator: list[Estimator] = []
     samples: list[Samples] = []
+    engine: list[Engine] = []
+    caller: list[Caller] = []
 
 
 KINDS: tuple[str, ...] = tuple(t.__name__.lower() for t in get_args(Row))
@@ -390,15 +436,18 @@ class Contracts:
         self._methods: dict[str, Operation] = {}
         self._array_methods: dict[str, Operation] = {}
         self._sinks: dict[str, Sink] = {}
+        self._patterns: list[tuple[str, re.Pattern[str], Row]] = []
         for row in rows:
             self._add(row)
 
     def _add(self, row: Row) -> None:
         self.rows.append(row)
         names = self._names
-        names[row.name] = row
-        for name in row.aliases:
-            names[name] = row
+        for name in (row.name, *row.aliases):
+            if "*" in name:
+                self._patterns.append((name.partition("*")[0], re.compile(re.escape(name).replace(r"\*", ".*")), row))
+            else:
+                names[name] = row
         if isinstance(row, Operation):
             for method in row.methods:
                 self._methods[method] = row
@@ -437,8 +486,16 @@ class Contracts:
         return contracts
 
     def lookup(self, full_name: str) -> Row | None:
-        """The row of a full name, however it is spelled; None if no table knows it."""
-        return self._names.get(full_name)
+        """The row of a full name, however it is spelled; None if no table knows it.
+
+        A name with ``*`` in it is a pattern, which counts where no row has the name itself.
+        """
+        found = self._names.get(full_name)
+        if found is None:
+            for start, pattern, row in self._patterns:
+                if full_name.startswith(start) and pattern.fullmatch(full_name):
+                    return row
+        return found
 
     def operation(self, full_name: str) -> Operation | None:
         """The operation of that name; None for other kinds of row."""
@@ -456,8 +513,8 @@ class Contracts:
         return self._sinks.get(method)
 
     def interesting_names(self) -> frozenset[str]:
-        """Every full name that has a row."""
-        return frozenset(self._names)
+        """Every full name that has a row, patterns included."""
+        return frozenset(self._names) | {name for row in self.rows for name in (row.name, *row.aliases)}
 
 
 def read_table(data: bytes, path: str) -> list[Row]:
