@@ -49,7 +49,7 @@ def _at_odds(used: DistributionUsed, meeting: Meeting) -> bool:
         return True
     if meeting.op in ("argmax", "max", "topk"):
         return meeting.compared and meeting.rank is not None
-    return meeting.op == "multinomial"
+    return meeting.op in ("multinomial", "Categorical")
 
 
 def _dim(used: DistributionUsed, meeting: Meeting) -> int | None:

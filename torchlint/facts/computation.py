@@ -17,7 +17,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torchlint.flow import join
-from torchlint.flow.values import Alternatives, Dict, Guard, List, Number, Place, Tensor, Tuple, Unknown, Value, Via
+from torchlint.flow.values import (
+    Alternatives,
+    Const,
+    Dict,
+    Guard,
+    List,
+    Number,
+    Place,
+    Tensor,
+    Tuple,
+    Unknown,
+    Value,
+    Via,
+)
 
 MOVES = frozenset(
     {
@@ -50,10 +63,14 @@ def core(value: Value | None) -> Value | None:
     return value
 
 
-def head(value: Value | None) -> tuple[Place, str] | None:
+Head = tuple[Place, str, object]
+
+
+def head(value: Value | None) -> Head | None:
     """The operation that made the core of a value; None if that is not known.
 
-    Of several tensors put together it is the one that made them all.
+    Layers that one line constructs are told apart by how many outputs they have. Of several tensors put together it is
+    the operation that made them all.
     """
     found = core(value)
     if not isinstance(found, Tensor) or found.via is None:
@@ -62,7 +79,8 @@ def head(value: Value | None) -> tuple[Place, str] | None:
     if via.op in JOINTS:
         heads = {head(part) for part in parts(operand(via))}
         return heads.pop() if len(heads) == 1 else None
-    return via.made or via.place, via.op
+    outputs = next((via.arguments[name] for name in ("out_features", "out_channels") if name in via.arguments), None)
+    return via.made or via.place, via.op, outputs.value if isinstance(outputs, Const) else None
 
 
 def options(value: Value, guard: Guard) -> list[tuple[Guard, Tensor | None]]:

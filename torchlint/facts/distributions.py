@@ -17,7 +17,7 @@ from torchlint.flow.events import Event, LossEvent, OpEvent
 from torchlint.flow.values import Number, Place, Tensor, Value, Via
 
 #: Operations that take what lies along a dimension for the classes of one sample.
-CONSUMERS = frozenset({"argmax", "argmin", "max", "topk", "gather", "multinomial"})
+CONSUMERS = frozenset({"argmax", "argmin", "max", "topk", "gather", "multinomial", "Categorical"})
 LIKELIHOODS = frozenset({"nll", "cross-entropy"})
 
 #: What leaves a distribution one, or the logarithm of one.

@@ -17,7 +17,7 @@ ELEMENTWISE = frozenset(
 )
 
 #: Operations that work along the last dimension by themselves.
-LAST = {"multinomial": -1, "topk": -1}
+LAST = {"multinomial": -1, "topk": -1, "Categorical": -1}
 
 
 def from_left(dim: int | None, tensor: Tensor) -> int | None:

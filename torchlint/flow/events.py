@@ -54,6 +54,7 @@ OBSERVED = frozenset(
     {
         "softmax", "log_softmax", "softmin", "sigmoid", "logsigmoid", "argmax", "argmin", "max", "min", "topk", "sort",
         "gather", "round", "gt", "ge", "lt", "le", "eq", "exp", "multinomial",
+        "Categorical",
     }
 )  # fmt: skip
 ARITHMETIC = frozenset({"add", "sub", "mul", "div"})

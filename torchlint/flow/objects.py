@@ -39,6 +39,7 @@ from torchlint.flow.values import (
     Tuple,
     Unknown,
     Value,
+    Via,
     because,
     list_of,
 )
@@ -153,7 +154,8 @@ def operation(
     def one(values: list[Value]) -> Value:
         bound = row.parameters.bind(values[:n], dict(zip(names, values[n:])))
         result = apply.apply(row, bound, place, spelled, None, first)
-        m.observe(result, spelled, number, node, row.parameters.positional)
+        seen = Tensor(via=Via(row.verb, bound, place)) if isinstance(result, Unknown) else result
+        m.observe(seen, spelled, number, node, row.parameters.positional)
         return grad_mode(m, result)
 
     return m.over([*args, *keywords.values()], one)
