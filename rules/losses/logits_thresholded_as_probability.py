@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import OpCalled, Place, trail
+from torchlint.facts import OpCalled, Place, Tensor, core, trail
 from torchlint.rule import Finding, Fix, Severity, fix, replaced, rule, wrapped
 
 COMPARISONS = frozenset({"gt", "ge", "lt", "le"})
@@ -31,7 +31,7 @@ def logits_thresholded_as_probability(call: OpCalled) -> Iterator[Finding]:
         else:
             return
         yield Finding(call.place, f"`{call.text}` {said}", trail=trail(call.input), fixes=_fixes(call))
-    elif kind == "probability" and threshold == 0.0 and call.used & TAKEN and "where" not in call.used:
+    elif _sigmoid(call) and threshold == 0.0 and call.used & TAKEN and "where" not in call.used:
         always = "true" if call.op in ("gt", "ge") else "false"
         yield Finding(
             call.place,
@@ -42,6 +42,12 @@ def logits_thresholded_as_probability(call: OpCalled) -> Iterator[Finding]:
             if call.kinds == {"probability"}
             else (),
         )
+
+
+def _sigmoid(call: OpCalled) -> bool:
+    """Whether what is compared is what a sigmoid gave."""
+    given = core(call.input)
+    return isinstance(given, Tensor) and given.via is not None and given.via.op == "sigmoid"
 
 
 def _cure(call: OpCalled, activation: str) -> str:

@@ -8,11 +8,12 @@ from torchlint.facts import OpCalled, trail
 from torchlint.rule import Finding, Fix, Severity, fix, replaced, rule, unwrapped
 
 #: What a softmax gives for one class.
-CONSTANTS = {"softmax": "1", "softmin": "1", "log_softmax": "0"}
+CONSTANTS = {"softmax": "1", "softmin": "1", "log_softmax": "0", "Softmax2d": "1", "gumbel_softmax": "1"}
 
 #: What does for one output what was meant: words for it, a layer and a function.
 TWINS = {
     "softmax": ("a sigmoid", "torch.nn.Sigmoid", "torch.sigmoid"),
+    "Softmax2d": ("a sigmoid", "torch.nn.Sigmoid", "torch.sigmoid"),
     "log_softmax": ("a log-sigmoid", "torch.nn.LogSigmoid", "torch.nn.functional.logsigmoid"),
 }
 

@@ -453,6 +453,8 @@ CASES: dict[str, list[Sample] | Callable[[], list[Sample]]] = {
     "torch.nn.functional.threshold": [_s(X2, 0.5, 20.0), _s(X2, -1.0, -9.0)],
     "torch.nn.functional.glu": [_s(make(2, 16)), _s(make(2, 16, 3), 1)],
     "torch.nn.functional.hardtanh": [_s(X2), _s(X2, -2.0, 1.5)],
+    "torch.softmax": _dims(0, 1, -1),
+    "torch.log_softmax": _dims(0, 1, -1),
     "torch.nn.functional.softmax": [*_dims(0, 1, -1), _s(X2, dim=1, dtype=torch.float64)],
     "torch.nn.functional.log_softmax": _dims(0, 1, -1),
     "torch.nn.functional.softmin": _dims(0, -1),

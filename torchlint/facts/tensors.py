@@ -9,7 +9,7 @@ from torchlint.facts.base import Fact
 from torchlint.facts.computation import core, operand
 from torchlint.flow.values import Const, Number, Place, Tensor, Value
 
-SOFTMAXES = frozenset({"softmax", "log_softmax", "softmin"})
+SOFTMAXES = frozenset({"softmax", "log_softmax", "softmin", "Softmax2d", "gumbel_softmax"})
 
 #: Operations that leave every element where it was.
 ELEMENTWISE = frozenset(

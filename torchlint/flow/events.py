@@ -52,8 +52,8 @@ class LossEvent(Event):
 #: Operations that are recorded when they are performed on a tensor, beside arithmetic between two tensors.
 OBSERVED = frozenset(
     {
-        "softmax", "log_softmax", "softmin", "sigmoid", "logsigmoid", "argmax", "argmin", "max", "min", "topk", "sort",
-        "gather", "round", "gt", "ge", "lt", "le", "eq", "exp", "multinomial",
+        "softmax", "log_softmax", "softmin", "Softmax2d", "gumbel_softmax", "sigmoid", "logsigmoid", "argmax", "argmin",
+        "max", "min", "topk", "sort", "gather", "round", "gt", "ge", "lt", "le", "eq", "exp", "multinomial",
         "Categorical",
     }
 )  # fmt: skip
