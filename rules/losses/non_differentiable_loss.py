@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torchlint.facts import BackwardCalled, Cut, Place, trail
-from torchlint.rule import Finding, Severity, rule
+from torchlint.rule import Finding, Fix, Severity, fix, rule, unwrapped
 
 #: Operations through which a gradient goes and is zero.
 FLAT = frozenset({"round", "sign", "sgn", "floor", "ceil", "trunc", "fix"})
@@ -71,6 +71,9 @@ LEAVES = {
     "no_grad": "it is computed where gradients are switched off",
 }
 
+#: Operations without which the program means the same, and trains.
+UNWRAPPED = frozenset({"detach", "Variable"})
+
 #: What asks for a gradient where there is none.
 ASKS = {
     "requires_grad": "`requires_grad` gives it a gradient of its own, which leads nowhere",
@@ -113,7 +116,9 @@ def _whole(call: BackwardCalled) -> Iterator[Finding]:
     else:
         reason = f"{known[cut.op]}, so `backward` fails, or trains nothing"
     place = call.place if cut.op == "no_grad" else cut.place
-    yield _finding(place, cut, f"the loss reaches no weight: {reason}; {_cure(cut)}")
+    alone = len(call.whole) == 1 and (call.fresh is None or call.fresh.place == cut.place)
+    fixes = fix("leave that out", unwrapped(cut.place, cut.operand)) if alone and cut.op in UNWRAPPED else ()
+    yield _finding(place, cut, f"the loss reaches no weight: {reason}; {_cure(cut)}", fixes)
 
 
 def _cure(cut: Cut) -> str:
@@ -131,5 +136,5 @@ def _accidents(cuts: tuple[Cut, ...]) -> list[Cut]:
     return sorted(cuts, key=lambda cut: (cut.place.path, cut.place.n))
 
 
-def _finding(place: Place, cut: Cut, message: str) -> Finding:
-    return Finding(place, message, trail=trail(cut.source))
+def _finding(place: Place, cut: Cut, message: str, fixes: tuple[Fix, ...] = ()) -> Finding:
+    return Finding(place, message, trail=trail(cut.source), fixes=fixes)

@@ -36,10 +36,12 @@ PURE = frozenset(
 
 
 class Term(NamedTuple):
-    """A monomial; `reduced` is true if it went through a sum or mean over elements."""
+    """A monomial; `reduced` is true if it went through a sum or mean over elements, `tangled` if it is a product of two
+    that did, each by itself: Σp·Σt is not Σ(p·t)."""
 
     factors: tuple[int, ...]
     reduced: bool = False
+    tangled: bool = False
 
 
 Polynomial = dict[Term, float | None]
@@ -151,6 +153,10 @@ class Algebra:
         if op in ("abs", "clamp", "clamp_min"):
             inner = side("input")
             return inner if all(term.reduced or not term.factors for term in inner) or op == "abs" else None
+        if op == "where":
+            arms = [side("input"), side("other")]
+            if all(term.reduced or not term.factors for arm in arms for term in arm):
+                return {term: None for arm in arms for term in arm}
         return None
 
     def _einsum(self, via: Via, depth: int) -> Polynomial | None:
@@ -187,7 +193,8 @@ def _product(left: Polynomial, right: Polynomial) -> Polynomial:
     out: Polynomial = {}
     for a, x in left.items():
         for b, y in right.items():
-            term = Term(tuple(sorted(a.factors + b.factors)), a.reduced or b.reduced)
+            tangled = a.tangled or b.tangled or (a.reduced and b.reduced)
+            term = Term(tuple(sorted(a.factors + b.factors)), a.reduced or b.reduced, tangled)
             c = None if x is None or y is None else x * y
             out = _sum(out, {term: c}, 1.0)
         if len(out) > MOST_TERMS:
@@ -199,7 +206,8 @@ def _reduced(polynomial: Polynomial) -> Polynomial:
     out: Polynomial = {}
     for term, c in polynomial.items():
         # a constant is added up as often as there are elements
-        out = _sum(out, {Term(term.factors, bool(term.factors)): c if term.factors else None}, 1.0)
+        added = Term(term.factors, bool(term.factors), term.tangled)
+        out = _sum(out, {added: c if term.factors else None}, 1.0)
     return out
 
 

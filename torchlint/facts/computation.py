@@ -115,8 +115,15 @@ def parts(value: Value | None) -> Iterator[Value]:
 @dataclass(frozen=True, slots=True)
 class Cut:
     """Where a gradient ends: the operation `op` at `place` was given `source`, which depends on parameters, and its
-    result does not."""
+    result does not; `operand` is where the source stands, if that is known."""
 
     op: str
     place: Place
     source: Tensor
+    operand: Place | None = None
+
+
+def cut(via: Via, source: Tensor, op: str | None = None) -> Cut:
+    """That a gradient ends with this operation."""
+    operand = Place(via.place.path, via.operand) if via.operand is not None else None
+    return Cut(op or via.op, via.place, source, operand)

@@ -97,11 +97,18 @@ def _overlap(via: Via) -> Formula | None:
         for p in term.factors:
             for t in term.factors:
                 prediction, target = algebra.leaves[p], algebra.leaves[t]
-                if p != t and _trained(prediction) and not _trained(target):
+                if p != t and _trained(prediction) and not _trained(target) and not _is_score(target):
                     if _is_overlap(algebra, upper, lower, p, t):
                         assert isinstance(prediction, Tensor)
                         return Formula("overlap", via.place, prediction, target if isinstance(target, Tensor) else None)
     return None
+
+
+def _is_score(target: Value) -> bool:
+    """Whether the target is what a model gave, too, and no mask: then the ratio may compare any two vectors."""
+    if not isinstance(target, Tensor) or target.run is None:
+        return False
+    return target.meaning is None or target.meaning.kind not in ("binary", "class-index", "distribution", "probability")
 
 
 def _is_sum(via: Via) -> bool:
@@ -131,11 +138,11 @@ def _is_overlap(algebra: Algebra, upper: Polynomial, lower: Polynomial, p: int, 
 
 
 def _monomials(algebra: Algebra, polynomial: Polynomial, p: int, t: int) -> set[tuple[int, ...]] | None:
-    """The monomials of a polynomial but for unknown numbers; None if one of them was never summed up."""
+    """The monomials of a polynomial but for unknown numbers; None if one of them was not summed up, as a whole."""
     out = set()
     for term in polynomial:
         kept = tuple(f for f in term.factors if f in (p, t) or not isinstance(algebra.leaves[f], Unknown))
-        if kept and not term.reduced:
+        if kept and (not term.reduced or term.tangled):
             return None
         if kept:
             out.add(kept)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from torchlint.facts.algebra import number_of
 from torchlint.facts.base import Occurrence
-from torchlint.facts.computation import MOVES, Cut, operand, parts
+from torchlint.facts.computation import MOVES, Cut, cut, operand, parts
 from torchlint.facts.training import BackwardCalled
 from torchlint.flow import join
 from torchlint.flow.events import Event, StepEvent
@@ -49,6 +49,14 @@ THROUGH = (
     }
 )  # fmt: skip
 
+#: Operations that look at the size of a tensor and not at its values.
+VALUELESS = frozenset(
+    {
+        "size", "numel", "dim", "len", "shape", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like",
+        "randn_like", "randint_like", "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor",
+    }
+)  # fmt: skip
+
 MOST_NODES = 400
 
 
@@ -77,6 +85,8 @@ def reach(value: Value) -> Reach:
     found = Reach()
     pending: list[tuple[Value, bool, bool]] = [(value, True, False)]
     seen: set[tuple[int, bool]] = set()
+    if isinstance(value, Tensor) and (copied := _copied(value)) is not None:
+        return Reach([copied], fresh=copied)
     budget = MOST_NODES
     while pending and not found.alive:
         one, scalar, behind = pending.pop()
@@ -95,6 +105,18 @@ def reach(value: Value) -> Reach:
     return found
 
 
+def _copied(loss: Tensor) -> Cut | None:
+    """Where a loss was made of a number that is not known, and asks for a gradient: whatever it was, it is a leaf."""
+    step: Value | None = loss
+    while isinstance(step, Tensor) and step.via is not None and step.via.op in ALONG | {"mean", "sum"}:
+        step = operand(step.via)
+    via = step.via if isinstance(step, Tensor) else None
+    if not isinstance(step, Tensor) or via is None or via.op not in ("tensor", "Variable") or step.grad != "attached":
+        return None
+    given = operand(via)
+    return cut(via, step) if isinstance(given, Unknown) and given.grad != "detached" else None
+
+
 def _through(one: Tensor, scalar: bool, found: Reach) -> Iterator[tuple[Value, bool, bool]]:
     """One step back from a value with a gradient."""
     via = one.via
@@ -103,13 +125,13 @@ def _through(one: Tensor, scalar: bool, found: Reach) -> Iterator[tuple[Value, b
     if via is None:
         found.alive = True
     elif via.op in FLAT and attached:
-        found.cuts.append(Cut(via.op, via.place, attached[0]))
+        found.cuts.append(cut(via, attached[0]))
     elif via.op in FRESH and not (attached and via.op in ("requires_grad", "as_tensor")):
         if not scalar:  # what the program optimises may begin here
             found.alive = True
             return
-        found.fresh = Cut(via.op, via.place, attached[0] if attached else one)
-        found.cuts.extend(Cut(via.op, via.place, source) for source in attached)
+        found.fresh = cut(via, attached[0] if attached else one)
+        found.cuts.extend(cut(via, source) for source in attached)
         yield from ((p, False, True) for p in sources if p not in attached)
     elif via.op in THROUGH | FRESH and attached:
         yield from ((p, scalar and via.op in SCALAR | ALONG | FRESH, False) for p in attached)
@@ -123,6 +145,8 @@ def _behind(one: Tensor | Number, found: Reach) -> Iterator[tuple[Value, bool, b
     if via is None:
         found.open = found.open or (isinstance(one, Tensor) and one.grad is None)
         return
+    if via.op in VALUELESS:
+        return
     for name, argument in via.arguments.items():
         if isinstance(argument, Unknown) and argument.grad != "detached":
             if via.op == "loss" and name != "input":
@@ -131,7 +155,9 @@ def _behind(one: Tensor | Number, found: Reach) -> Iterator[tuple[Value, bool, b
                 found.open = True
         for part in parts(argument):
             if isinstance(part, Tensor) and part.grad == "attached":
-                found.cuts.append(Cut(via.op, via.place, part))
+                numpy = isinstance(one, Tensor) and one.holder == "numpy" and part.holder != "numpy"
+                found.cuts.append(cut(via, part, "numpy" if numpy else None))
+                found.open = found.open or (isinstance(one, Tensor) and one.grad is None)
             else:
                 yield part, False, True
 

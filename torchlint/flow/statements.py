@@ -31,6 +31,7 @@ from torchlint.flow.values import (
     Instance,
     Library,
     List,
+    Object,
     Tensor,
     Unknown,
     Value,
@@ -357,7 +358,7 @@ def _decorate(m: Machine, function: Function, value: Value, decorator: ir.Expr) 
         function.decorations = (*function.decorations, last.name)
         return value
     wrapper = m.resolve(evaluate(m, decorator))
-    if isinstance(wrapper, Library):
+    if isinstance(wrapper, Library) or (isinstance(wrapper, Object) and wrapper.kind == "no_grad"):
         function.decorations = (*function.decorations, wrapper.name.rsplit(".", 1)[-1])
         return value
     if isinstance(wrapper, Function):
