@@ -1,6 +1,7 @@
 """What a rule file may import: how a rule is declared and how it speaks.
 
-A rule is a pure function from one fact to findings. The type of its parameter is its subscription::
+A rule is a pure function from one fact to findings. The type of its parameter is its subscription; a union of types
+subscribes to each::
 
     @rule(code="TL101", name="bce-on-logits", since="0.1.0", severity=Severity.ERROR)
     def bce_on_logits(call: LossCalled) -> Iterator[Finding]:
@@ -12,6 +13,7 @@ A rule is a pure function from one fact to findings. The type of its parameter i
 from __future__ import annotations
 
 import inspect
+import types
 import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -138,13 +140,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A declared rule. `fact` is the class of facts that it hears; `file` is the path of its source."""
+    """A declared rule. `facts` are the classes of facts that it hears; `file` is the path of its source."""
 
     code: str
     name: str
     since: str
     severity: Severity
-    fact: type[Fact]
+    facts: tuple[type[Fact], ...]
     check: Callable[[Any], Iterable[Finding]]
     file: str
     line: int
@@ -164,7 +166,7 @@ F = TypeVar("F", bound=Fact)
 
 
 def rule(*, code: str, name: str, since: str, severity: Severity) -> Callable[[Callable[[F], Iterable[Finding]]], Rule]:
-    """Declare a function as a rule; the annotation of its one parameter is the fact that it hears.
+    """Declare a function as a rule; the annotation of its one parameter is the fact that it hears, or several.
 
     Raises:
         TypeError: the function does not take exactly one annotated fact.
@@ -175,10 +177,12 @@ def rule(*, code: str, name: str, since: str, severity: Severity) -> Callable[[C
         hints = typing.get_type_hints(check)
         if len(parameters) != 1 or parameters[0] not in hints:
             raise TypeError(f"rule {code}: the function takes one parameter, annotated with a fact")
-        fact = hints[parameters[0]]
-        if not (isinstance(fact, type) and issubclass(fact, Fact)):
-            raise TypeError(f"rule {code}: {fact!r} is no fact")
+        hint = hints[parameters[0]]
+        facts = hint.__args__ if isinstance(hint, types.UnionType) else (hint,)
+        for fact in facts:
+            if not (isinstance(fact, type) and issubclass(fact, Fact)):
+                raise TypeError(f"rule {code}: {fact!r} is no fact")
         code_object = check.__code__
-        return Rule(code, name, since, severity, fact, check, code_object.co_filename, code_object.co_firstlineno)
+        return Rule(code, name, since, severity, facts, check, code_object.co_filename, code_object.co_firstlineno)
 
     return declare

@@ -1,10 +1,10 @@
-"""TL107: a regression loss between a sigmoid's output and labels that are 0 or 1."""
+"""TL107: a regression loss between a sigmoid's output, or a map of raw scores, and labels that are 0 or 1."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, differs, trail
+from torchlint.facts import LossCalled, Tensor, core, differs, trail
 from torchlint.rule import Finding, Fix, Severity, fix, renamed, rule
 
 REGRESSION = frozenset({"mse", "l1", "smooth-l1", "huber"})
@@ -13,11 +13,16 @@ FLOATS = frozenset({None, "float", "float16", "bfloat16", "float32", "float64"})
 
 @rule(code="TL107", name="mse-on-binary-target", since="0.1.0", severity=Severity.WARNING)
 def mse_on_binary_target(call: LossCalled) -> Iterator[Finding]:
-    """A sigmoid's output is trained by regression towards labels that are 0 or 1."""
+    """A sigmoid's output, or one channel of raw scores, is trained by regression towards labels that are 0 or 1."""
     if call.family not in REGRESSION or call.input is None or call.target is None:
         return
     output, target = call.input, call.target
-    if not (_trained_probability(output) and _binary_labels(target)):
+    if not _binary_labels(target):
+        return
+    if _is_score_map(output) and _is_mask(target):
+        yield _on_raw_scores(call)
+        return
+    if not _trained_probability(output):
         return
     twin = "BCELoss" if call.loss[:1].isupper() else "binary_cross_entropy"
     given_text = f"`{call.input_text}`" if call.input_text else "its input"
@@ -44,6 +49,30 @@ def _fixes(call: LossCalled, target: Tensor) -> tuple[Fix, ...]:
             return ()
     twin = "torch.nn.BCELoss" if call.loss[:1].isupper() else "torch.nn.functional.binary_cross_entropy"
     return fix(f"use `{twin.rsplit('.', 1)[-1]}`", renamed(call.spelled_at, call.loss, twin))
+
+
+def _on_raw_scores(call: LossCalled) -> Finding:
+    twin = "BCEWithLogitsLoss" if call.loss[:1].isupper() else "binary_cross_entropy_with_logits"
+    target_text = f"`{call.target_text}`" if call.target_text else "a mask"
+    return Finding(
+        call.place,
+        f"`{call.loss}` fits {call.given_text}, the raw scores of one channel, to {target_text}, which is only ever "
+        f"0 or 1: it punishes scores beyond 1 as much as those that fall short; use `{twin}`",
+        trail=trail(call.input),
+    )
+
+
+def _is_score_map(tensor: Tensor) -> bool:
+    """Whether it is one channel of what a layer gives, with a score for each place."""
+    if tensor.meaning is None or tensor.meaning.kind != "logits" or tensor.grad != "attached":
+        return False
+    return tensor.shape is not None and len(tensor.shape) >= 3 and tensor.shape[1] == 1
+
+
+def _is_mask(tensor: Tensor) -> bool:
+    """Whether zeros and ones are decided place by place, and are not a batch of ones beside a batch of zeros."""
+    inner = core(tensor)
+    return not (isinstance(inner, Tensor) and inner.via is not None and inner.via.op in ("cat", "concat", "stack"))
 
 
 def _trained_probability(tensor: Tensor) -> bool:

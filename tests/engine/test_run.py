@@ -131,6 +131,19 @@ def test_facts_are_matched_by_exact_type() -> None:
     assert diagnose(Occurrence(((Louder(Place("a.py", 3), "", "wrong"),),))) == []
 
 
+def test_a_rule_may_hear_several_types_of_fact() -> None:
+    @rule(code="TL903", name="both", since="0.1.0", severity=Severity.WARNING)
+    def both(fact: Said | Louder) -> Iterator[Finding]:
+        yield Finding(fact.place, type(fact).__name__)
+
+    assert both.facts == (Said, Louder)
+    loud = Louder(Place("a.py", 4), "", "")
+    assert {one.message for one in diagnose(Occurrence(((say(""),),)), Occurrence(((loud,),)), rules=[both])} == {
+        "Said",
+        "Louder",
+    }
+
+
 def test_a_raising_rule_costs_that_rule_in_that_file() -> None:
     found = diagnose(
         Occurrence(((say("kept out", row=4),),)),

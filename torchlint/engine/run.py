@@ -82,7 +82,8 @@ def judge(occurrences: Iterable[Occurrence], rules: Sequence[Rule]) -> tuple[lis
     """What the rules find, and which rules failed in which files, with words for the exception."""
     by_fact: dict[type[Fact], list[Rule]] = defaultdict(list)
     for rule in rules:
-        by_fact[rule.fact].append(rule)
+        for fact in rule.facts:
+            by_fact[fact].append(rule)
     found: list[Found] = []
     broken: dict[tuple[Rule, str], str] = {}
     for occurrence in occurrences:
@@ -125,7 +126,7 @@ def _of_configuration(facts: Sequence[Fact], rule: Rule) -> list[Finding]:
 
     Of several facts, the first of the mildest findings is taken: no more is certain.
     """
-    each = [list(rule.check(fact)) if type(fact) is rule.fact else [] for fact in facts]
+    each = [list(rule.check(fact)) if type(fact) in rule.facts else [] for fact in facts]
     if not all(each):
         return []
     return max(each, key=lambda findings: _MILDNESS[findings[0].severity or rule.severity])

@@ -5,13 +5,13 @@ need to know belongs in a fact, not in two rules.
 """
 
 from torchlint.facts.base import Fact, Occurrence, TrailStep, trail
-from torchlint.facts.computation import Cut, core
+from torchlint.facts.computation import Cut, computed_by_model, core, reached, same_core, several_hot
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.distributions import DistributionUsed, Meeting
 from torchlint.facts.endings import Ending, ending
 from torchlint.facts.fit import Form, Misfit
 from torchlint.facts.losses import LossCalled, LossWeighted
-from torchlint.facts.modules import LayerCalled, ModelCalled
+from torchlint.facts.modules import CriticCalled, LayerCalled, ModelCalled
 from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.training import BackwardCalled, TrainingEvent, TrainingIteration
 from torchlint.flow.interval import Interval
@@ -19,8 +19,9 @@ from torchlint.flow.shape import Dim, Shape, differs, render
 from torchlint.flow.values import Meaning, Place, Tensor
 
 __all__ = [
-    "BackwardCalled", "Cut", "Dim", "DistributionUsed", "Ending", "Fact", "Form", "ImageShown", "Interval",
-    "LayerCalled", "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "Occurrence",
-    "OpCalled", "Place", "Shape", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied",
-    "core", "differs", "ending", "render", "trail",
+    "BackwardCalled", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Ending", "Fact", "Form", "ImageShown",
+    "Interval", "LayerCalled", "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled",
+    "Occurrence", "OpCalled", "Place", "Shape", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration",
+    "TransformApplied", "computed_by_model", "core", "differs", "ending", "reached", "render", "same_core",
+    "several_hot", "trail",
 ]  # fmt: skip

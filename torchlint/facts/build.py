@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torchlint.facts.base import Occurrence
-from torchlint.facts.computation import core, head, options
+from torchlint.facts.computation import alternatives, core, given_as_data, head, options, origins
+from torchlint.facts.critics import critics
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.distributions import distributions
 from torchlint.facts.endings import Endings
@@ -53,7 +54,8 @@ def loss_facts(event: LossEvent, company: Company) -> tuple[LossCalled, ...]:
     row = event.row
     form = Form(row.target_dtype, row.same_shape, row.broadcasts, row.per_class, row.target_distribution)
     settings, undecided = _settings({**names, "reduction": event.reduction})
-    for guard, given in options(names["input"], event.guard):
+    for guard, value in alternatives(names["input"], event.guard):
+        given = value if isinstance(value, Tensor) else None
         for both, target in options(names["target"], guard):
             facts.append(
                 LossCalled(
@@ -81,6 +83,8 @@ def loss_facts(event: LossEvent, company: Company) -> tuple[LossCalled, ...]:
                     autocast=event.autocast,
                     ending=company.endings.of(given, event.takes),
                     form=form,
+                    trained=isinstance(event.result, Tensor) and id(event.result.via) in company.trained,
+                    data_given=given_as_data(value),
                 )
             )
     return tuple(facts) if len(facts) <= MOST_COMBINATIONS else ()
@@ -104,13 +108,15 @@ def _settings(arguments: Mapping[str, Value]) -> tuple[dict[str, str | float | b
 class Company:
     """What else is done with losses and heads: the meanings that meet the losses made at a place, or (with what they
     take) called at one, the heads whose values are read as probabilities, the identities of losses that are multiplied
-    or divided by a size, and what the last operations serve."""
+    or divided by a size, what the last operations serve, and the identities of the operations that a backward pass goes
+    through."""
 
     meanings: dict[Place, set[str | None]]
     meetings: dict[Place, set[tuple[str, str | None]]]
     read: frozenset[object]
     rescaled: frozenset[int]
     endings: Endings
+    trained: frozenset[int]
 
     def alone(self, event: LossEvent) -> bool:
         """Whether all calls of losses made in the same place are given values of one known meaning."""
@@ -144,7 +150,9 @@ def company(events: Sequence[Event]) -> Company:
                     read.add(head(given))
         elif isinstance(event, SinkEvent) or (isinstance(event, OpEvent) and event.via.op in READINGS):
             read.add(head(event.input))
-    return Company(meanings, meetings, frozenset(read - {None}), frozenset(rescaled), Endings(events, formulas))
+    passes = [event.subject for event in events if isinstance(event, StepEvent) and event.kind == "backward"]
+    endings = Endings(events, formulas)
+    return Company(meanings, meetings, frozenset(read - {None}), frozenset(rescaled), endings, origins(passes))
 
 
 #: Operations that make sense on probabilities or their logarithms, and are to be changed with what they are given.
@@ -296,6 +304,7 @@ def facts(events: Sequence[Event]) -> list[Occurrence]:
         _models,
         _layers,
         _transforms,
+        critics,
         _iterations,
         backward_passes,
     ):

@@ -13,10 +13,11 @@ and every tensor with the same core has the same head.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from torchlint.flow import join
+from torchlint.flow.interval import Interval, hull
 from torchlint.flow.values import (
     Alternatives,
     Const,
@@ -83,15 +84,20 @@ def head(value: Value | None) -> Head | None:
     return via.made or via.place, via.op, outputs.value if isinstance(outputs, Const) else None
 
 
-def options(value: Value, guard: Guard) -> list[tuple[Guard, Tensor | None]]:
-    """What a value may be under a guard: tensors, and None for whatever is no tensor."""
+def alternatives(value: Value, guard: Guard) -> list[tuple[Guard, Value]]:
+    """What a value may be under a guard."""
     if isinstance(value, Alternatives):
-        out: list[tuple[Guard, Tensor | None]] = []
+        out: list[tuple[Guard, Value]] = []
         for inner, v in value.options:
             if not join.contradicts(guard, inner):
-                out.extend(options(v, join.merge(guard, inner)))
+                out.extend(alternatives(v, join.merge(guard, inner)))
         return out
-    return [(guard, value if isinstance(value, Tensor) else None)]
+    return [(guard, value)]
+
+
+def options(value: Value, guard: Guard) -> list[tuple[Guard, Tensor | None]]:
+    """What a value may be under a guard: tensors, and None for whatever is no tensor."""
+    return [(found, v if isinstance(v, Tensor) else None) for found, v in alternatives(value, guard)]
 
 
 def parts(value: Value | None) -> Iterator[Value]:
@@ -110,6 +116,122 @@ def parts(value: Value | None) -> Iterator[Value]:
     elif isinstance(value, Alternatives):
         for _, item in value.options:
             yield from parts(item)
+
+
+def same_core(a: Value | None, b: Value | None) -> bool:
+    """Whether two tensors are the same values, moved about."""
+    first, second = core(a), core(b)
+    if not isinstance(first, Tensor) or not isinstance(second, Tensor):
+        return False
+    return first is second or (first.via is not None and first.via is second.via)
+
+
+#: Operations that put tensors side by side: whatever occurs in one of them occurs in the result.
+JOINS = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack", "row_stack"})
+
+
+def reached(value: Value | None, depth: int = 0) -> Interval | None:
+    """An interval whose ends are sure to occur among a tensor's values; None if that is not known of any.
+
+    Unlike its range, which must hold every value, it may leave out what is not known: of a tensor that is stacked from
+    columns, it is the hull of those columns that are known.
+    """
+    if not isinstance(value, Tensor) or depth > 20:
+        return None
+    if value.range is not None and value.range.tight:
+        return value.range
+    via = value.via
+    if via is None:
+        return None
+    whole = via.op in MOVES and via.op not in SELECTIONS
+    if whole or (via.op == "select" and _is_row(via.arguments.get("index"))):
+        return reached(operand(via), depth + 1)
+    found: Interval | None = None
+    for part in parts(operand(via)) if via.op in JOINS else ():
+        one = reached(part, depth + 1)
+        if one is not None:
+            found = one if found is None else hull(found, one)
+    return found
+
+
+#: Moves after which less may be left than there was.
+SELECTIONS = frozenset({"select", "narrow", "masked_select", "index_select", "unbind", "split", "chunk"})
+
+
+def _is_row(index: Value | None) -> bool:
+    """Whether an index picks one sample: over all samples every value still occurs."""
+    return isinstance(index, Number) or (isinstance(index, Const) and isinstance(index.value, int))
+
+
+#: Operations that decide for every element by itself whether it is 0 or 1.
+DRAWS = frozenset({"multi-hot", "bernoulli", "randint"})
+COMPARISONS = frozenset({"gt", "ge", "lt", "le"})
+
+
+def several_hot(tensor: Tensor) -> bool:
+    """Whether each element of a tensor of zeros and ones was decided by itself, so that a row may hold any number."""
+    inner = core(tensor)
+    if tensor.meaning is None or tensor.meaning.kind != "binary" or not isinstance(inner, Tensor) or inner.via is None:
+        return False
+    via = inner.via
+    if via.op in DRAWS or (via.op == "setitem" and _marks_several(via)):
+        return True
+    if via.op not in COMPARISONS or not isinstance(via.arguments.get("other"), Const):
+        return False
+    return not any(isinstance(part, Tensor) and _shared(part) for part in parts(via.arguments.get("input")))
+
+
+def _marks_several(via: Via) -> bool:
+    """Whether ones are written at several places of one row of zeros: at the places of a list, or one after another."""
+    base, index, value = (via.arguments.get(name) for name in ("input", "index", "value"))
+    if not isinstance(base, Tensor) or base.shape is None or len(base.shape) != 1 or base.range is None:
+        return False
+    if not isinstance(value, Const) or value.value != 1 or base.meaning is None or base.meaning.kind != "binary":
+        return False
+    listed = (isinstance(index, Tensor) and index.shape is not None and len(index.shape) == 1) or (
+        isinstance(index, List) and (index.items is None or len(index.items) > 1)
+    )
+    return listed or base.range.high == 1.0
+
+
+def _shared(tensor: Tensor) -> bool:
+    """Whether the elements of a row may depend on each other: one bright channel, one likely class."""
+    kind = tensor.meaning.kind if tensor.meaning is not None else ""
+    return tensor.run is not None or kind in ("image", "binary", "distribution", "class-index")
+
+
+def given_as_data(value: Value | None) -> bool:
+    """Whether something of which little else is known comes with the data, perhaps moved about since."""
+    while isinstance(value, Tensor) and value.via is not None and value.via.op in MOVES:
+        value = operand(value.via)
+    return isinstance(value, Unknown) and value.grad == "detached"
+
+
+def computed_by_model(value: Value | None, budget: int = 400) -> bool:
+    """Whether a tensor goes back to one that depends on parameters, even if its gradient was cut off since."""
+    pending = list(parts(value))
+    seen: set[int] = set()
+    while pending and budget:
+        budget -= 1
+        one = pending.pop()
+        if isinstance(one, Tensor) and (one.run is not None or one.grad == "attached"):
+            return True
+        if isinstance(one, (Tensor, Number)) and one.via is not None and id(one.via) not in seen:
+            seen.add(id(one.via))
+            pending.extend(part for argument in one.via.arguments.values() for part in parts(argument))
+    return False
+
+
+def origins(values: Iterable[Value | None]) -> frozenset[int]:
+    """The identities of all operations that lead to these values."""
+    pending = [part for value in values for part in parts(value)]
+    seen: set[int] = set()
+    while pending:
+        one = pending.pop()
+        if isinstance(one, (Tensor, Number)) and one.via is not None and id(one.via) not in seen:
+            seen.add(id(one.via))
+            pending.extend(part for argument in one.via.arguments.values() for part in parts(argument))
+    return frozenset(seen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class LossCalled(Fact):
     rescaled: whether the program multiplies or divides the result by a size. autocast: whether it is called under
         autocast, where torch refuses losses on probabilities.
     form: what the loss wants of its target's dtype and shape.
+    trained: whether a backward pass is known to go through it.
+    data_given: whether the input, of which little else is known, comes with the data and from no model.
     """
 
     loss: str
@@ -67,6 +69,15 @@ class LossCalled(Fact):
     autocast: bool = False
     ending: Ending | None = None
     form: Form = field(default_factory=Form)
+    trained: bool = False
+    data_given: bool = False
+
+    @property
+    def turned(self) -> bool:
+        """Whether the input is a batch's labels, or other data, and the target what a model gave."""
+        if self.target is None or not _model_output(self.target):
+            return False
+        return _labels(self.input) or (self.data_given and self.target.grad == "attached")
 
     @property
     def title(self) -> str:
@@ -91,13 +102,35 @@ class LossCalled(Fact):
 
     @property
     def misfit(self) -> Misfit | None:
-        """What is wrong with the shapes of input and target; None if they fit, or may."""
-        return misfit(self.input, self.target, self.form)
+        """What is wrong with the shapes of input and target; None if they fit, or may, or are exchanged."""
+        return None if self.turned else misfit(self.input, self.target, self.form)
 
     @property
     def classes(self) -> int | None:
         """How many classes a loss on class ids takes its input to have; None if it takes none, or it is not known."""
-        return class_count(self.input, self.target) if self.form.per_class else None
+        return class_count(self.input, self.target) if self.form.per_class and not self.turned else None
+
+
+#: What a model's last layers give.
+OUTPUTS = frozenset({"logits", "activation", "probability", "distribution", "log-distribution", "log-probability"})
+
+
+def _labels(tensor: Tensor | None) -> bool:
+    """Whether a tensor is labels for certain: class ids, or zeros and ones that no model gave."""
+    if tensor is None or tensor.grad == "attached":
+        return False
+    kind = tensor.meaning.kind if tensor.meaning is not None else ""
+    constant = tensor.range is not None and tensor.range.low == tensor.range.high and kind == "binary"
+    if tensor.run is not None:
+        return constant
+    return constant or kind in ("binary", "class-index") or (tensor.dtype or "").startswith(("int", "uint", "bool"))
+
+
+def _model_output(tensor: Tensor | None) -> bool:
+    """Whether a tensor is what a model gave for certain, with its gradient if it has one."""
+    if tensor is None or tensor.meaning is None or tensor.meaning.kind not in OUTPUTS:
+        return False
+    return tensor.run is not None or tensor.grad == "attached"
 
 
 @dataclass(frozen=True, slots=True)

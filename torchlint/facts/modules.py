@@ -38,3 +38,17 @@ class ModelCalled(Fact):
     pretrained: str | None
     input: Tensor
     task: str
+
+
+@dataclass(frozen=True, slots=True)
+class CriticCalled(Fact):
+    """A model is given data, and elsewhere, at the same position, what another model made of something else: a critic
+    with real and with generated images. `place` is the call with the data.
+
+    critic, generator: the models' names; data, made: the two tensors, whose ranges are known.
+    """
+
+    critic: str
+    generator: str
+    data: Tensor
+    made: Tensor

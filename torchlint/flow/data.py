@@ -258,7 +258,8 @@ def _library_sample(m: Machine, dataset: Object, place: Place) -> Value:
             target = apply.some(target)
     elif row.target == "attributes" and _is(dataset.arguments.get("target_type"), "attr"):
         note = f"`{dataset.short}` yields {row.classes} labels a sample, each 0 or 1"
-        target = Tensor(UNIT, Meaning("binary"), "int64", (row.classes,), "detached", Trail(made, note))
+        via = Via("multi-hot", {}, made)
+        target = Tensor(UNIT, Meaning("binary"), "int64", (row.classes,), "detached", Trail(made, note), via=via)
     elif row.target == "mask":
         target = Tensor(
             Interval(0.0, 255.0, False), Meaning("class-index"), "uint8", (None, None), "detached", None, None, "pil"
@@ -311,12 +312,14 @@ def dataset_attribute(m: Machine, dataset: Object, name: str) -> Value:
         if isinstance(row, tables.Dataset) and row.classes and name == "classes":
             return make_list([Text()] * row.classes)
         return list_of(Text())
-    if isinstance(row, tables.Dataset):
-        wanted = FORMER.get(name, name)
-        if wanted == "data" and row.holds:
-            return _held(dataset, row)
-        if wanted == row.labels:
-            return _class_ids(dataset, row, (SAMPLES,), "tensor" if row.holds == "tensor" else "numpy")
+    if isinstance(row, tables.Dataset) and (wanted := FORMER.get(name, name)) in ("data", row.labels):
+        known = dataset.attrs.get(f"({wanted})")
+        if known is None and (wanted == row.labels or row.holds):
+            holder = "tensor" if row.holds == "tensor" else "numpy"
+            known = _held(dataset, row) if wanted == "data" else _class_ids(dataset, row, (SAMPLES,), holder)
+            dataset.attrs[f"({wanted})"] = known
+        if isinstance(known, Value):
+            return known
     if name in ("data", "targets", "imgs", "samples", "labels"):
         return UNKNOWN
     return Bound(name, dataset)

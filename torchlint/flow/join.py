@@ -187,7 +187,10 @@ def widen(before: Value, after: Value) -> Value:
     if equal(before, after):
         return after
     if isinstance(before, Tensor) and isinstance(after, Tensor):
-        return join_tensors(before, after)
+        joined = join_tensors(before, after)
+        if after.via is not None and after.via.op == "setitem":  # written in every round
+            joined = joined.with_(via=Via("setitem", {**after.via.arguments, "input": joined}, after.via.place))
+        return joined
     if isinstance(before, Const) and isinstance(after, (Const, Number)):
         numeric = (int, float)
         if isinstance(before.value, numeric) and (isinstance(after, Number) or isinstance(after.value, numeric)):

@@ -225,7 +225,7 @@ def store(m: Machine, base: Value, index: Value, value: Value, target: ir.Subscr
         elif items is not None:
             builtins.forget(m, base)
     elif isinstance(base, Tensor):
-        assign_tensor(m, target, base, value)
+        assign_tensor(m, target, base, index, value)
     elif isinstance(base, (Object, Instance)):
         if isinstance(base, Instance) and attributes.find_method(m, base, "__setitem__") is not None:
             calls.call(m, attributes.get(m, base, "__setitem__", target.n), [index, value], {}, m.place(target.n))
@@ -233,7 +233,7 @@ def store(m: Machine, base: Value, index: Value, value: Value, target: ir.Subscr
         objects.store(m, base, index, value)
 
 
-def assign_tensor(m: Machine, target: ir.Subscript, base: Tensor, value: Value) -> None:
+def assign_tensor(m: Machine, target: ir.Subscript, base: Tensor, index: Value, value: Value) -> None:
     """``tensor[...] = value``: the name then stands for a mixture of what was there and what is written."""
     if isinstance(value, Const) and isinstance(value.value, (int, float)):
         added: Interval | None = point(float(value.value))
@@ -256,7 +256,8 @@ def assign_tensor(m: Machine, target: ir.Subscript, base: Tensor, value: Value) 
     meaning = base.meaning if binary else None
     if constants and meaning is None:
         meaning = Meaning("binary")
-    fresh = base.with_(range=mixed, meaning=meaning, grad=grad)
+    via = Via("setitem", {"input": base, "index": index, "value": value}, m.place(target.n))
+    fresh = base.with_(range=mixed, meaning=meaning, grad=grad, via=via)
     if mixed is not None and not (binary or constants):
         fresh = fresh.with_(range=mixed.loose())
     if isinstance(target.value, (ir.Name, ir.Attr, ir.Subscript)):

@@ -67,23 +67,27 @@ def _meant(value: Value | None) -> str:
     return value.meaning.kind if isinstance(value, Tensor) and value.meaning is not None else ""
 
 
+#: Values that vary by themselves, whatever is added to them.
+VARYING = ("logits", "activation", "noise")
+
+
 def add_values(left: Value | None, right: Value | None) -> Interval | None:
-    """left + right. A head's or a hidden layer's output plus anything tight is as free as it was."""
+    """left + right. A head's or a hidden layer's output, or noise, plus anything tight is as free as it was."""
     a, b = interval_of(left), interval_of(right)
     if a is None or b is None:
         return None
-    if (is_free(a) and b.tight and _meant(left) in ("logits", "activation")) or (
-        is_free(b) and a.tight and _meant(right) in ("logits", "activation")
-    ):
+    if (is_free(a) and b.tight and _meant(left) in VARYING) or (is_free(b) and a.tight and _meant(right) in VARYING):
         return REAL
     return arithmetic.add(a, b)
 
 
 def subtract_values(left: Value | None, right: Value | None) -> Interval | None:
-    """left − right; of two tensors loose."""
+    """left − right; of two tensors loose, unless they are random draws."""
     a, b = interval_of(left), interval_of(right)
     if left is right and a is not None and isinstance(left, Tensor) and not a.unbounded:
         return arithmetic.point(0.0)
+    if left is not right and is_free(a) and is_free(b) and _meant(left) == _meant(right) == "noise":
+        return REAL
     return arithmetic.subtract(a, b)
 
 
@@ -589,7 +593,7 @@ def range_of(call: Call) -> Interval | None:
         found = RANGE_RULES[declared](call)
     else:
         params = call.op.parameters.params
-        takes = bool(params) and params[0].name in ("input", "query", "x1")
+        takes = bool(params) and params[0].name in ("input", "query", "x1") and call.op.meaning != "noise"
         found = Interval(*declared, (not takes) or is_free(call.input.range))
     found = overflown(found, 65504.0 if dtype_of(call) == "float16" else 3.4e38)
     return _loose(found) if call.op.loose else found

@@ -69,8 +69,11 @@ def subscript(tensor: Tensor, index: Value) -> Value:
     mask = next((p for p in parts if isinstance(p, Tensor) and p.dtype == "bool"), None)
     if mask is not None:
         picked = some(tensor)
+        kept = picked.range
+        if kept is not None and _speaks_of(mask, tensor):
+            kept = kept.loose()  # ``labels[labels >= 0]``: what is left out may be what makes the range so wide
         return picked.with_(shape=_masked(tensor.shape, mask.shape) if len(parts) == 1 else None,
-                            meaning=_partly(picked.meaning))  # fmt: skip
+                            meaning=_partly(picked.meaning), range=kept)  # fmt: skip
     if any(isinstance(p, (Unknown, List)) or not _understood(p) for p in parts):
         # an unknown index may be a slice, a mask or a number
         return tensor.with_(shape=None, meaning=_partly(tensor.meaning))
@@ -110,6 +113,26 @@ def some(tensor: Tensor) -> Tensor:
     if meaning is None or meaning.kind not in ("class-index", "noise") or found is None:
         return tensor
     return tensor.with_(meaning=replace(meaning, classes=None), range=found.loose())
+
+
+def _speaks_of(mask: Tensor, tensor: Tensor) -> bool:
+    """Whether a mask was computed from the tensor, or from what the tensor was computed from."""
+    return not _origins(mask).isdisjoint(_origins(tensor))
+
+
+def _origins(tensor: Tensor, depth: int = 8) -> set[int]:
+    """The identities of the tensors and operations that lead to a tensor, as far as `depth` steps back."""
+    found: set[int] = set()
+    pending: list[tuple[Value, int]] = [(tensor, depth)]
+    while pending:
+        one, left = pending.pop()
+        if not isinstance(one, Tensor) or id(one) in found:
+            continue
+        found.add(id(one))
+        if one.via is not None and left:
+            found.add(id(one.via))
+            pending.extend((value, left - 1) for value in one.via.arguments.values())
+    return found
 
 
 def _masked(shape: sizes.Shape, mask: sizes.Shape) -> sizes.Shape:
