@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Misfit, render, trail
+from torchlint.facts import Dim, LossCalled, Misfit, differs, render, trail
 from torchlint.rule import Finding, Fix, Severity, fix, rule, wrapped
 
 
@@ -90,14 +90,20 @@ def _method(misfit: Misfit) -> str:
         return ".squeeze(1)"
     if misfit.kind in ("outer", "refused"):
         if len(output) == len(target) + 1:
-            return next((f".unsqueeze({i})" for i in (1, 0) if i < len(output) and _with(target, i) == output), "")
+            return next((f".unsqueeze({i})" for i in (1, 0) if _fits(_with(target, i), output)), "")
         if len(target) == len(output) + 1:
-            return next((f".squeeze({i})" for i in (1, 0) if i < len(target) and _with(output, i) == target), "")
+            return next((f".squeeze({i})" for i in (1, 0) if _fits(_with(output, i), target)), "")
     return ""
 
 
-def _with(shape: tuple[object, ...], at: int) -> tuple[object, ...]:
+def _with(shape: tuple[Dim, ...], at: int) -> tuple[Dim, ...]:
     return (*shape[:at], 1, *shape[at:])
+
+
+def _fits(shape: tuple[Dim, ...], other: tuple[Dim, ...]) -> bool:
+    """Whether two shapes are the same as far as they are known, and 1 in the same places."""
+    pairs = zip(shape, other, strict=True)
+    return all((a == 1) == (b == 1) and not differs(a, b) for a, b in pairs)
 
 
 def _cure(call: LossCalled, misfit: Misfit) -> str:

@@ -325,10 +325,9 @@ def test_layer(row: Module) -> None:
                     continue
                 made = row.parameters.bind([abstract(a) for a in args], {k: abstract(v) for k, v in keywords.items()})
                 for what in FORGOTTEN:
-                    if what in ("some sizes", "all") and inputs[0].ndim == row.spatial + 1 and row.spatial:
-                        continue  # without a shape a convolution's input is taken to be batched
-                    if what in ("shape", "rank") and inputs[0].ndim == row.spatial + 1 and row.spatial:
-                        continue
+                    single = inputs[0].ndim == (row.spatial + 1 if row.spatial else 2 if row.kind == "recurrent" else -1)
+                    if what in ("some sizes", "all", "shape", "rank") and single:
+                        continue  # without a shape a convolution's or an RNN's input is taken to be batched
                     given = [forget(abstract(i), what) if what else abstract(i) for i in inputs]
                     value = apply_module(CONTRACTS, row, made, given, {}, PLACE, row.short)
                     assert not isinstance(value, Unknown) or what or "return_indices" in keywords or row.short in (

@@ -57,7 +57,7 @@ def attribute(m: Machine, tensor: Tensor, name: str, n: int) -> Value:
             return Tuple((UNKNOWN, UNKNOWN))
     else:
         found = apply.attribute(tensor, name)
-        if isinstance(found, Tensor) and name in ("data", "grad"):
+        if isinstance(found, Tensor) and name in ("data", "grad") and tensor.holder != "packed":
             return found.with_(via=Via(name, {"input": tensor}, m.place(n)))
         if found is not None:
             return found

@@ -17,7 +17,7 @@ from torchlint.flow.library.dtypes import category, dtype_of
 from torchlint.flow.library.meanings import meaning_of, permuted
 from torchlint.flow.library.operators import binary, grad_of, holder_of, note, run_of, trail_of, unary, unknown_binary
 from torchlint.flow.library.reading import Call, as_tensor, size_value
-from torchlint.flow.library.results import RESULT_RULES, without
+from torchlint.flow.library.results import PACKED, RESULT_RULES, without
 from torchlint.flow.library.shapes import shape_of
 from torchlint.flow.library.subscripts import ELLIPSIS, Ellipse, SliceIndex, some, subscript
 from torchlint.flow.library.tables import Contracts, Module, Operation, parse_signature
@@ -164,6 +164,8 @@ def attribute(tensor: Tensor, name: str) -> Value | None:
             order = tuple(reversed(range(n))) if name == "T" or n < 2 else (*range(n - 2), n - 1, n - 2)
         moved: Shape = None if shape is None or order is None else tuple(shape[i] for i in order)
         return tensor.with_(shape=moved, meaning=permuted(tensor.meaning, order))
+    if name == "data" and tensor.holder == PACKED:
+        return tensor.with_(shape=(None, tensor.width), holder="tensor")
     if name == "data":
         return tensor.with_(grad="detached")
     if name == "grad":

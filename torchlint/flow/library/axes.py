@@ -83,8 +83,10 @@ def view_to(shape: Shape, target: tuple[Dim, ...]) -> Shape:
 
 def flatten_range(shape: Shape, start: int | None, end: int | None) -> Shape:
     """The shape with the dimensions start … end made one."""
-    if shape is None or start is None or end is None:
+    if start is None or end is None:
         return None
+    if shape is None:
+        return (None,) * (start + 1) if start >= 0 and end == -1 else None
     if not shape:
         return (1,)
     first, last = index(start, len(shape)), index(end, len(shape))

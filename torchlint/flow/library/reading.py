@@ -129,7 +129,8 @@ def _tensors(value: Value, depth: int = 0) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif depth < 8:
-        for item in items_of(value) or ():
+        items = items_of(value)
+        for item in (value.element,) if items is None and isinstance(value, List) else items or ():
             yield from _tensors(item, depth + 1)
 
 

@@ -293,6 +293,21 @@ def _broadcast(call: Call) -> Value:
     return Tuple(tuple(t.with_(shape=shape) for t in tensors)) if tensors else UNKNOWN
 
 
+#: What holds sequences of different lengths, one behind the other.
+PACKED = "packed"
+
+
+def _packed(call: Call) -> Value:
+    """``pack_padded_sequence(x, lengths)``."""
+    return call.input.with_(shape=None, last=call.input.width, holder=PACKED)
+
+
+def _unpacked(call: Call) -> Value:
+    """``pad_packed_sequence(packed)``: the sequences, padded, and their lengths."""
+    tensor = call.input.with_(shape=(None, None, call.input.width), holder="tensor")
+    return Tuple((tensor, Tensor(None, None, "int64", (None,), "detached")))
+
+
 def _recurrent(call: Call) -> Value:
     """RNN, GRU and LSTM: the outputs of every step, and the last state (a pair for the LSTM)."""
     shape, hidden = call.input.shape, call.integer("hidden_size")
@@ -308,9 +323,14 @@ def _recurrent(call: Call) -> Value:
         unit = Interval(0.0, float("inf"))
     dtype = call.input.dtype if call.input.dtype in ("float16", "bfloat16", "float32", "float64") else "float"
     base = Tensor(unit, Meaning("activation"), dtype, None, "attached", call.input.trail, call.input.run)
-    output, state, cell = base.with_(last=features), base, base
-    if shape is not None and len(shape) in (2, 3):
+    output, state, cell = base, base, base
+    packed = call.input.holder == PACKED
+    if shape is None:
+        shape = (None, None, None)  # batched, as nearly every input is
+    if len(shape) in (2, 3):
         output = base.with_(shape=(*shape[:-1], features))
+        if packed:
+            output = base.with_(last=features, holder=PACKED)
         batch: tuple[Dim, ...] = ()
         if len(shape) == 3:
             batch = (None if first is None else shape[0] if first else shape[1],)
@@ -421,6 +441,8 @@ RESULT_RULES: dict[str, Callable[[Call], Value | None]] = {
     "unique": _unique,
     "broadcast": _broadcast,
     "recurrent": _recurrent,
+    "packed": _packed,
+    "unpacked": _unpacked,
     "cell": _cell,
     "attention": _attention,
     "where": lambda call: _nonzero_of(call) if call.given("input") is None and call.given("other") is None else None,

@@ -247,6 +247,21 @@ def stack(call: Call) -> Shape:
     return None if at is None else (*shape[:at], count, *shape[at:])
 
 
+def padded_sequences(call: Call) -> Shape:
+    """Sequences of different lengths, padded to the longest: batch and length come first, in the order asked for."""
+    values = call.given("sequences")
+    items = items_of(values)
+    parts = list(items) if items is not None else [getattr(values, "element", None)]
+    ranks = {None if t is None or t.shape is None else len(t.shape) for t in map(as_tensor, parts)}
+    first = call.flag("batch_first")
+    if len(ranks) != 1 or first is None or not (rank := ranks.pop()):
+        return None
+    one = as_tensor(parts[0])
+    rest = one.shape[1:] if one is not None and one.shape is not None and len(parts) == 1 else (None,) * (rank - 1)
+    count = None if items is None else len(items)
+    return (count, None, *rest) if first else (None, count, *rest)
+
+
 def linear(call: Call) -> Shape:
     """The last dimension becomes ``out_features``."""
     shape = call.input.shape
@@ -377,6 +392,7 @@ SHAPE_RULES: dict[str, Callable[[Call], Shape]] = {
     "repeat-interleave": repeat_interleave,
     "cat": cat,
     "stack": stack,
+    "padded-sequences": padded_sequences,
     "linear": linear,
     "bilinear": lambda call: ((*call.input.shape[:-1], dim_of(call["out_features"]))) if call.input.shape else None,
     "matmul": _matmul,
