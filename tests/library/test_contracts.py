@@ -325,7 +325,8 @@ def test_layer(row: Module) -> None:
                     continue
                 made = row.parameters.bind([abstract(a) for a in args], {k: abstract(v) for k, v in keywords.items()})
                 for what in FORGOTTEN:
-                    single = inputs[0].ndim == (row.spatial + 1 if row.spatial else 2 if row.kind == "recurrent" else -1)
+                    unbatched = row.spatial + 1 if row.spatial else 2 if row.kind == "recurrent" else -1
+                    single = inputs[0].ndim == unbatched
                     if what in ("some sizes", "all", "shape", "rank") and single:
                         continue  # without a shape a convolution's or an RNN's input is taken to be batched
                     given = [forget(abstract(i), what) if what else abstract(i) for i in inputs]

@@ -364,7 +364,9 @@ class Run:
 
 @dataclass(slots=True, eq=False)
 class Tensor(Value):
-    """A tensor (or numpy array, PIL image or packed sequences: `holder`), by what is known of it; None is unknown throughout.
+    """A tensor (or numpy array, PIL image or packed sequences: `holder`), by what is known of it.
+
+    None is unknown throughout.
 
     dtype: ``float32``, ``float``, ``int64``, ``uint8``, ``bool``, … (``float`` is a float of unknown width).
     grad: ``attached`` (depends on parameters), ``detached``, or None.
