@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 
 from torchlint.config import ConfigError, Settings, nearest, read, with_values
+from torchlint.flow.library.tables import Table, Wrapper
 
 
 def test_every_key(tmp_path: Path) -> None:
     path = tmp_path / "torchlint.toml"
     path.write_text(
         'select = ["TL1"]\nextend-select = ["TL2"]\nignore = ["TL101"]\nexclude = ["old"]\n'
-        'respect-gitignore = false\ncontracts = ["ours"]\n'
+        'respect-gitignore = false\ncontracts = ["ours.toml"]\n'
     )
-    assert read(path) == Settings(
-        ("TL1",), ("TL2",), ("TL101",), ("old",), False, (str(tmp_path / "ours"),), str(tmp_path)
-    )
+    (tmp_path / "ours.toml").write_text('[[wrapper]]\nname = "ours.wrap"\nargument = "model"\n')
+    ours = Table(str(tmp_path / "ours.toml"), (Wrapper(name="ours.wrap", argument="model"),))
+    assert read(path) == Settings(("TL1",), ("TL2",), ("TL101",), ("old",), False, (ours,), str(tmp_path))
 
 
 def test_the_nearest_file_that_speaks_of_torchlint(tmp_path: Path) -> None:

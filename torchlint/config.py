@@ -1,7 +1,8 @@
 """Settings as values: what may be configured, where it is written, and what is wrong with it.
 
 A file is linted under the nearest ``pyproject.toml`` that has ``[tool.torchlint]``, or ``torchlint.toml``, in its
-folder or one above. Files are not merged with each other, except that ``extend`` names one that this one builds on.
+folder or one above. Files are not merged with each other, except that ``extend`` names one that this one builds on:
+its keys hold where this one does not give them, and its contracts beside those of this one.
 
 **Invariant:** a `Settings` is complete and checked: whoever holds one asks no file and raises nothing. No setting can
 make torchlint run code, so that a repository's own configuration may be trusted with all of them.
@@ -15,6 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+
+from torchlint.flow.library import complaints, reader
+from torchlint.flow.library.tables import KINDS, ContractError, Table
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -36,7 +40,7 @@ class Settings:
     extend_select, ignore: rules to add, rules to leave out; the longer prefix wins, and `ignore` wins a tie.
     exclude: patterns as in ``.gitignore``, relative to `folder`, beside those that are always excluded.
     respect_gitignore: whether files that git ignores are passed over.
-    contracts: folders with further tables of contracts; later ones override earlier ones.
+    contracts: tables of contracts beside torchlint's own; later ones override earlier ones, name by name.
     folder: the folder of the file that says so; patterns and paths start there.
     """
 
@@ -45,7 +49,7 @@ class Settings:
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     respect_gitignore: bool = True
-    contracts: tuple[str, ...] = ()
+    contracts: tuple[Table, ...] = ()
     folder: str = "."
 
     def overridden(
@@ -79,7 +83,8 @@ def read(path: Path) -> Settings:
 
 
 def with_values(settings: Settings, text: str, origin: str) -> Settings:
-    """`settings` with the keys of a line of TOML such as ``ignore = ["TL201"]`` replaced.
+    """`settings` with the keys of a line of TOML such as ``ignore = ["TL201"]`` replaced; paths start in the working
+    folder.
 
     Raises:
         ConfigError: as `read` does; `origin` says where the text stood.
@@ -90,7 +95,7 @@ def with_values(settings: Settings, text: str, origin: str) -> Settings:
         raise ConfigError(f"{origin}: {error}") from error
     if "extend" in values:
         raise ConfigError(f"{origin}: `extend` belongs in a file")
-    return _apply(settings, values, origin, Path(settings.folder))
+    return _apply(settings, values, origin, Path())
 
 
 def table(path: Path) -> Mapping[str, Any] | None:
@@ -136,12 +141,45 @@ def _apply(settings: Settings, values: Mapping[str, Any], origin: str, folder: P
     for key, value in values.items():
         name = key.replace("-", "_")
         if name not in known:
-            options = ", ".join(sorted(option.replace("_", "-") for option in known))
-            raise ConfigError(f"{origin}: unknown key `{key}`; known are extend, {options}")
-        changes[name] = _KINDS.get(name, _strings)(value, f"{origin}: `{key}`")
-    if "contracts" in changes:
-        changes["contracts"] = tuple(os.path.join(folder, item) for item in changes["contracts"])
+            options = sorted({"extend", *(option.replace("_", "-") for option in known)})
+            raise ConfigError(f"{origin}: unknown key `{key}`{complaints.meant(key, options)}")
+        if name == "contracts":
+            changes[name] = settings.contracts + _contracts(value, origin, folder)
+        else:
+            changes[name] = _KINDS.get(name, _strings)(value, f"{origin}: `{key}`")
     return replace(settings, **changes)
+
+
+def _contracts(value: object, origin: str, folder: Path) -> tuple[Table, ...]:
+    """The tables that the key `contracts` names, and those that stand below it."""
+    where = f"{origin}: `contracts`"
+    tree = value if isinstance(value, dict) else {"files": value}
+    paths = tree.get("files", [])
+    if not isinstance(value, list | dict):
+        raise ConfigError(f"{where} must be a list of files and folders, or a table of contracts")
+    named = _strings(paths, f"{where}: `files`" if tree is value else where)
+    written = {kind: rows for kind, rows in tree.items() if kind != "files"}
+    for kind in written.keys() - KINDS.keys():
+        raise ConfigError(f"{where}: no kind of contract is called `{kind}`{complaints.meant(kind, {*KINDS, 'files'})}")
+    prefix = "tool.torchlint.contracts." if origin.endswith("pyproject.toml") else "contracts."
+    try:
+        tables = [table for path in named for table in _tables(path, where, folder)]
+        if written:
+            tables.append(reader.teach(written, origin, prefix))
+    except ContractError as error:
+        raise ConfigError(str(error)) from error
+    return tuple(tables)
+
+
+def _tables(path: str, where: str, folder: Path) -> list[Table]:
+    """The tables of a file or folder that a configuration in `folder` names."""
+    full = os.path.join(folder, path)
+    if not os.path.exists(full):
+        raise ConfigError(f"{where}: no such file or folder: {full}")
+    files = reader.files_of(full)
+    if not files:
+        raise ConfigError(f"{where}: no *.toml in the folder {full}")
+    return [reader.teach(reader.load_tree(file), file) for file in files]
 
 
 def _strings(value: object, where: str) -> tuple[str, ...]:

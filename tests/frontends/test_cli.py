@@ -199,10 +199,10 @@ def test_contracts_of_the_users(project: Path) -> None:
     (project / "torchlint.toml").write_text('contracts = ["ours"]\n')
     done = torchlint(cwd=project)
     assert done.returncode == 2
-    assert "`contracts`: no such folder: " in done.stderr
+    assert "`contracts`: no such file or folder: " in done.stderr
     assert done.stderr.endswith("ours\n")
     (project / "ours").mkdir()
-    assert torchlint(cwd=project).returncode == 1
+    assert torchlint(cwd=project).returncode == 2
     (project / "ours" / "table.toml").write_text("[[nonsense]]\nname = 1\n")
     done = torchlint(cwd=project)
     assert done.returncode == 2

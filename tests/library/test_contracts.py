@@ -87,7 +87,7 @@ def test_rules_that_rows_name_exist() -> None:
             assert row.kind == "container" or CONTRACTS.operation(row.calls) is not None, row.name
             assert not row.expects or row.expects in {p.name for p in row.parameters.params}, row.name
         if isinstance(row, (Loss, Transform)):
-            assert row.call_signature
+            assert row.call_parameters.params
 
 
 def test_every_name_leads_to_one_row() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from torchlint.flow.library import reader
 from torchlint.flow.library.tables import (
     ContractError,
     Contracts,
@@ -17,7 +18,6 @@ from torchlint.flow.library.tables import (
     Operation,
     Transform,
     parse_signature,
-    read_table,
 )  # fmt: skip
 from torchlint.flow.values import Const, Tuple, Unknown
 
@@ -71,14 +71,14 @@ def test_a_users_folder_overrides(tmp_path: Path) -> None:
         (SIGMOID.replace("[0, 1]", "[0, true]"), ("mine.sigmoid", "range")),
         ('[[module]]\nname = "mine.Layer"\nkind = "blob"\n', ("[[module]] mine.Layer", "blob")),
         ('[[operations]]\nname = "mine.f"\n', ("operations",)),
-        ('[[loss]]\nname = "mine.Loss"\n', ("[[loss]] mine.Loss", "family")),
+        ('[[loss]]\nname = "mine.Loss"\n', ("[[loss]] mine.Loss", "takes")),
         ("operation = 3\n", ("operation",)),
         ("= 1\n", ("not a TOML file",)),
     ],
 )
 def test_an_error_names_file_and_row(text: str, words: tuple[str, ...]) -> None:
     with pytest.raises(ContractError) as caught:
-        read_table(text.encode(), "folder/mine.toml")
+        reader.rows(reader.parse_tree(text.encode(), "folder/mine.toml"), "folder/mine.toml")
     for word in ("folder/mine.toml", *words):
         assert word in str(caught.value)
 
@@ -102,7 +102,7 @@ def test_a_word_that_is_no_rule(tmp_path: Path, key: str) -> None:
 
 def test_not_utf8() -> None:
     with pytest.raises(ContractError, match="not a TOML file"):
-        read_table(b"\xff\xfe", "mine.toml")
+        reader.parse_tree(b"\xff\xfe", "mine.toml")
 
 
 def test_binding() -> None:

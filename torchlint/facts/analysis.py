@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from torchlint.facts.base import Occurrence
 from torchlint.facts.build import facts
 from torchlint.facts.coverage import loss_calls
-from torchlint.flow import attributes, calls, imports, lightning, models, objects, statements
+from torchlint.flow import attributes, calls, imports, lightning, models, objects, statements, taught
 from torchlint.flow.describe import describe
-from torchlint.flow.library import tables
-from torchlint.flow.library.tables import Contracts
+from torchlint.flow.library import complaints, tables
+from torchlint.flow.library.tables import Contracts, Table
 from torchlint.flow.machine import Frame, Machine, allowance
 from torchlint.flow.values import (
     NONE,
@@ -66,6 +66,8 @@ class Statistics:
     roots_exhausted: int = 0
     unfollowed: dict[str, int] = field(default_factory=dict)
     steps: int = 0
+    taught: int = 0
+    taught_met: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,14 @@ class Reveal:
 
 @dataclass(slots=True)
 class Analysis:
-    """What is known after a run: facts, files that could not be read, faults, counts, revealed values."""
+    """What is known after a run: facts, files that could not be read, faults, counts, what seems to be wrong with the
+    configuration's contracts, revealed values."""
 
     occurrences: list[Occurrence]
     problems: list[Problem]
     faults: list[Fault]
     statistics: Statistics
+    notes: list[str] = field(default_factory=list)
     revealed: list[Reveal] = field(default_factory=list)
 
 
@@ -92,21 +96,24 @@ def analyse(
     files: Mapping[str, bytes],
     context: Callable[[str], bytes | None],
     contract_folders: Sequence[str],
+    taught: Sequence[Table] = (),
     *,
+    folder: str = "",
     watch: tuple[str, int | None] | None = None,
 ) -> Analysis:
     """Run a project on abstract values.
 
     Args:
         files: what is linted, path to content. context: reads further files of the project.
-        contract_folders: folders of contract tables, later ones overriding earlier ones.
+        contract_folders: folders of contract tables; taught: further tables, which hold for names of the project
+            too; later ones override earlier ones. folder: where the paths start.
         watch: a (path, row) whose values are wanted; row None for the whole file.
 
     Raises:
         ContractError: a contract table cannot be read.
     """
     project = Project(files, context)
-    machine = Machine(project, Contracts.load(contract_folders))
+    machine = Machine(project, Contracts.load(contract_folders, taught, folder))
     rows: dict[int, int] = {}
     if watch is not None:
         rows = _watch(machine, project, watch)
@@ -114,7 +121,7 @@ def analyse(
     _deeply(run.all)
     statistics = _count(machine, project)
     problems = [u.problem for u in project.units.values() if u.problem is not None and u.path in files]
-    analysis = Analysis(facts(machine.events), problems, run.faults, statistics)
+    analysis = Analysis(facts(machine.events), problems, run.faults, statistics, _notes(machine))
     if watch is not None:
         analysis.revealed = list(_revealed(machine, rows))
     return analysis
@@ -171,7 +178,8 @@ class _Run:
     def all(self) -> None:
         """Every root, in the order of the module's docstring; those that cannot be afforded are left out."""
         m = self.m
-        for path in self.project.relevant():
+        modules = {name.rpartition(".")[0] for name in m.contracts.taught}
+        for path in self.project.relevant(modules):
             self.root(self.project.units[path].path, lambda path=path: imports.load(m, path))  # type: ignore[misc]
         lines = sum(unit.lines for unit in self.project.units.values())
         whole = m.total_steps + allowance(lines)
@@ -271,7 +279,9 @@ class _Run:
         if not isinstance(forward, Function) or id(forward.node) in m.entered or not objects.is_module_class(m, cls):
             return
         instance = self.instance(cls)
-        if instance is not None:
+        if instance is not None and taught.contract(cls):
+            self.root(cls.path, lambda: _call_unknown(m, forward, instance), self.allowance)
+        elif instance is not None:
             self.root(cls.path, lambda: _forward(m, instance), self.allowance)
 
 
@@ -426,7 +436,20 @@ def _count(m: Machine, project: Project) -> Statistics:
     out.loss_calls_followed = sum(1 for reason in followed.values() if not reason)
     out.unfollowed = dict(Counter(reason for reason in followed.values() if reason))
     out.roots, out.roots_exhausted, out.steps = m.roots, m.exhausted, m.total_steps
+    out.taught, out.taught_met = len(m.contracts.taught), len(m.met)
     return out
+
+
+def _notes(m: Machine) -> list[str]:
+    """What seems to be wrong with contracts: names that a module of the project does not have."""
+    notes = list(m.notes)
+    for name in sorted(m.absent.keys() - m.placed):
+        module = m.namespaces[m.absent[name]]
+        has = [n for n, v in module.attrs.items() if isinstance(v, (Function, Class)) and v.module is module]
+        short = name.rpartition(".")[2]
+        close = complaints.meant(short, has)
+        notes.append(f"{m.contracts.taught[name].origin}: {name}: no `{short}` in {module.path}{close}")
+    return notes
 
 
 def _watch(m: Machine, project: Project, watch: tuple[str, int | None]) -> dict[int, int]:

@@ -85,6 +85,7 @@ def loss_facts(event: LossEvent, company: Company) -> tuple[LossCalled, ...]:
                     form=form,
                     trained=isinstance(event.result, Tensor) and id(event.result.via) in company.trained,
                     data_given=given_as_data(value),
+                    taught=event.taught,
                 )
             )
     return tuple(facts) if len(facts) <= MOST_COMBINATIONS else ()
@@ -179,7 +180,8 @@ def _losses(events: Sequence[Event]) -> Iterable[Occurrence]:
 
 def _task(event: LossEvent, given: Tensor, target: Tensor | None) -> str:
     """What a model is trained for, by a loss that its output meets."""
-    if event.family not in CLASSIFICATION:
+    taught = event.taught and event.takes in ("logits", "probability", "log-probability")
+    if event.family not in CLASSIFICATION and not taught:
         return "generative" if target is not None and target.meaning and target.meaning.kind == "image" else ""
     if target is not None:
         constant = target.range is not None and target.range.low == target.range.high

@@ -10,14 +10,21 @@ from torchlint.facts.endings import Ending
 from torchlint.facts.fit import Form, Misfit, class_count, misfit
 from torchlint.flow.values import Place, Tensor
 
+#: Families of losses that measure an overlap, and the weight of a focal loss that a program writes out.
+REGIONS = frozenset(
+    {
+        "region", "focal-weight", "dice", "jaccard", "tversky", "lovasz", "mcc", "dice-cross-entropy", "dice-focal",
+    }
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class LossCalled(Fact):
-    """A loss of a library is called, as a module or a function, wherever it was made.
+    """A loss is called, as a module or a function, wherever it was made: a library's, or one that has a contract.
 
     loss: its short name as the program has it (``BCELoss``, ``binary_cross_entropy``).
     family: one name for the module and the function: ``bce``, ``bce-with-logits``, ``cross-entropy``, ``nll``,
-        ``mse``, ``l1``, ``smooth-l1``, ``kl-div``, …
+        ``mse``, ``l1``, ``smooth-l1``, ``kl-div``, …; a contract of the project may have a word of its own.
     input, target: what it is given; None where nothing at all is known.
     input_text, target_text: those arguments as the program spells them.
     takes: what the loss wants its input to be: ``probability``, ``logits``, ``log-probability``, ``value``,
@@ -43,6 +50,7 @@ class LossCalled(Fact):
     form: what the loss wants of its target's dtype and shape.
     trained: whether a backward pass is known to go through it.
     data_given: whether the input, of which little else is known, comes with the data and from no model.
+    taught: whether it is known from a contract of the project, so that its name says nothing.
     """
 
     loss: str
@@ -71,6 +79,7 @@ class LossCalled(Fact):
     form: Form = field(default_factory=Form)
     trained: bool = False
     data_given: bool = False
+    taught: bool = False
 
     @property
     def turned(self) -> bool:
@@ -78,6 +87,16 @@ class LossCalled(Fact):
         if self.target is None or not _model_output(self.target):
             return False
         return _labels(self.input) or (self.data_given and self.target.grad == "attached")
+
+    @property
+    def known_name(self) -> str:
+        """The short name of a loss that torchlint itself knows; empty for one of the project's contracts."""
+        return "" if self.taught else self.loss
+
+    @property
+    def region(self) -> bool:
+        """Whether the loss measures an overlap of regions, or is the weight of a focal loss."""
+        return self.family.removesuffix("-on-probabilities") in REGIONS
 
     @property
     def title(self) -> str:

@@ -46,6 +46,12 @@ METHODS = {
     "load_state_dict", "zero_grad", "forward", "named_modules", "buffers", "reset_classifier",
 }  # fmt: skip
 
+#: The range of what a model returns, by its meaning.
+RETURNED = {
+    "logits": interval.REAL, "probability": interval.UNIT, "distribution": interval.UNIT,
+    "log-probability": interval.Interval(-interval.INF, 0.0), "log-distribution": interval.Interval(-interval.INF, 0.0),
+}  # fmt: skip
+
 #: Meanings of what ends in an activation that a parameter names.
 ACTIVATIONS = {
     "sigmoid": "probability", "softmax": "distribution", "softmax2d": "distribution", "logsoftmax": "log-distribution",
@@ -140,11 +146,11 @@ def _replaced(m: Machine, value: object) -> Value | None:
 
 
 def call(m: Machine, model: Object, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
-    """What a known architecture returns: logits, or what the program put in the place of its head."""
+    """What a known architecture returns by its contract, or what the program put in the place of its head."""
     row = m.contracts.lookup(model.name)
     if not isinstance(row, tables.Model):
         return UNKNOWN
-    given = args[0] if args else keywords.get("pixel_values", UNKNOWN)
+    given = args[0] if args else keywords.get("pixel_values", next(iter(keywords.values()), UNKNOWN))
     image = next(
         (t for t in flatten([given]) if isinstance(t, Tensor) and t.meaning and t.meaning.kind == "image"), None
     )
@@ -154,8 +160,8 @@ def call(m: Machine, model: Object, args: Sequence[Value], keywords: Mapping[str
     if replaced is not None:
         shape: Shape = (symbol("B"), row.head_in or None) if row.head and row.task != "segmenter" else None
         result = calls.call(m, replaced, [Tensor(None, Meaning("activation"), "float32", shape, "attached")], {}, place)
-    elif row.returns in ("logits", "dict:out", "object:logits", "tuple"):
-        result = _logits(m, model, row, place)
+    elif row.returns in RETURNED or row.returns in ("dict:out", "object:logits", "tuple"):
+        result = _last(m, model, row, given, place)
     if isinstance(result, Tensor):
         given_back = grad_mode(m, result)
         result = given_back
@@ -183,28 +189,29 @@ def _is_set(m: Machine, model: Object, name: str) -> bool:
     return not (isinstance(value, Const) and value.value in (None, False))
 
 
-def _logits(m: Machine, model: Object, row: tables.Model, place: Place) -> Value:
+def _last(m: Machine, model: Object, row: tables.Model, given: Value, place: Place) -> Value:
+    """What the last layer of a model gives, the activation after it included."""
     if any(_is_set(m, model, name) for name in row.unless):
         return UNKNOWN
-    found, meaning = interval.REAL, Meaning("logits")
+    kind: str | None = row.returns if row.returns in RETURNED else "logits"
     activation = m.resolve(model.arguments.get(row.activation_param, NONE)) if row.activation_param else NONE
     if not isinstance(activation, Const):
         return UNKNOWN
     if activation.value not in (None, "identity"):
         kind = ACTIVATIONS.get(str(activation.value).lower())
-        if kind is None:
-            return UNKNOWN
-        found = interval.UNIT if kind != "log-distribution" else interval.Interval(-interval.INF, 0.0)
-        meaning = Meaning(kind, dim=1 if kind != "probability" else None)
+    if kind is None:
+        return UNKNOWN
+    meaning = Meaning(kind, dim=1 if kind in ("distribution", "log-distribution") else None)
     classes = m.resolve(model.arguments.get(row.classes_param, UNKNOWN)) if row.classes_param else UNKNOWN
     count = classes.value if isinstance(classes, Const) and isinstance(classes.value, int) else None
     if count == 0:
         return Tensor(grad="attached", dtype="float32")  # the features, as they would reach the head
-    if count is None and row.default_classes and not row.classes_param:
-        count = row.default_classes
-    note = f"`{model.short}` → {found}"
+    if count is None and not row.classes_param:
+        count = row.channels or row.default_classes or None
+    found, before = RETURNED[kind], given.trail if isinstance(given, Tensor) and given.grad == "attached" else None
+    trail = Trail(place, f"`{model.short}` → {found}", before)
     via = Via("model", {}, place, model.made)
-    return Tensor(found, meaning, "float32", _shape(m, model, row, count), "attached", Trail(place, note), via=via)
+    return Tensor(found, meaning, "float32", _shape(m, model, row, count), "attached", trail, via=via)
 
 
 def _shape(m: Machine, model: Object, row: tables.Model, count: int | None) -> Shape:

@@ -5,7 +5,7 @@ Every assignment goes through the machine's cells, so that branches can be undon
 
 from __future__ import annotations
 
-from torchlint.flow import calls, imports, models, objects, tensors, training
+from torchlint.flow import calls, imports, models, objects, taught, tensors, training
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
     FALSE,
@@ -115,6 +115,8 @@ def _through_class(m: Machine, receiver: Value, mro: tuple[Value, ...], name: st
     """A name that the instance itself does not have: along the classes, then the protocol of library bases."""
     for base in mro:
         if isinstance(base, Class):
+            if base.contract and name in taught.PROTOCOL and isinstance(receiver, Instance):
+                return taught.method(receiver, name)
             value = base.attrs.get(name)
             if value is None:
                 continue
@@ -151,9 +153,12 @@ def _through_class(m: Machine, receiver: Value, mro: tuple[Value, ...], name: st
 
 
 def find_method(m: Machine, receiver: Instance, name: str) -> Function | None:
-    """The project's method of that name that a call on the instance reaches, if any."""
+    """The project's method of that name that a call on the instance reaches, if any; none where a contract says what
+    the call does."""
     for base in receiver.cls.mro:
         if isinstance(base, Class):
+            if base.contract and name in taught.PROTOCOL:
+                return None
             value = base.attrs.get(name)
             if value is not None:
                 value = m.resolve(value)

@@ -14,6 +14,7 @@ from torchlint.flow import (
     models,
     objects,
     statements,
+    taught,
     tensors,
     training,
 )
@@ -204,13 +205,15 @@ def call(
     kind = type(callee)
     if kind is Function:
         assert isinstance(callee, Function)
+        if callee.contract:
+            return objects.call_taught(m, callee.contract, args, keywords, place, node)
         return call_function(m, callee, args, keywords, None)
     if kind is Bound:
         assert isinstance(callee, Bound)
         return _call_bound(m, callee, args, keywords, place, node)
     if kind is Class:
         assert isinstance(callee, Class)
-        return construct(m, callee, args, keywords, place)
+        return construct(m, callee, args, keywords, place, node)
     if kind is Library:
         assert isinstance(callee, Library)
         return objects.call_library(m, callee.name, args, keywords, place, node)
@@ -274,6 +277,8 @@ def _call_bound(
 ) -> Value:
     receiver = bound.receiver
     if isinstance(bound.function, Function):
+        if bound.function.contract:
+            return objects.call_taught(m, bound.function.contract, args, keywords, place, node)
         return call_function(m, bound.function, [receiver, *args], keywords, receiver)
     name = bound.function
     if isinstance(receiver, Tensor):
@@ -391,8 +396,15 @@ def call_function(
 # --- classes and instances ---------------------------------------------------------------------------------------
 
 
-def construct(m: Machine, cls: Class, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
-    """An object of a project class, its ``__init__`` run."""
+def construct(
+    m: Machine,
+    cls: Class,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None = None,
+) -> Value:
+    """An object of a project class, its ``__init__`` run; or what a contract for the class says."""
     if m.active.count(id(cls.node)) > 1:
         return UNKNOWN
     m.constructed.add(id(cls.node))
@@ -411,7 +423,7 @@ def construct(m: Machine, cls: Class, args: Sequence[Value], keywords: Mapping[s
                 objects.library_init(m, instance, args, keywords, place)
     finally:
         m.active.pop()
-    return instance
+    return taught.made(m, instance, args, keywords, place, node) if m.contracts.taught else instance
 
 
 def _record(m: Machine, instance: Instance, args: Sequence[Value], keywords: Mapping[str, Value]) -> bool:
@@ -456,7 +468,10 @@ def call_instance(
     place: Place,
     node: ir.Call | None,
 ) -> Value:
-    """Calling an object: ``__call__``, or the module protocol."""
+    """Calling an object: what its contract says, ``__call__``, or the module protocol."""
+    described = taught.inner(m, instance)
+    if described is not None:
+        return objects.call_object(m, described, args, keywords, place, node)
     own = attributes.find_method(m, instance, "__call__")
     if own is not None:
         return call_function(m, own, [instance, *args], keywords, instance)

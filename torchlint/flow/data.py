@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torchlint.flow import attributes, builtins, calls, join, preprocess
+from torchlint.flow import attributes, builtins, calls, join, preprocess, taught
 from torchlint.flow.events import SinkEvent
 from torchlint.flow.interval import UNIT, Interval
 from torchlint.flow.library import apply, tables
@@ -111,9 +111,7 @@ def functional_transform(
     m: Machine, row: tables.Transform, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
 ) -> Value:
     """``transforms.functional.normalize(img, mean, std)``."""
-    from torchlint.flow.library.tables import parse_signature
-
-    bound = parse_signature(row.call_signature).bind(args, keywords)
+    bound = row.call_parameters.bind(args, keywords)
     image = next(iter(bound.values()), UNKNOWN)
     settings = {**row.parameters.bind([], {}), **bound}
     m.calls += 1
@@ -409,6 +407,9 @@ def _numbers(op: str, taken: Tensor) -> Value:
 
 def drawn_from_instance(m: Machine, owner: Instance, place: Place) -> Value:
     """What a loop over an object of a project class is given."""
+    described = taught.inner(m, owner)
+    if described is not None:
+        return drawn_from(m, described, place)
     method = attributes.find_method(m, owner, "__iter__")
     if method is not None:
         return builtins.element(m, calls.call_function(m, method, [owner], {}, owner), place)

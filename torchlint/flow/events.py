@@ -23,11 +23,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LossEvent(Event):
-    """A library loss was called, as an object or a function. `name` is the canonical name;
-    `arguments` the bound arguments, by the names of the functional form, alternatives still in them; `call` numbers the
-    call of a choice between several losses, 0 where there is none. configured_at: the call that spells the loss's name,
-    its construction or itself; settings_at: where the arguments stand that are written in that call. called:
-    the call of the function in which this happened; row: the loss's contract."""
+    """A loss was called, as an object or a function. `name` is the canonical name; `arguments` the ``input`` and
+    ``target``, and the other bound arguments by the names of the functional form, alternatives still in them; `call`
+    numbers the call of a choice between several losses, 0 where there is none. configured_at: the call that spells the
+    loss's name, its construction or itself; settings_at: where the arguments stand that are written in that call.
+    called: the call of the function in which this happened; row: the loss's contract; taught: as in `LossCalled`."""
 
     name: str
     family: str
@@ -47,6 +47,7 @@ class LossEvent(Event):
     autocast: bool
     called: Place | None
     row: Loss
+    taught: bool
 
 
 #: Operations that are recorded when they are performed on a tensor, beside arithmetic between two tensors.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 
-from torchlint.flow import objects, statements
+from torchlint.flow import objects, statements, taught
 from torchlint.flow.machine import Exhausted, Frame, Machine
 from torchlint.flow.values import UNKNOWN, Class, Const, Library, List, Namespace, Tuple, Value
 from torchlint.syntax import ir
@@ -37,6 +37,7 @@ def run_module(m: Machine, namespace: Namespace, module: ir.Module) -> None:
     m.push(Frame(namespace.attrs, (), namespace, namespace.path))
     try:
         statements.execute(m, module.body)
+        taught.settle(m, namespace)
     except Exhausted:
         m.exhausted += 1
     finally:
@@ -85,8 +86,9 @@ def run_import(m: Machine, node: ir.Import) -> None:
 
 
 def _library(m: Machine, name: str) -> Value:
-    """A module that the project does not hold; if its first part is the project's, the rest is unknown."""
-    if m.project.resolve(_importer(m), name.partition(".")[0]) is not None:
+    """A module that the project does not hold; if its first part is the project's, the rest is unknown, unless a
+    configuration speaks of it."""
+    if not m.contracts.leads_on(name) and m.project.resolve(_importer(m), name.partition(".")[0]) is not None:
         return UNKNOWN
     return Library(name)
 
@@ -98,7 +100,7 @@ def run_import_from(m: Machine, node: ir.ImportFrom) -> None:
         known = not node.level and m.project.resolve(_importer(m), node.module.partition(".")[0]) is None
         own = None if node.level else m.project.resolve(_importer(m), node.module, own=True)
         for item in node.names:
-            library: Value = Library(f"{node.module}.{item.name}") if known else UNKNOWN
+            library = Library(f"{node.module}.{item.name}") if known else _taught(m, node, item.name)
             if own is not None and isinstance(library, Library) and not objects.is_known(m, library):
                 found_there = member(m, load(m, own), item.name)
                 if isinstance(found_there, Class) and objects.is_module_class(m, found_there):
@@ -117,6 +119,16 @@ def run_import_from(m: Machine, node: ir.ImportFrom) -> None:
         return
     for item in node.names:
         m.bind(item.alias or item.name, member(m, namespace, item.name))
+
+
+def _taught(m: Machine, node: ir.ImportFrom, name: str) -> Value:
+    """A name of a module that the project lacks although it has the package: known if a configuration describes it."""
+    folder = posixpath.dirname(_importer(m))
+    for _ in range(node.level - 1):
+        folder = posixpath.dirname(folder)
+    path = posixpath.join(folder if node.level else "", *node.module.split("."))
+    full = m.contracts.taught_name(path, name)
+    return Library(full) if full else UNKNOWN
 
 
 def public(namespace: Namespace) -> dict[str, Value]:
@@ -141,7 +153,9 @@ def member(m: Machine, namespace: Namespace, name: str) -> Value:
         for library in stars.items:
             if isinstance(library, Library) and m.contracts.lookup(f"{library.name}.{name}") is not None:
                 return Library(f"{library.name}.{name}")
-    return UNKNOWN
+    full = m.contracts.taught_name(namespace.name, name)
+    m.placed.add(full)
+    return Library(full) if full else UNKNOWN
 
 
 def resolvable(m: Machine, node: ir.Import | ir.ImportFrom) -> bool:
@@ -153,6 +167,8 @@ def resolvable(m: Machine, node: ir.Import | ir.ImportFrom) -> bool:
             m.contracts.lookup(f"{node.module}.{item.name}") is not None for item in node.names
         )
     return all(
-        m.project.resolve(_importer(m), item.name) is not None or item.name.partition(".")[0] in ("torch", "numpy")
+        m.project.resolve(_importer(m), item.name) is not None
+        or item.name.partition(".")[0] in ("torch", "numpy")
+        or m.contracts.leads_on(item.name)
         for item in node.names
     )

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torchlint.flow import attributes, builtins, calls, models, objects, training
-from torchlint.flow.data import known_as_data
+from torchlint.flow import data as loading
 from torchlint.flow.events import StepEvent
 from torchlint.flow.machine import Machine, flatten
 from torchlint.flow.values import (
@@ -101,7 +101,9 @@ def drive(
             source = train if hook == "training_step" else other
             if source is None or isinstance(m.resolve(source), Const):
                 source = _own_loader(m, (data, model), loader)
-            batch = known_as_data(m, _arrived(m, (data, model), _batch(m, source, place, hook == "training_step")))
+            batch = loading.known_as_data(
+                m, _arrived(m, (data, model), _batch(m, source, place, hook == "training_step"))
+            )
             grad = m.grad
             m.grad = hook == "training_step"
             models.set_mode(m, model, Const(hook == "training_step"))

@@ -73,20 +73,22 @@ def _record(
     """Note the call, and give its result. `named` is the call, in the file `path`, that spells the loss's name."""
     names = row.call_parameters.positional
     signature = row.call_parameters if named is node else row.parameters
-    first = bound.get(names[0], UNKNOWN) if names else UNKNOWN
-    second = bound.get(names[1], UNKNOWN) if len(names) > 1 else UNKNOWN
-    texts, places = _texts(node, names, place.path)
+    roles = row.roles
+    first, second = (bound.get(role, UNKNOWN) for role in roles)
+    others = {key: value for key, value in bound.items() if key not in roles}
+    texts, places = _texts(node, names, roles, place.path)
     tensors = tensor_inputs([first])
     source = tensors[0] if tensors else None
     takes, applies = _activation(m, row, bound, source)
     family = row.family if takes == "logits" or not row.mode else f"{row.family}-on-probabilities"
-    reduction = _reduction(m, bound)
+    taught = name in m.contracts.taught or row.name in m.contracts.taught
+    reduction = _reduction(m, {"reduction": UNKNOWN, **bound} if taught else bound)
     kept = isinstance(reduction, Const) and reduction.value == "none"
     shape: Shape = ()
     if kept:
         shape = source.shape if source is not None else None
     result = Tensor(
-        Interval(0.0, float("inf"), False),
+        None if taught else Interval(0.0, float("inf"), False),
         Meaning("loss"),
         "float",
         shape,
@@ -99,14 +101,14 @@ def _record(
         result = result.with_(shape=None)
     m.events.append(
         LossEvent(
-            place, m.guard(), name, family, {"input": first, "target": second, **bound}, texts[0], texts[1], m.group,
+            place, m.guard(), name, family, {**others, "input": first, "target": second}, texts[0], texts[1], m.group,
             takes, applies, row.target,
             Place(path, named.func.n) if named is not None and isinstance(named.func, (ir.Name, ir.Attr)) else None,
             places, result, reduction,
             Place(path, named.n) if named is not None else None, settings_at(named, signature, path),
             m.autocast,
             m.frame.called,
-            row,
+            row, taught,
         )
     )  # fmt: skip
     return grad_mode(m, result)
@@ -189,21 +191,17 @@ def _flag(m: Machine, bound: dict[str, Value], name: str) -> bool | None:
 
 
 def _texts(
-    node: ir.Call | None, names: tuple[str, ...], path: str
+    node: ir.Call | None, names: tuple[str, ...], roles: tuple[str, str], path: str
 ) -> tuple[tuple[str, str], tuple[Place | None, Place | None]]:
-    """How the program spells the first two arguments, and where they stand."""
-    if node is None:
-        return ("", ""), (None, None)
-    found: list[ir.Expr | None] = [None, None]
-    for i, arg in enumerate(node.args[:2]):
-        if isinstance(arg, ir.Starred):
-            break
-        found[i] = arg
-    for keyword in node.keywords:
-        for i, name in enumerate(names[:2]):
-            if keyword.name == name:
-                found[i] = keyword.value
-    first, second = found
+    """How the program spells the arguments that are the input and the target, and where they stand."""
+    found: dict[str, ir.Expr] = {}
+    if node is not None:
+        for name, arg in zip(names, node.args):
+            if isinstance(arg, ir.Starred):
+                break
+            found[name] = arg
+        found.update((keyword.name, keyword.value) for keyword in node.keywords if keyword.name is not None)
+    first, second = (found.get(role) for role in roles)
     return (
         ("" if first is None else spell(first), "" if second is None else spell(second)),
         (None if first is None else Place(path, first.n), None if second is None else Place(path, second.n)),

@@ -151,6 +151,11 @@ class Machine:
         self.grad = True
         self.autocast = False
         self.driven: set[int] = set()
+        # names of the configuration's contracts: called, found in a module of the project, and not found in one
+        self.met: set[str] = set()
+        self.placed: set[str] = set()
+        self.absent: dict[str, str] = {}
+        self.notes: list[str] = []
         self.calling: Place | None = None
         self.passing: tuple[tuple[Value, ir.Expr], ...] = ()
         self.blind: set[Place] = set()

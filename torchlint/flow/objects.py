@@ -16,6 +16,7 @@ from torchlint.flow import (
     lightning,
     losses,
     models,
+    taught,
     training,
 )
 from torchlint.flow.library import apply, tables
@@ -106,18 +107,52 @@ def call_library(
 ) -> Value:
     """Calling a name of a library: a function's result, or a new object."""
     handler = functions.HANDLERS.get(name)
-    if handler is not None:
+    if handler is not None and name not in m.contracts.taught:
         return handler(m, args, keywords, place)
     row = m.contracts.lookup(name)
     if row is None:
         builtins.escape(m, args, keywords)
         training.unknown_call(m, args, keywords, place)
+        if m.contracts.leads_on(name):
+            return Object("package", name, {}, {}, place)
         return because(f"comes from `{name.partition('.')[0]}`, of which that much is not known")
+    functional = isinstance(row, (tables.Loss, tables.Transform)) and name in row.function
+    return perform(m, row, name, args, keywords, place, node, function=functional or name.rsplit(".", 1)[-1].islower())
+
+
+def call_taught(
+    m: Machine,
+    name: str,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+) -> Value:
+    """Calling a function of the project that has a contract."""
+    row = m.contracts.lookup(name)
+    assert row is not None
+    return perform(m, row, name, args, keywords, place, node, function=True)
+
+
+def perform(
+    m: Machine,
+    row: tables.Row,
+    name: str,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+    *,
+    function: bool,
+) -> Value:
+    """What a row says of calling `name`: the result of a function, or a new object of a class."""
+    if name in m.contracts.taught:
+        m.met.add(name)
     if isinstance(row, tables.Operation):
         return operation(m, row, args, keywords, place, node, name)
-    if isinstance(row, tables.Loss) and (name == row.function or name.rsplit(".", 1)[-1].islower()):
+    if isinstance(row, tables.Loss) and function:
         return losses.functional(m, row, args, keywords, place, node, name)
-    if isinstance(row, tables.Transform) and (name in row.function or name.rsplit(".", 1)[-1].islower()):
+    if isinstance(row, tables.Transform) and function:
         return data.functional_transform(m, row, name, args, keywords, place)
     if isinstance(row, tables.Sink):
         return data.sink(m, row, args, keywords, place, node)
@@ -189,6 +224,7 @@ def make(
     kinds = {
         tables.Loss: "loss", tables.Transform: "transform", tables.Dataset: "dataset", tables.Model: "model",
         tables.Scheduler: "scheduler", tables.Estimator: "estimator", tables.Engine: "engine", tables.Caller: "caller",
+        tables.Operation: "operation",
     }  # fmt: skip
     known = row.name if "*" not in row.name else name
     return Object(kinds[type(row)], known, bound, attrs, place)
@@ -213,6 +249,9 @@ def call_object(
         return losses.several(m, owner, args, keywords, place)
     if owner.kind == "caller":
         return engines.call(m, owner, args, keywords, place)
+    if owner.kind == "operation":
+        row = m.contracts.operation(owner.name)
+        return operation(m, row, args, keywords, place, node, owner.name) if row is not None else UNKNOWN
     if owner.kind == "no_grad" and args:
         return args[0]
     return UNKNOWN
@@ -225,6 +264,10 @@ def attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
         return m.resolve(found)
     if owner.kind == "arguments":
         return Unknown(("name", name, id(owner)))
+    if owner.kind == "package":
+        full = f"{owner.name}.{name}"
+        known = full in m.contracts.taught or m.contracts.leads_on(full)
+        return Library(full) if known else Unknown((".", ("name", owner.short, id(owner)), name))
     if owner.kind in ("module", "container", "loss"):
         if name == "training":
             return Const(True)
@@ -299,6 +342,9 @@ def subscript(m: Machine, owner: Object | Instance, index: Value, place: Place) 
     children = owner.attrs.get("()")
     if isinstance(children, tuple):
         return layers.child(m, owner, children, index)
+    described = taught.inner(m, owner) if isinstance(owner, Instance) else None
+    if described is not None:
+        return subscript(m, described, index, place)
     if isinstance(owner, Object):
         if owner.kind in ("dataset", "subset", "tensor_dataset", "concat"):
             return data.sample(m, owner, place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from torchlint.flow import builtins, calls, imports, join, objects, subscripts
+from torchlint.flow import builtins, calls, imports, join, objects, subscripts, taught
 from torchlint.flow.events import LoopEvent, StepEvent
 from torchlint.flow.expressions import binary, evaluate, make_function
 from torchlint.flow.machine import (
@@ -346,6 +346,10 @@ def _function(m: Machine, node: ir.FunctionDef) -> int:
     value: Value = function
     for decorator in reversed(node.decorators):
         value = _decorate(m, function, value, decorator)
+    if m.contracts.taught:
+        taught.define(m, function, m.frame)
+        if isinstance(value, Function):
+            value.contract = function.contract
     m.bind(node.name, value)
     return NEXT
 
@@ -390,6 +394,8 @@ def _class(m: Machine, node: ir.ClassDef) -> int:
     finally:
         m.pop()
     m.classes.append(cls)
+    if m.contracts.taught:
+        taught.define(m, cls, frame)
     value = cls
     for decorator in reversed(node.decorators):
         made = m.resolve(evaluate(m, decorator))

@@ -233,7 +233,7 @@ class Library(Value):
 @dataclass(slots=True, eq=False)
 class Function(Value):
     """A function of the project. `closure` is the chain of enclosing scopes, innermost first; `owner` the class in
-    whose body it was defined."""
+    whose body it was defined; `contract` the name of the row that says what it does, if a configuration has one."""
 
     node: ir.FunctionDef | ir.Lambda
     path: str
@@ -243,6 +243,7 @@ class Function(Value):
     owner: Class | None = None
     decorations: tuple[str, ...] = ()
     attrs: dict[str, Value] = field(default_factory=dict)
+    contract: str = ""
 
     @property
     def name(self) -> str:
@@ -251,7 +252,8 @@ class Function(Value):
 
 @dataclass(slots=True, eq=False)
 class Class(Value):
-    """A class of the project: `mro` is its linearisation, itself first; unresolved bases are `Library` or Unknown."""
+    """A class of the project: `mro` is its linearisation, itself first; unresolved bases are `Library` or Unknown;
+    `contract` as in `Function`."""
 
     node: ir.ClassDef
     path: str
@@ -259,6 +261,7 @@ class Class(Value):
     bases: tuple[Value, ...]
     attrs: dict[str, Value]
     mro: tuple[Value, ...] = ()
+    contract: str = ""
 
     @property
     def name(self) -> str:

@@ -16,7 +16,7 @@ from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, run, select
 from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR
 from torchlint.facts.analysis import Analysis, analyse
-from torchlint.flow.library.tables import ContractError
+from torchlint.flow.library.tables import ContractError, Table
 from torchlint.frontends.files import Configuration, Sources, find
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.text import Paint, visible
@@ -53,6 +53,8 @@ def check(arguments: argparse.Namespace) -> int:
     with _without_collector():
         analysis = _analyse(given, sources, settings.values())
         diagnostics = run.diagnose(analysis, rules.rules, given, settings.__getitem__, sources.text)
+    for note in analysis.notes:
+        _warn(note, arguments.quiet)
     paint = Paint(wants_colour(arguments.color, sys.stdout, os.environ))
     sys.stdout.write(_render(arguments.output_format, diagnostics, sources, paint))
     sys.stdout.flush()
@@ -143,18 +145,17 @@ def _analyse(
     settings: Iterable[Settings],
     watch: tuple[str, int | None] | None = None,
 ) -> Analysis:
+    own = [str(registry.own_contracts())]
     try:
-        return analyse(given, sources.context, _contract_folders(settings), watch=watch)
+        return analyse(given, sources.context, own, _tables(settings), folder=os.getcwd(), watch=watch)
     except ContractError as error:
         raise UsageError(str(error)) from error
 
 
-def _contract_folders(settings: Iterable[Settings]) -> list[str]:
-    further = dict.fromkeys(folder for one in settings for folder in one.contracts)
-    missing = [folder for folder in further if not os.path.isdir(folder)]
-    if missing:
-        raise UsageError(f"`contracts`: no such folder: {', '.join(missing)}")
-    return [str(registry.own_contracts()), *further]
+def _tables(settings: Iterable[Settings]) -> list[Table]:
+    """The contracts of all configurations that hold for a file of this run, those of inner folders later."""
+    by_folder = {os.path.abspath(one.folder): one.contracts for one in settings}
+    return list(dict.fromkeys(table for _, tables in sorted(by_folder.items()) for table in tables))
 
 
 def _render(choice: str | None, diagnostics: Sequence[Diagnostic], sources: Sources, paint: Paint) -> str:

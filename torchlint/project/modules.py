@@ -14,7 +14,7 @@ found nowhere belongs to a library.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from torchlint.source.text import DecodeError, decode, mentions_framework
@@ -85,6 +85,13 @@ def _import_marks(path: str) -> tuple[bytes, ...]:
     return (b"import " + name, b"from " + name, b"." + name + b" import")
 
 
+def _module_marks(name: str) -> tuple[bytes, ...]:
+    """Bytes of which a file that imports from a module holds one."""
+    package = name.rpartition(".")[0]
+    marks = (b"import " + name.encode(), b"from " + name.encode())
+    return (*marks, b"from " + package.encode() + b" import") if package else marks
+
+
 class Project:
     """The files of a project, and the answers to its imports.
 
@@ -108,9 +115,15 @@ class Project:
                 self._folders.add(folder)
                 folder = posixpath.dirname(folder)
 
-    def relevant(self) -> list[str]:
-        """The linted files that mention a framework, or import one that does, in order: the starting points."""
-        found = {path for path in self.linted if mentions_framework(self.units[path].data)}
+    def relevant(self, modules: Iterable[str] = ()) -> list[str]:
+        """The linted files that mention a framework or import one of some further modules, or import a file that does,
+        in order: the starting points."""
+        wanted = sorted({mark for name in modules for mark in _module_marks(name)})
+        found = {
+            path
+            for path in self.linted
+            if mentions_framework(data := self.units[path].data) or any(mark in data for mark in wanted)
+        }
         rest = [path for path in self.linted if path not in found]
         fresh = found
         while rest and fresh:

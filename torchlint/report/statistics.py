@@ -19,6 +19,8 @@ def statistics(counted: Statistics) -> str:
         ("  out of budget", _share(counted.roots_exhausted, counted.roots)),
         ("steps", str(counted.steps)),
     ]
+    if counted.taught:
+        rows += [("contracts", str(counted.taught)), ("  called", _share(counted.taught_met, counted.taught))]
     out = [f"{label:<18}{value:>14}" for label, value in rows]
     reasons = sorted(counted.unfollowed.items(), key=lambda item: (-item[1], item[0]))
     if reasons:

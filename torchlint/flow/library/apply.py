@@ -20,7 +20,7 @@ from torchlint.flow.library.reading import Call, as_tensor, size_value
 from torchlint.flow.library.results import PACKED, RESULT_RULES, without
 from torchlint.flow.library.shapes import shape_of
 from torchlint.flow.library.subscripts import ELLIPSIS, Ellipse, SliceIndex, some, subscript
-from torchlint.flow.library.tables import Contracts, Module, Operation, parse_signature
+from torchlint.flow.library.tables import Contracts, Module, Operation
 from torchlint.flow.library.widths import width_of
 from torchlint.flow.shape import Shape
 from torchlint.flow.values import (
@@ -146,7 +146,7 @@ def module_arguments(
     row: Module, made: Mapping[str, Value], args: Sequence[Value], keywords: Mapping[str, Value]
 ) -> dict[str, Value]:
     """The arguments of the operation that a layer's call performs: the constructor's, then the call's own."""
-    bound = parse_signature(row.call_signature).bind(args, keywords)
+    bound = row.call_parameters.bind(args, keywords)
     return {**made, **bound}
 
 

@@ -5,6 +5,7 @@ Definitions
     full name   a dotted name as the project layer resolves it: ``torch.nn.functional.relu``
     alias       another full name of the same thing; both lead to the same row
     rule name   a word in a row (``range = "softmax"``) that stands for arithmetic in this package
+    taught      of a configuration, not of torchlint: such a row holds for names of the linted project too
 
 Worked example: ``Contracts.load(["rules/contracts"]).lookup("torch.nn.functional.sigmoid")`` is the row of
 ``torch.sigmoid``; ``row.parameters.bind([x], {})`` gives ``{"input": x}``.
@@ -12,111 +13,17 @@ Worked example: ``Contracts.load(["rules/contracts"]).lookup("torch.nn.functiona
 
 from __future__ import annotations
 
-import ast
 import gc
-import os
+import posixpath
 import re
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Literal, Union, get_args
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, Union, get_args
 
 import msgspec
 
-from torchlint.flow.values import REST, UNKNOWN, Const, Tuple, Value, make_list
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # pragma: no cover
-    import tomli as tomllib
-
-
-class ContractError(ValueError):
-    """A table that cannot be read: the message names the file and the row."""
-
-
-# --- signatures --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter: `default` is None where the caller must give it; kind is ``any``, ``keyword`` or ``*``/``**``."""
-
-    name: str
-    default: Value | None = None
-    kind: str = "any"
-
-
-@dataclass(frozen=True)
-class Signature:
-    """The parameters of a callable, in order."""
-
-    params: tuple[Parameter, ...]
-    positional: tuple[str, ...] = field(default=())
-
-    def bind(self, args: Sequence[Value], keywords: Mapping[str, Value]) -> dict[str, Value]:
-        """Arguments by parameter name, defaults filled in.
-
-        Nothing is refused: surplus positional arguments (and those of ``*args``) are a tuple under ``"*"``, and
-        keywords that the signature does not name are kept under their own names. Where an unknown number of arguments
-        is passed, what is not given by name may be among them.
-        """
-        bound: dict[str, Value] = dict(zip(self.positional, args))
-        if len(args) > len(self.positional):
-            bound["*"] = Tuple(tuple(args[len(self.positional) :]))
-        bound.update(keywords)
-        more = "**" in keywords or REST in args
-        for parameter in self.params:
-            if parameter.default is not None and parameter.name not in bound:
-                bound[parameter.name] = UNKNOWN if more else parameter.default
-        return bound
-
-
-def _literal(node: ast.expr) -> Value:
-    return _value(ast.literal_eval(node))
-
-
-def _value(x: Any) -> Value:
-    if isinstance(x, tuple):
-        return Tuple(tuple(_value(e) for e in x))
-    if isinstance(x, list):
-        return make_list(_value(e) for e in x)
-    if x is None or isinstance(x, (bool, int, float, str)):
-        return Const(x)
-    raise ValueError(f"{x!r} cannot be a default")
-
-
-@cache
-def parse_signature(text: str) -> Signature:
-    """The signature that ``"(input, weight, *, stride=1)"`` stands for; its defaults are literals."""
-    try:
-        return _signature(text)
-    except (SyntaxError, ValueError) as error:
-        raise ContractError(f"{text!r} is not a signature: {error}") from error
-
-
-def _signature(text: str) -> Signature:
-    if not (text.startswith("(") and text.endswith(")")):
-        raise ValueError("it needs parentheses")
-    tree = ast.parse(f"lambda {text[1:-1]}: 0", mode="eval").body
-    if not isinstance(tree, ast.Lambda) or not isinstance(tree.body, ast.Constant):
-        raise ValueError("it is more than parameters")
-    given = tree.args
-    plain = [*given.posonlyargs, *given.args]
-    missing: list[ast.expr | None] = [None] * (len(plain) - len(given.defaults))
-    params: list[Parameter] = []
-    for argument, default in zip(plain, missing + list(given.defaults)):
-        params.append(Parameter(argument.arg, None if default is None else _literal(default)))
-    positional = tuple(p.name for p in params)
-    if given.vararg is not None:
-        params.append(Parameter(given.vararg.arg, None, "*"))
-    for argument, default in zip(given.kwonlyargs, given.kw_defaults):
-        params.append(Parameter(argument.arg, None if default is None else _literal(default), "keyword"))
-    if given.kwarg is not None:
-        params.append(Parameter(given.kwarg.arg, None, "**"))
-    return Signature(tuple(params), positional)
-
+from torchlint.flow.library.signatures import ContractError, Parameter, Signature, parse_signature
 
 # --- rows --------------------------------------------------------------------------------------------------------
 
@@ -124,13 +31,13 @@ def _signature(text: str) -> Signature:
 class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     name: str
     aliases: tuple[str, ...] = ()
-    signature: str = "(*args, **kwargs)"
+    signature: str = ""
 
     @property
     def parameters(self) -> Signature:
-        """The parsed signature."""
+        """The parsed signature; one that takes anything where the row gives none."""
         try:
-            return parse_signature(self.signature)
+            return parse_signature(self.signature or "(*args, **kwargs)")
         except ContractError as error:
             raise ContractError(f"{self.name}: {error}") from error
 
@@ -138,6 +45,10 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def short(self) -> str:
         """The last component of the name."""
         return self.name.rsplit(".", 1)[-1]
+
+
+#: The libraries whose operations torchlint's own tables describe.
+LIBRARIES = frozenset({"torch", "numpy", "einops", "timm", "cv2", "skimage", "torchvision"})
 
 
 class Operation(_Row, frozen=True, kw_only=True, gc=False):
@@ -163,8 +74,11 @@ class Operation(_Row, frozen=True, kw_only=True, gc=False):
     @property
     def verb(self) -> str:
         """What the operation is called: its short name, without the ``_`` of an in-place form; a layer's class where
-        the operation is the layer's own (``LSTM.forward``)."""
+        the operation is the layer's own (``LSTM.forward``). An operation that is no library's keeps its full name, so
+        that a project's ``softmax`` is not taken for torch's."""
         head, _, last = self.name.rpartition(".")
+        if self.name.partition(".")[0] not in LIBRARIES:
+            return self.name
         return head.rsplit(".", 1)[-1] if last == "forward" else last.rstrip("_")
 
 
@@ -181,18 +95,24 @@ class Module(_Row, frozen=True, kw_only=True, gc=False):
 
     kind: ModuleKind = "other"
     calls: str = ""
-    call_signature: str = "(input)"
+    call_signature: str = ""
     expects: str = ""
     channel_dim: int = 1
     spatial: int = 0
 
+    @property
+    def call_parameters(self) -> Signature:
+        """The parsed signature of the layer's call."""
+        return parse_signature(self.call_signature or "(input)")
+
 
 class Loss(_Row, frozen=True, kw_only=True, gc=False):
-    """A loss, as a class (`name`) and as a function (`function`). See `families` in the contract tests.
+    """A loss, as a class (`name`) and as a function (`function`).
 
-    takes: what the input must be; applies: the activation that the loss itself applies. target: ``binary``,
-    ``class-index`` (or a distribution, where `target_distribution`), ``probability``, ``distribution``, ``sign``
-    (−1 or 1), ``count``, ``value`` or ``sequence``.
+    takes: what the input must be; applies: the activation that the loss itself applies. family: one word for losses of
+    one kind, the tables' own or any other. target: ``binary``, ``class-index`` (or a distribution, where
+    `target_distribution`), ``probability``, ``distribution``, ``sign`` (−1 or 1), ``count``, ``value``, ``sequence`` or
+    ``unknown``. call_signature: the call's own parameters; see `roles`.
 
     target_dtype: what the loss does not refuse: ``float`` (of any width), ``input`` (the input's own), ``number``
     (anything but bool), ``int64``, ``index`` (int64 or int32), ``class-id`` (int64, or uint8 if the input has no more
@@ -206,14 +126,14 @@ class Loss(_Row, frozen=True, kw_only=True, gc=False):
     """
 
     function: str = ""
-    call_signature: str = "(input, target)"
-    family: str
+    call_signature: str = ""
+    family: str = "other"
     takes: Literal["probability", "logits", "log-probability", "value", "distance", "unknown"]
     applies: Literal["", "sigmoid", "softmax"] = ""
     target: Literal[
         "binary", "class-index", "probability", "distribution", "log-distribution", "sign", "count", "value",
-        "sequence", "mask", "none",
-    ] = "value"  # fmt: skip
+        "sequence", "mask", "none", "unknown",
+    ] = "unknown"  # fmt: skip
     target_dtype: Literal["float", "input", "number", "int64", "index", "class-id", ""] = ""
     target_distribution: bool = False
     same_shape: bool = False
@@ -224,7 +144,16 @@ class Loss(_Row, frozen=True, kw_only=True, gc=False):
     @property
     def call_parameters(self) -> Signature:
         """The parsed signature of the function, whose first parameters are those of the module's call."""
-        return parse_signature(self.call_signature)
+        return parse_signature(self.call_signature or "(input, target)")
+
+    @property
+    def roles(self) -> tuple[str, str]:
+        """The names of the parameters that are the input and the target: those that are called so, or else the first
+        and the second; empty where there is none."""
+        names = [p.name for p in self.call_parameters.params if p.kind in ("any", "keyword")]
+        target = "target" if "target" in names else "".join(names[1:2])
+        given = "input" if "input" in names else next((name for name in names if name != target), "")
+        return given, target
 
 
 Does = Literal[
@@ -238,9 +167,14 @@ class Transform(_Row, frozen=True, kw_only=True, gc=False):
     """A transform of images: `does` is what it does to values and layout, `random` whether it draws."""
 
     function: tuple[str, ...] = ()
-    call_signature: str = "(img)"
+    call_signature: str = ""
     does: Does
     random: bool = False
+
+    @property
+    def call_parameters(self) -> Signature:
+        """The parsed signature of the function, whose first parameters are those of the object's call."""
+        return parse_signature(self.call_signature or "(img)")
 
 
 class Dataset(_Row, frozen=True, kw_only=True, gc=False):
@@ -259,17 +193,24 @@ class Dataset(_Row, frozen=True, kw_only=True, gc=False):
 
 
 class Model(_Row, frozen=True, kw_only=True, gc=False):
-    """A constructor of a whole model, and what the model returns.
+    """A constructor of a whole model, or of the last part of one, and what the model returns.
 
-    head: the attribute path of the last layer, head_in its input features. activation_param: the parameter that puts
-    an activation at the end (segmentation_models_pytorch). unless: parameters that, if they are set, make it return
-    something else. spatial_param: the parameter that counts the dimensions of an image, two where there is none;
-    tokens: there is an output for each token of a sequence. outputs: what the parts of a tuple are.
+    returns: logits, the values after an activation, or what a dict (``out``) or an object (``logits``) holds; outputs:
+    what the parts of a tuple are. task: a classifier returns B×C, a segmenter B×C×H×W; where it is empty the shape is
+    not known. The channels C are `channels`, or what the parameter `classes_param` says. activation_param: the
+    parameter that puts an activation at the end (segmentation_models_pytorch). unless: parameters that, if they are
+    set, make it return something else. spatial_param: the parameter that counts the dimensions of an image, two where
+    there is none; tokens: there is an output for each token of a sequence. head: the attribute path of the last layer,
+    head_in its input features.
     """
 
-    returns: Literal["logits", "features", "dict:out", "object:logits", "tuple", "unknown"] = "unknown"
+    returns: Literal[
+        "logits", "probability", "distribution", "log-probability", "log-distribution", "features", "dict:out",
+        "object:logits", "tuple", "unknown",
+    ] = "unknown"  # fmt: skip
     outputs: tuple[Literal["logits", "positive", "unknown"], ...] = ()
     task: Literal["classifier", "segmenter", ""] = ""
+    channels: int = 0
     classes_param: str = ""
     default_classes: int = 0
     in_channels_param: str = ""
@@ -402,88 +343,107 @@ Row = Union[
 ]  # fmt: skip
 
 
-class _Table(msgspec.Struct, forbid_unknown_fields=True):
-    operation: list[Operation] = []
-    module: list[Module] = []
-    loss: list[Loss] = []
-    transform: list[Transform] = []
-    dataset: list[Dataset] = []
-    model: list[Model] = []
-    optimizer: list[Optimizer] = []
-    scheduler: list[Scheduler] = []
-    data: list[Data] = []
-    wrapper: list[Wrapper] = []
-    source: list[Source] = []
-    sink: list[Sink] = []
-    estimator: list[Estimator] = []
-    samples: list[Samples] = []
-    engine: list[Engine] = []
-    caller: list[Caller] = []
-
-
-KINDS: tuple[str, ...] = tuple(t.__name__.lower() for t in get_args(Row))
+#: The kinds of row, by the word that a table uses.
+KINDS: Mapping[str, type[Row]] = {t.__name__.lower(): t for t in get_args(Row)}
 
 
 # --- the whole ---------------------------------------------------------------------------------------------------
 
 
-class Contracts:
-    """All rows, by every name that leads to them. Later folders override earlier ones, name by name."""
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows that stand in one place: `origin` is that place, as an error names it, and `prefix` what the kinds of
+    row stand below in it."""
 
-    def __init__(self, rows: Sequence[Row] = ()) -> None:
+    origin: str
+    rows: tuple[Row, ...]
+    prefix: str = ""
+
+
+class Contracts:
+    """All rows, by every name that leads to them. Later tables override earlier ones, name by name.
+
+    taught: every name of a row of the configuration, with the table in which that row stands. folder: where the paths
+    of the linted project start.
+    """
+
+    def __init__(self, rows: Sequence[Row] = (), folder: str = "") -> None:
         self.rows: list[Row] = []
+        self.taught: dict[str, Table] = {}
+        self.folder = folder
         self._names: dict[str, Row] = {}
+        self._as_taught: dict[str, Row] = {}
         self._methods: dict[str, Operation] = {}
         self._array_methods: dict[str, Operation] = {}
         self._sinks: dict[str, Sink] = {}
         self._patterns: list[tuple[str, re.Pattern[str], Row]] = []
+        self._packages: set[str] = set()
         for row in rows:
             self._add(row)
 
     def _add(self, row: Row) -> None:
         self.rows.append(row)
-        names = self._names
-        for name in (row.name, *row.aliases):
+        for name in names_of(row):
             if "*" in name:
                 self._patterns.append((name.partition("*")[0], re.compile(re.escape(name).replace(r"\*", ".*")), row))
             else:
-                names[name] = row
+                self._names[name] = row
         if isinstance(row, Operation):
             for method in row.methods:
                 self._methods[method] = row
             for method in row.array_methods:
                 self._array_methods[method] = row
-        elif isinstance(row, Transform):
-            for name in row.function:
-                names[name] = row
         elif isinstance(row, Sink):
             self._sinks.update(dict.fromkeys(row.methods, row))
-        elif isinstance(row, (Loss, Estimator)) and row.function:
-            names[row.function] = row
 
     @classmethod
-    def load(cls, folders: Sequence[str]) -> Contracts:
-        """Read every ``*.toml`` of the folders, in the order of the folders and then of the names."""
-        from torchlint.flow.library.rules import unknown_rule  # the rules are written in terms of rows
+    def load(cls, folders: Sequence[str], taught: Sequence[Table] = (), folder: str = "") -> Contracts:
+        """Read every ``*.toml`` of the folders, in the order of the folders and then of the names; then what a
+        configuration teaches of a project whose paths start in `folder`.
 
-        contracts = cls()
+        Raises:
+            ContractError: a table cannot be read, or a row that is taught names an operation that there is not.
+        """
+        from torchlint.flow.library import complaints, reader  # they are written in terms of rows
+
+        contracts = cls(folder=folder)
         collecting = gc.isenabled()
         gc.disable()  # half of the time goes into collections that find nothing
         try:
-            for folder in folders:
-                for name in sorted(os.listdir(folder)):
-                    if name.endswith(".toml"):
-                        path = os.path.join(folder, name)
-                        with open(path, "rb") as file:
-                            for row in read_table(file.read(), path):
-                                problem = unknown_rule(row) if isinstance(row, Operation) else None
-                                if problem is not None:
-                                    raise ContractError(f"{path}: [[operation]] {row.name}: {problem}")
-                                contracts._add(row)
+            for place in folders:
+                for path in reader.files_of(place):
+                    for row in reader.own(path).rows:
+                        contracts._add(row)
         finally:
             if collecting:
                 gc.enable()
+        for table in taught:
+            for row in table.rows:
+                contracts._teach(row, table)
+        for table in taught:
+            for row in table.rows:
+                if isinstance(row, Module) and row.calls and contracts.operation(row.calls) is None:
+                    known = [r.name for r in contracts.rows if isinstance(r, Operation)]
+                    raise ContractError(complaints.unknown_operation(table, row, known))
         return contracts
+
+    def _teach(self, row: Row, table: Table) -> None:
+        self._add(row)
+        for name in names_of(row):
+            self.taught[name] = table
+            self._as_taught[name] = row
+            parts = name.split(".")
+            self._packages.update(".".join(parts[:count]) for count in range(1, len(parts)))
+
+    def as_taught(self, name: str) -> Row:
+        """The row of a taught name, as the configuration has it."""
+        return self._as_taught[name]
+
+    def adapt(self, name: str, signatures: Mapping[str, str]) -> Row:
+        """Give the row of a taught name the project's own parameters; other names of that row keep theirs."""
+        row = msgspec.structs.replace(self._as_taught[name], name=name, **signatures)
+        self._names[name] = row
+        return row
 
     def lookup(self, full_name: str) -> Row | None:
         """The row of a full name, however it is spelled; None if no table knows it.
@@ -512,35 +472,59 @@ class Contracts:
         """The function that a method of an object without a contract is taken for: ``imshow``."""
         return self._sinks.get(method)
 
+    def leads_on(self, full_name: str) -> bool:
+        """Whether a name is that of a package, module or class of which a taught name is a part."""
+        return full_name in self._packages
+
+    def taught_name(self, path: str, name: str) -> str:
+        """The taught name that means `name` in the module at `path`, or leads on from there; empty if none does.
+
+        The longest way of writing the module counts first.
+        """
+        if not self.taught:
+            return ""
+        for module in modules_at(posixpath.join(self.folder, path)):
+            full = f"{module}.{name}"
+            if full in self.taught or full in self._packages:
+                return full
+        return ""
+
+    def taught_of(self, path: str) -> Iterator[tuple[str, str]]:
+        """The taught names that mean something in the module at `path`, each with what it is called there."""
+        modules = frozenset(modules_at(posixpath.join(self.folder, path))) if self.taught else frozenset()
+        for full in self.taught if modules else ():
+            module, _, name = full.rpartition(".")
+            if module in modules:
+                yield full, name
+
     def interesting_names(self) -> frozenset[str]:
         """Every full name that has a row, patterns included."""
         return frozenset(self._names) | {name for row in self.rows for name in (row.name, *row.aliases)}
 
 
-def read_table(data: bytes, path: str) -> list[Row]:
-    """The rows of one table; a `ContractError` names the file and the row where it is wrong."""
-    try:
-        tree = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ContractError(f"{path}: not a TOML file: {error}") from error
-    try:
-        table = msgspec.convert(tree, _Table)
-    except msgspec.ValidationError as error:
-        raise ContractError(f"{path}: {_locate(tree, error)}") from error
-    rows: list[Row] = []
-    for kind in KINDS:
-        rows.extend(getattr(table, kind))
-    return rows
+def names_of(row: Row) -> Iterator[str]:
+    """Every name that leads to a row."""
+    yield row.name
+    yield from row.aliases
+    if isinstance(row, Transform):
+        yield from row.function
+    elif isinstance(row, (Loss, Estimator)) and row.function:
+        yield row.function
 
 
-def _locate(tree: Mapping[str, Any], error: msgspec.ValidationError) -> str:
-    """The error, with the row that it lies in: the kind and the name instead of a number."""
-    message = str(error)
-    for kind, rows in tree.items():
-        if not isinstance(rows, list):
-            continue
-        for number, row in enumerate(rows):
-            if f"$.{kind}[{number}]" in message:
-                name = row.get("name", f"number {number + 1}") if isinstance(row, dict) else f"number {number + 1}"
-                return f"[[{kind}]] {name}: {message}"
-    return message
+@lru_cache(maxsize=1024)
+def modules_at(path: str) -> tuple[str, ...]:
+    """The names by which a file may be imported, longest first: ``app.losses`` and ``losses`` for
+    ``app/losses.py``."""
+    parts = posixpath.normpath(path.replace("\\", "/")).removesuffix(".py").split("/")
+    if parts[-1] == "__init__":
+        parts.pop()
+    first = next((i for i in range(len(parts), 0, -1) if not parts[i - 1].isidentifier()), 0)
+    return tuple(".".join(parts[i:]) for i in range(first, len(parts)))
+
+
+__all__ = [
+    "KINDS", "ContractError", "Contracts", "Data", "Dataset", "Loss", "Model", "Module", "Operation", "Optimizer",
+    "Parameter", "Row", "Scheduler", "Signature", "Sink", "Source", "Table", "Transform", "Wrapper", "modules_at",
+    "names_of", "parse_signature",
+]  # fmt: skip
