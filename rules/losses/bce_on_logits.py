@@ -30,7 +30,7 @@ TWINS = {
 def bce_on_logits(call: LossCalled) -> Iterator[Finding]:
     """The input of a loss on probabilities is known to leave [0, 1]."""
     given = call.input
-    if call.family != "bce" or given is None or not _leaves_unit_range(given):
+    if call.takes != "probability" or call.region or given is None or not _leaves_unit_range(given):
         return
     kind = "" if given.meaning is None else given.meaning.kind
     computed = given.grad == "attached" or given.run is not None
@@ -41,7 +41,7 @@ def bce_on_logits(call: LossCalled) -> Iterator[Finding]:
     extent = "is unbounded" if unbounded else f"ranges over {given.range}"
     steps = trail(given)
     words = f": {_last_operation(steps)} {RAW[kind]}" if kind in RAW else ""
-    cure = _cure(call.loss, kind, unbounded)
+    cure = _cure(call, kind, unbounded)
     yield Finding(
         call.place,
         f"{call.title} expects probabilities in [0, 1], but {call.given_text} {extent}{words}; {cure}",
@@ -61,7 +61,7 @@ def _fixes(call: LossCalled, kind: str, unbounded: bool) -> tuple[Fix, ...]:
         return fix("take the `exp` first", wrapped(call.input_at, "{torch.exp}(", ")")) if call.settled else ()
     if kind not in ("logits", "activation") or not unbounded:
         return ()
-    if call.loss in TWINS and call.alone:
+    if call.known_name in TWINS and call.alone:
         twin = TWINS[call.loss]
         use = renamed(call.spelled_at, call.loss, twin)
         fixes = fix(f"use `{twin.rsplit('.', 1)[-1]}`", use, safe=not call.read_as_probability)
@@ -80,10 +80,14 @@ def _leaves_unit_range(tensor: Tensor) -> bool:
     return tensor.range is not None and tensor.range.tight and not tensor.range.within(0.0, 1.0)
 
 
-def _cure(loss: str, kind: str, unbounded: bool) -> str:
+def _cure(call: LossCalled, kind: str, unbounded: bool) -> str:
+    binary = call.family == "bce" and not call.taught
     if kind in ("log-distribution", "log-probability"):
-        return "take the `exp` of them first, or feed the raw scores to the loss on logits"
+        other = ", or feed the raw scores to the loss on logits" if binary else ""
+        return f"take the `exp` of them first{other}"
+    if unbounded and not binary:
+        return "apply a sigmoid first"
     if unbounded:
-        twin = "BCEWithLogitsLoss" if loss == "BCELoss" else "binary_cross_entropy_with_logits"
+        twin = "BCEWithLogitsLoss" if call.loss == "BCELoss" else "binary_cross_entropy_with_logits"
         return f"use `{twin}`, or apply a sigmoid first"
     return "let a sigmoid be the last activation"

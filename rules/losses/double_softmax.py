@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from torchlint.facts import LossCalled, trail
 from torchlint.rule import Finding, Fix, Severity, dropped, fix, renamed, rule
 
-#: Families of losses that apply log-softmax to their input.
-APPLY_LOG_SOFTMAX = frozenset({"cross-entropy", "soft-cross-entropy"})
-
 #: The loss that takes log-probabilities instead.
 LIKELIHOODS = {"CrossEntropyLoss": "NLLLoss", "cross_entropy": "nll_loss"}
 
@@ -18,10 +15,10 @@ LIKELIHOODS = {"CrossEntropyLoss": "NLLLoss", "cross_entropy": "nll_loss"}
 def double_softmax(call: LossCalled) -> Iterator[Finding]:
     """The input of a cross-entropy is a softmax's output, or (redundant) a log-softmax's."""
     given = call.input
-    if call.family not in APPLY_LOG_SOFTMAX or given is None or given.meaning is None:
+    if not _applies_log_softmax(call) or given is None or given.meaning is None:
         return
     given_text = f"`{call.input_text}`" if call.input_text else "its input"
-    likelihood = LIKELIHOODS.get(call.loss)
+    likelihood = LIKELIHOODS.get(call.known_name)
     if given.meaning.kind == "distribution":
         other = f", or take the log of them and use `{likelihood}`" if likelihood else ""
         yield Finding(
@@ -54,9 +51,14 @@ def _likelihood(call: LossCalled) -> tuple[Fix, ...]:
     """The loss that takes log-probabilities. It takes no distributions for targets, and does not smooth them."""
     target = call.target.dtype if call.target is not None else None
     smoothed = "label_smoothing" in call.settings_at.keys() | call.undecided
-    if call.loss not in LIKELIHOODS or not call.alone or smoothed or target not in ("int64", None):
+    if call.known_name not in LIKELIHOODS or not call.alone or smoothed or target not in ("int64", None):
         return ()
     likelihood = LIKELIHOODS[call.loss]
     module = "torch.nn" if likelihood[0].isupper() else "torch.nn.functional"
     use = renamed(call.spelled_at, call.loss, f"{module}.{likelihood}")
     return fix(f"use `{likelihood}`", use, safe=target is not None)
+
+
+def _applies_log_softmax(call: LossCalled) -> bool:
+    """Whether it is a cross-entropy over classes: one that takes scores, and is no loss on regions or a focal one."""
+    return call.takes == "logits" and call.applies == "softmax" and not call.region and call.family != "focal"

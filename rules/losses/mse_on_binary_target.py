@@ -42,7 +42,9 @@ def _fixes(call: LossCalled, target: Tensor) -> tuple[Fix, ...]:
     output = call.input
     assert output is not None
     known = {"input", "target"} if call.family == "huber" else {"input", "target", "reduction"}
-    if not call.alone or not call.settings_at.keys() <= known or target.dtype not in ("float", "float32", None):
+    if not call.known_name or not call.alone or not call.settings_at.keys() <= known:
+        return ()
+    if target.dtype not in ("float", "float32", None):
         return ()
     if output.shape is not None and target.shape is not None:
         if len(output.shape) != len(target.shape) or any(map(differs, output.shape, target.shape)):

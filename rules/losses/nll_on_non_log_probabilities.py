@@ -10,22 +10,27 @@ from torchlint.rule import Finding, Fix, Severity, dropped, exchanged, fix, rena
 #: The losses on raw scores that apply log-softmax themselves.
 TWINS = {"NLLLoss": "torch.nn.CrossEntropyLoss", "nll_loss": "torch.nn.functional.cross_entropy"}
 
+#: Families of losses on log-probabilities that are no likelihood of a class.
+OTHERS = frozenset({"ctc", "kl-div"})
+
 
 @rule(code="TL104", name="nll-on-non-log-probabilities", since="0.1.0", severity=Severity.ERROR)
 def nll_on_non_log_probabilities(call: LossCalled) -> Iterator[Finding]:
     """The input of a negative log-likelihood is known to be scores or probabilities."""
     given = call.input
-    if call.family != "nll" or given is None:
+    if call.takes != "log-probability" or call.family in OTHERS or given is None:
         return
     came = _not_log(given)
     if came is None:
         return
-    combined = "CrossEntropyLoss" if call.loss == "NLLLoss" else "cross_entropy"
     words, cure = {
-        "logits": ("raw scores of a layer", f"apply `log_softmax` first, or use `{combined}`"),
-        "distribution": ("the output of a softmax", f"use `log_softmax`, or pass the raw scores to `{combined}`"),
-        "probability": ("the output of a sigmoid", f"use `log_softmax`, or pass the raw scores to `{combined}`"),
+        "logits": ("raw scores of a layer", "apply `log_softmax` first"),
+        "distribution": ("the output of a softmax", "use `log_softmax`"),
+        "probability": ("the output of a sigmoid", "use `log_softmax`"),
     }[came]
+    if call.family == "nll" and not call.taught:
+        combined = "CrossEntropyLoss" if call.loss == "NLLLoss" else "cross_entropy"
+        cure += f", or use `{combined}`" if came == "logits" else f", or pass the raw scores to `{combined}`"
     given_text = f"`{call.input_text}`" if call.input_text else "its input"
     yield Finding(
         call.place,
@@ -41,7 +46,7 @@ def _fixes(call: LossCalled, came: str) -> tuple[Fix, ...]:
     fixes: tuple[Fix, ...] = ()
     if came == "distribution" and call.ending is not None and call.ending.op == "softmax":
         fixes = fix("use `log_softmax`", exchanged(call.ending, "log_softmax"))
-    if call.loss in TWINS and call.alone:
+    if call.known_name in TWINS and call.alone:
         twin = TWINS[call.loss]
         use = renamed(call.spelled_at, call.loss, twin)
         short = twin.rsplit(".", 1)[-1]

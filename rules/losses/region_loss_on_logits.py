@@ -7,11 +7,6 @@ from collections.abc import Iterator
 from torchlint.facts import LossCalled, Tensor, core
 from torchlint.rule import Finding, Fix, Severity, dropped, fix, rule, wrapped
 
-#: Families of losses that measure an overlap, and the weight of a focal loss that a program writes out.
-FAMILIES = frozenset(
-    {"region", "focal-weight", "dice", "jaccard", "tversky", "lovasz", "dice-cross-entropy", "dice-focal"}
-)
-
 #: Meanings of values that are no probabilities.
 RAW = {
     "logits": "raw scores",
@@ -25,7 +20,7 @@ RAW = {
 def region_loss_on_logits(call: LossCalled) -> Iterator[Finding]:
     """A loss on probabilities is given scores or logarithms, or one that activates by itself is given probabilities."""
     given = call.input
-    if call.family.removesuffix("-on-probabilities") not in FAMILIES or given is None:
+    if not call.region or given is None:
         return
     if call.takes == "probability":
         twice = _activated_twice(given)
