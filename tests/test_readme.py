@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 from markdown_it import MarkdownIt
 
+from tests.pages import Block
 from torchlint.config import Settings, with_values
-from torchlint.flow.library.tables import read_table
+from torchlint.flow.library.tables import KINDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def torchlint(*words: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "torchlint", *words], cwd=ROOT, capture_output=True)
+def torchlint(*words: str, cwd: Path = ROOT) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "torchlint", *words]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, env=environment)
     return done.stdout.decode() + done.stderr.decode()
 
 
-def blocks(language: str) -> list[str]:
-    tokens = MarkdownIt("commonmark").parse(README)
+def blocks(language: str, text: str = README) -> list[str]:
+    tokens = MarkdownIt("commonmark").parse(text)
     return [token.content for token in tokens if token.type == "fence" and token.info == language]
 
 
@@ -37,10 +43,34 @@ def test_the_frame_is_what_is_shown() -> None:
 
 def test_the_configuration_is_valid() -> None:
     keys = next(block for block in blocks("toml") if "[tool.torchlint]" in block)
-    lines = [line for line in keys.splitlines()[1:] if not line.startswith("extend =")]
+    elsewhere = ("extend =", "contracts =")
+    lines = [line for line in keys.splitlines()[1:] if not line.startswith(elsewhere)]
     assert with_values(Settings(), "\n".join(lines), "README.md").select == ("TL1", "TL4")
 
 
-def test_the_contract_is_valid() -> None:
-    contract = next(block for block in blocks("toml") if block.startswith("[[loss]]"))
-    assert len(list(read_table(contract.encode(), "README.md"))) == 1
+def test_the_worked_example_says_what_is_shown(tmp_path: Path) -> None:
+    section = README[README.index("## Teaching it your code") :]
+    (program,) = (block for block in blocks("python", section) if block.startswith("# file:"))
+    (contracts,) = blocks("toml", section)
+    (shown,) = blocks("console", section)
+    for path, text in Block("", 0, program).files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    command, _, said = shown.partition("\n")
+    assert torchlint(*command.split()[2:], cwd=tmp_path) == "No findings; 4 files checked.\n"
+    (tmp_path / "pyproject.toml").write_text(contracts, encoding="utf-8")
+    assert torchlint(*command.split()[2:], cwd=tmp_path) == said
+
+
+def test_the_keys_of_contracts_exist() -> None:
+    """In the table of kinds, before each bracket stands a key, or several; in it, their words."""
+    lines = README[README.index("| kind | describes") :].split("\n\n")[0].splitlines()[2:]
+    named: set[str] = set()
+    for line in lines:
+        first, _, last = (cell.strip() for cell in line.strip("|").split(" | "))
+        kinds = re.findall(r"`([^`]+)`", first)
+        fields = {field.name for kind in kinds for field in msgspec.structs.fields(KINDS[kind])}
+        outside = re.sub(r"\([^)]*\)", "", last)
+        assert set(re.findall(r"`([^`]+)`", outside)) <= fields, line
+        named.update(kinds)
+    assert named == KINDS.keys() - {"estimator", "samples"}

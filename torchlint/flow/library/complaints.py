@@ -12,7 +12,9 @@ import msgspec
 from torchlint.flow.library.rules import WORDS, unknown_word
 from torchlint.flow.library.tables import (
     KINDS,
+    Caller,
     ContractError,
+    Engine,
     Loss,
     Model,
     Module,
@@ -161,6 +163,11 @@ _NAMING: Mapping[type[Row], Callable[[Any], Mapping[str, tuple[str, ...]]]] = {
     Wrapper: lambda row: {"argument": (row.argument,)},
     Sink: lambda row: {"argument": (row.argument,)},
     Module: lambda row: {"expects": (row.expects,)},
+    Caller: lambda row: {"calls": (row.calls,)},
+    Engine: lambda row: {
+        key: (getattr(row, key),)
+        for key in ("model", "loss", "process", "loader", "prepare", "transform", "inferer", "metrics")
+    },
     Model: lambda row: {
         "classes_param": (row.classes_param,), "in_channels_param": (row.in_channels_param,),
         "activation_param": (row.activation_param,), "pretrained_params": row.pretrained_params,

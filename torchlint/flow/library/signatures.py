@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from torchlint.flow.values import Const, Tuple, Value, make_list
+from torchlint.flow.values import REST, UNKNOWN, Const, Tuple, Value, make_list
 
 
 class ContractError(ValueError):

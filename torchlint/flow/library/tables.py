@@ -524,7 +524,7 @@ def modules_at(path: str) -> tuple[str, ...]:
 
 
 __all__ = [
-    "KINDS", "ContractError", "Contracts", "Data", "Dataset", "Loss", "Model", "Module", "Operation", "Optimizer",
-    "Parameter", "Row", "Scheduler", "Signature", "Sink", "Source", "Table", "Transform", "Wrapper", "modules_at",
-    "names_of", "parse_signature",
+    "KINDS", "Caller", "ContractError", "Contracts", "Data", "Dataset", "Engine", "Estimator", "Loss", "Model",
+    "Module", "Operation", "Optimizer", "Parameter", "Row", "Samples", "Scheduler", "Signature", "Sink", "Source",
+    "Table", "Transform", "Wrapper", "modules_at", "names_of", "parse_signature",
 ]  # fmt: skip
