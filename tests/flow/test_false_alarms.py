@@ -152,6 +152,70 @@ import torch
 a = np.zeros((3, 4)).transpose()
 b = torch.from_numpy(a).t()
 """,
+    "a name of an activation that is looked up in a list of names": """
+import json
+
+import torch
+import torch.nn as nn
+
+
+def named(config):
+    for name in ("sigmoid", "softmax"):
+        if config.get("loss", {}).get(name, False):
+            return name
+    return None
+
+
+def predict(model, x, activation):
+    scores = model(x)
+    if activation == "softmax":
+        return torch.nn.functional.softmax(scores, dim=1)
+    if activation is not None:
+        return getattr(torch.nn.functional, activation)(scores)
+    return scores
+
+
+with open("config.json") as file:
+    config = json.load(file)
+predict(nn.Linear(3, 4), torch.randn(5, 3), named(config))
+""",
+    "two outputs that one helper makes, only one of which is trained on scores": """
+import torch
+import torch.nn as nn
+
+
+def head(outputs):
+    return nn.Conv2d(32, outputs, 1)
+
+
+class Detector(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.objectness, self.offsets = head(1), head(2)
+
+    def forward(self, features):
+        return self.objectness(features), self.offsets(features)
+
+
+detector = Detector()
+
+
+def loss(features, present, shift, distance):
+    objectness, offsets = detector(features)
+    return nn.functional.binary_cross_entropy_with_logits(objectness, present) + distance(offsets, shift)
+
+
+def far(features):
+    objectness, offsets = detector(features)
+    return (objectness > 0) & (offsets[:, :1] > 0.5)
+""",
+    "any of several masks": """
+import torch
+
+
+def touched(frames):
+    return ((frames > 3).float().mean(dim=1) > 0).float()
+""",
 }
 
 

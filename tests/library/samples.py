@@ -397,8 +397,10 @@ CASES: dict[str, list[Sample] | Callable[[], list[Sample]]] = {
     "torch.Tensor.new_full": [_s(X2, (2, 3), 4)],
     "torch.Tensor.random_": [_s(ints(400)), _s(ints(400), 2), _s(ints(400), 3, 9), _s(make(400), 5)],
     "torch.nn.utils.rnn.pad_sequence": [
-        _s([make(3), make(5)]), _s([ints(3), ints(2)], batch_first=True, padding_value=-1),
-        _s((make(3, 4), make(2, 4)), True), _s([ints(4, dtype=torch.int32)]),
+        _s([make(3), make(5)]),
+        _s([ints(3), ints(2)], batch_first=True, padding_value=-1),
+        _s((make(3, 4), make(2, 4)), True),
+        _s([ints(4, dtype=torch.int32)]),
     ],
     "torch.Tensor.resize_": [_s(X2, 4, 4), _s(X2, (2, 2)), _s(ints(3), 5), _s(X2, torch.Size([7]))],
     "torch.Tensor.new_tensor": [_s(X2, [1, 2])],

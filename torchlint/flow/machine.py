@@ -295,6 +295,9 @@ class Machine:
                 self.put(owner, key, value)
             return NEXT
         self.merge_cells(live)
+        common = set(live[0][0]).intersection(*(guard for guard, _ in live[1:]))
+        if common:
+            self.path = {**saved, **dict(item for item in live[0][0] if item in common)}
         return NEXT
 
     def put(self, owner: dict[Any, Any], key: Any, value: Any) -> None:
@@ -556,18 +559,17 @@ class Machine:
         return join.alternatives(self.apart([(guard, value) for guard, value, _ in returns]))
 
     def apart(self, options: list[tuple[Guard, Value]]) -> list[tuple[Guard, Value]]:
-        """The options in the order in which the program tries them, where a later one is only reached if an earlier
-        one was not taken: guards that may hold together are told apart by a test without a name."""
-        out: list[tuple[Guard, Value]] = []
-        later: list[tuple[Guard, Key]] = []
-        for index, (guard, value) in enumerate(options):
-            added: Guard = tuple((key, False) for other, key in later if not join.contradicts(guard, other))
-            if any(not join.contradicts(guard, other) for other, _ in options[index + 1 :]):
-                key = self.fresh_key()
-                later.append((guard, key))
-                added = (*added, (key, True))
-            out.append((join.merge(guard, added), value))
-        return out
+        """The options, one of which is taken: where guards may hold together, tests without a name tell which one."""
+        guards = [guard for guard, _ in options]
+        met = [
+            any(not join.contradicts(guard, other) for other in (*guards[:i], *guards[i + 1 :]))
+            for i, guard in enumerate(guards)
+        ]
+        keys = {i: self.fresh_key() for i, meets in enumerate(met) if meets}
+        return [
+            (join.merge(guard, tuple((key, i == index) for i, key in keys.items())) if met[index] else guard, value)
+            for index, (guard, value) in enumerate(options)
+        ]
 
 
 def flatten(values: Iterable[Value]) -> list[Value]:
