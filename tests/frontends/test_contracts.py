@@ -153,7 +153,7 @@ def test_reveal_knows_contracts(project: Path) -> None:
         ),
         (CLASS + "aliases = 3\n", "[[loss]] kit.losses.SoftBCE: `aliases` must be a list of strings, not 3"),
         (CLASS + "same_shape = 1\n", "[[loss]] kit.losses.SoftBCE: `same_shape` must be true or false, not 1"),
-        (CLASS + "mode = 1\n", "`mode` must be a word; there are `activation-flags`, `from-logits`, not 1"),
+        (CLASS + "mode = 1\n", "`mode` must be a word; there are `activation-flags`, `activation-name`, `by-mode`, "),
         ('[[loss]]\nname = "kit.f"\n', "[[loss]] kit.f: `takes` is missing; there are `distance`, `log-probability`"),
         ('[[loss]]\ntakes = "logits"\n', "[[loss]] number 1: `name` is missing"),
         (CLASS.replace("kit.losses.", ""), "'SoftBCE' is not the full name by which a program imports it"),

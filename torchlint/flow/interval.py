@@ -173,3 +173,11 @@ def maximum(a: Interval | None, b: Interval | None) -> Interval | None:
 
 def minimum(a: Interval | None, b: Interval | None) -> Interval | None:
     return negate(maximum(negate(a), negate(b)))
+
+
+def overflown(a: Interval | None, greatest: float) -> Interval | None:
+    """Ends beyond the greatest number of a dtype are infinite."""
+    if a is None or (abs(a.low) <= greatest and abs(a.high) <= greatest):
+        return a
+    low, high = (x if abs(x) <= greatest else math.copysign(INF, x) for x in (a.low, a.high))
+    return Interval(low, high, a.tight)

@@ -578,14 +578,6 @@ RANGE_RULES: dict[str, Callable[[Call], Interval | None]] = {
 }
 
 
-def overflown(a: Interval | None, greatest: float) -> Interval | None:
-    """Ends beyond the greatest number of a dtype are infinite."""
-    if a is None or (abs(a.low) <= greatest and abs(a.high) <= greatest):
-        return a
-    low, high = (x if abs(x) <= greatest else math.copysign(INF, x) for x in (a.low, a.high))
-    return Interval(low, high, a.tight)
-
-
 def range_of(call: Call) -> Interval | None:
     """The range of the result of a call."""
     declared = call.op.range
@@ -595,7 +587,7 @@ def range_of(call: Call) -> Interval | None:
         params = call.op.parameters.params
         takes = bool(params) and params[0].name in ("input", "query", "x1") and call.op.meaning != "noise"
         found = Interval(*declared, (not takes) or is_free(call.input.range))
-    found = overflown(found, 65504.0 if dtype_of(call) == "float16" else 3.4e38)
+    found = arithmetic.overflown(found, 65504.0 if dtype_of(call) == "float16" else 3.4e38)
     return _loose(found) if call.op.loose else found
 
 
