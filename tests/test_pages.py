@@ -142,6 +142,14 @@ def test_every_fix_mends(rule: Rule, block: pages.Block) -> None:
             assert not left - was, f"{fix.title}: {left - was}"
 
 
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_fixes_are_shown(rule: Rule) -> None:
+    """What a rule offers for its bad examples, its page shows below Fix."""
+    page = PAGES[rule.name]
+    offered = any(one.fixes for block in page.below("Bad") for one in findings(rule, block, block.without_marks()))
+    assert offered == bool(page.below("Fix"))
+
+
 def said(one: Diagnostic) -> tuple[str, str, str]:
     return one.span.path, one.code, one.message
 

@@ -246,6 +246,29 @@ def step(x, y):
     assert offers("TL102", text) == [("use `binary_cross_entropy`", True)]
 
 
+def test_a_second_activation_stays_where_it_is_the_first_for_another_caller() -> None:
+    text = """
+import torch
+from torch import nn
+
+raw = nn.Conv2d(1, 1, 1)
+sure = nn.Sequential(nn.Conv2d(1, 1, 1), nn.Sigmoid())
+
+
+def dice_loss(p, y):
+    p = torch.sigmoid(p)
+    return 1 - (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1)
+
+
+def step(x, y):
+    return dice_loss(sure(x), y)
+
+"""
+    more = "def other(x, y):\n    return dice_loss(raw(x), y)\n"
+    assert offers("TL122", text) == [("drop the second sigmoid", False)]
+    assert offers("TL122", text + more) == []
+
+
 # --- other losses ------------------------------------------------------------------------------------------------
 
 CLASSES = """

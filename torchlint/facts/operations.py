@@ -106,19 +106,28 @@ def written_losses(events: Sequence[Event]) -> Iterable[Occurrence]:
                 place = found.place  # the function knows that it is given raw scores
             given = _argument(found.prediction, event) if place == event.called else None
             groups.setdefault((found.place, event.call), []).append(_written(found, place, event.guard, given))
-    kinds: dict[Place | None, set[str | None]] = defaultdict(set)
+    arguments: dict[Place | None, set[str | None]] = defaultdict(set)
+    activated: dict[Place | None, set[str | None]] = defaultdict(set)
     for fact in chain.from_iterable(groups.values()):
-        kinds[fact.input_at].add(_kind(fact.input))
+        arguments[fact.input_at].add(_kind(fact.input))
+        last = core(fact.input)
+        if fact.ending is not None and isinstance(last, Tensor) and last.via is not None:
+            activated[fact.ending.place].add(_kind(operand(last.via)))
     for group in groups.values():
-        yield Occurrence((tuple(replace(fact, settled=_one(kinds[fact.input_at])) for fact in group),))
+        facts = []
+        for fact in group:
+            alike = fact.ending is not None and _one(activated[fact.ending.place])
+            settled = _one(arguments[fact.input_at])
+            facts.append(replace(fact, settled=settled, ending=fact.ending if alike else None))
+        yield Occurrence((tuple(facts),))
 
 
 def _one(kinds: set[str | None]) -> bool:
     return len(kinds) == 1 and None not in kinds
 
 
-def _kind(tensor: Tensor | None) -> str | None:
-    return tensor.meaning.kind if tensor is not None and tensor.meaning is not None else None
+def _kind(value: Value | None) -> str | None:
+    return value.meaning.kind if isinstance(value, Tensor) and value.meaning is not None else None
 
 
 def _raw_uses(events: Sequence[Event]) -> set[tuple[Place | None, int]]:
