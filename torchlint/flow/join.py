@@ -23,6 +23,7 @@ from torchlint.flow.values import (
     Guard,
     List,
     Number,
+    Object,
     Tensor,
     Tuple,
     Unknown,
@@ -235,6 +236,8 @@ def summary(values: Iterable[Value]) -> Value:
             seen = Tuple(tuple(summary(pair) for pair in zip(seen.items, value.items)))
         elif _numbers(seen, value):
             seen = Number(via=_taken([value, seen]), kind=common_kind((seen, value)))
+        elif isinstance(seen, Object) and isinstance(value, Object) and seen.kind == value.kind == "loader":
+            seen = Object("loader", seen.name, {"dataset": UNKNOWN}, {}, seen.made)  # what it gives are data
         else:
             return UNKNOWN
     return UNKNOWN if seen is None else seen

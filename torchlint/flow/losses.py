@@ -11,7 +11,7 @@ from torchlint.flow.machine import Machine
 from torchlint.flow.shape import Shape
 from torchlint.flow.spell import spell
 from torchlint.flow.tensors import grad_mode, tensor_inputs
-from torchlint.flow.values import NONE, UNKNOWN, Const, Meaning, Object, Place, Tensor, Trail, Value, Via
+from torchlint.flow.values import NONE, UNKNOWN, Const, Library, Meaning, Object, Place, Tensor, Trail, Value, Via
 from torchlint.syntax import ir
 
 
@@ -179,8 +179,10 @@ def _activation(m: Machine, row: tables.Loss, bound: dict[str, Value], given: Te
 
 
 def _word(m: Machine, bound: dict[str, Value], name: str) -> str:
-    """An argument that is a constant, as text."""
+    """An argument that is a constant, as text; or a name of a library that ends in ``_MODE``, which says the same."""
     value = m.resolve(bound.get(name, UNKNOWN))
+    if isinstance(value, Library) and value.name.endswith("_MODE"):
+        return value.name.rsplit(".", 1)[-1].removesuffix("_MODE").lower()
     return str(value.value) if isinstance(value, Const) else ""
 
 
