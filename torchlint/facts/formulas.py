@@ -98,9 +98,9 @@ def _overlap(via: Via) -> Formula | None:
             for t in term.factors:
                 prediction, target = algebra.leaves[p], algebra.leaves[t]
                 if p != t and _trained(prediction) and not _trained(target) and not _is_score(target):
-                    if _is_overlap(algebra, upper, lower, p, t):
-                        assert isinstance(prediction, Tensor)
-                        return Formula("overlap", via.place, prediction, target if isinstance(target, Tensor) else None)
+                    bare = _bare(prediction)
+                    if _is_overlap(algebra, upper, lower, p, t) and isinstance(bare, Tensor):
+                        return Formula("overlap", via.place, bare, target if isinstance(target, Tensor) else None)
     return None
 
 

@@ -16,11 +16,12 @@ from collections.abc import Mapping, Sequence
 from torchlint.flow import attributes, builtins, calls, models, objects, training
 from torchlint.flow import data as loading
 from torchlint.flow.events import StepEvent
-from torchlint.flow.machine import Machine, flatten
+from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
     NONE,
     TRUE,
     UNKNOWN,
+    Alternatives,
     Class,
     Const,
     Dict,
@@ -115,18 +116,24 @@ def drive(
 
 
 def _returned(m: Machine, model: Instance, method: Function, value: Value, mark: int) -> None:
-    """What a training step returns is the loss of a backward pass, unless the module runs its own."""
+    """What a training step returns is the loss of a backward pass, unless the module runs its own.
+
+    A step that has several returns is taken to reach each: which optimizer's turn it is decides on many.
+    """
     own = m.resolve(model.attrs.get("automatic_optimization", TRUE))
     manual = any(isinstance(e, StepEvent) and e.kind == "backward" for e in m.events[mark:])
     if manual or not isinstance(own, Const) or own.value is False:
         return
-    place = Place(method.path, method.node.n)
-    for loss in flatten([value]):
+    saved = m.path
+    for guard, loss in value.options if isinstance(value, Alternatives) else (((), value),):
         if isinstance(loss, Dict):
             loss = loss.items.get("loss", NONE)
+        place = Place(method.path, method.node.n)
         if isinstance(loss, Tensor) and loss.via is not None and loss.via.place.path == method.path:
             place = loss.via.place
-    training.record(m, "returned", value, "", place)
+        m.path = m.under(guard)
+        training.record(m, "returned", loss, "", place)
+        m.path = saved
 
 
 def run_command_line(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> None:
