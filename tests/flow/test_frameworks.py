@@ -252,6 +252,69 @@ class Grader(BertPreTrainedModel):
 """,
         ["TL101"],
     ),
+    "transformers: a trainer with a loss of its own": (
+        TEXT,
+        """
+from transformers import Trainer, TrainingArguments
+
+
+class Weighted(Trainer):
+    def __init__(self, *args, weight=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.weight = weight
+
+    def compute_loss(self, model, inputs, return_outputs=False, **kwargs):
+        labels = inputs.pop("labels")
+        outputs = model(**inputs)
+        chances = torch.softmax(outputs.logits, dim=-1)
+        loss = nn.CrossEntropyLoss(weight=self.weight)(chances.view(-1, self.model.config.num_labels), labels.view(-1))
+        return (loss, outputs) if return_outputs else loss
+
+
+trainer = Weighted(model=model, args=TrainingArguments("out"), train_dataset=None, weight=None)
+trainer.train()
+""",
+        ["TL103"],
+    ),
+    "accelerate: several are prepared at once": (
+        LOADER,
+        """
+from accelerate import Accelerator
+
+accelerator = Accelerator()
+net, optimizer, loader = accelerator.prepare(net, optimizer, loader)
+for x, y in loader:
+    with accelerator.accumulate(net):
+        loss = nn.BCELoss()(net(x), y)
+        accelerator.backward(loss)
+        optimizer.step()
+        optimizer.zero_grad()
+    chances, wanted = accelerator.gather_for_metrics((net(x).sigmoid(), y))
+    fine = nn.BCELoss()(chances, wanted)
+    again = nn.BCELoss()(accelerator.unwrap_model(net)(x), y)
+""",
+        ["TL101", "TL101"],
+    ),
+    "a derived Fabric": (
+        LOADER,
+        """
+from lightning.fabric import Fabric
+
+
+class Run(Fabric):
+    def run(self):
+        model, opt = self.setup(net, optimizer)
+        for x, y in self.setup_dataloaders(loader):
+            opt.zero_grad()
+            loss = nn.BCELoss()(model(x), y)
+            self.backward(loss)
+            opt.step()
+
+
+Run(accelerator="gpu").run()
+""",
+        ["TL101"],
+    ),
     "timm: a head that is put in its place": (
         CLASSES,
         """

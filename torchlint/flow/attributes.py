@@ -147,6 +147,9 @@ def _through_class(m: Machine, receiver: Value, mro: tuple[Value, ...], name: st
     inherited = receiver.attrs.get("(layer)")
     if isinstance(inherited, Object):
         return objects.attribute(m, inherited, name, n)
+    inherited = receiver.attrs.get("(layer)")
+    if isinstance(inherited, Object) and inherited.kind == "engine" and name in inherited.arguments:
+        return m.resolve(inherited.arguments[name])
     if any(isinstance(base, Library) for base in mro):
         return Bound(name, receiver, m.place(n))
     return UNKNOWN

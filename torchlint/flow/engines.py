@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torchlint.flow import builtins, calls, losses, models
+from torchlint.flow import attributes, builtins, calls, data, losses, models, training
 from torchlint.flow.library import tables
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
@@ -24,6 +24,7 @@ from torchlint.flow.values import (
     Const,
     Dict,
     Function,
+    Instance,
     Library,
     Object,
     Partial,
@@ -32,6 +33,9 @@ from torchlint.flow.values import (
     Value,
 )
 from torchlint.syntax import ir
+
+#: How the names of classes end that wrap a training loop of the program's own.
+WRAPPERS = (".Fabric", ".LightningLite")
 
 
 def call_method(
@@ -43,6 +47,23 @@ def call_method(
         _run(m, engine, row, args, keywords, place)
         return engine if row.batch == "arrays" else UNKNOWN
     return UNKNOWN
+
+
+def inherited_method(
+    m: Machine, instance: Instance, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> Value:
+    """A method that an object of the project has from an engine, or from a wrapper of the training loop."""
+    engine = instance.attrs.get("(layer)")
+    row = m.contracts.lookup(engine.name) if isinstance(engine, Object) else None
+    if not isinstance(engine, Object) or not isinstance(row, tables.Engine):
+        wraps = any(isinstance(b, Library) and b.name.endswith(WRAPPERS) for b in instance.cls.mro)
+        return training.accelerator_method(m, name, args, keywords, place) if wraps else UNKNOWN
+    hook = attributes.find_method(m, instance, row.hook) if row.hook else None
+    if hook is None or name not in row.runs:
+        return call_method(m, engine, name, args, keywords, place)
+    sample = data.sample(m, engine.arguments.get(row.loader, UNKNOWN), place)
+    model = m.resolve(engine.arguments.get(row.model, UNKNOWN))
+    return calls.call_function(m, hook, [instance, model, data.collate(m, sample)], {}, instance)
 
 
 def _run(

@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torchlint.flow import architectures, attributes, builtins, calls, join, layers, lightning, objects, training
+from torchlint.flow import (
+    architectures,
+    attributes,
+    builtins,
+    calls,
+    engines,
+    join,
+    layers,
+    lightning,
+    objects,
+    training,
+)
 from torchlint.flow.events import LayerEvent, RunEvent
 from torchlint.flow.library import tables
 from torchlint.flow.machine import Machine
@@ -185,7 +196,7 @@ def call_method(
         objects.library_init(m, instance, args, keywords, place)
         return NONE
     if not objects.is_module(m, instance):
-        return UNKNOWN
+        return engines.inherited_method(m, instance, name, args, keywords, place)
     if name in ("forward", "__call__"):
         if name == "__call__":
             return call_module(m, instance, args, keywords, place, None)

@@ -91,7 +91,7 @@ def library_init(
         row = m.contracts.lookup(base.name)
         if isinstance(row, tables.Module) and row.kind == "container":
             layers.fill_container(m, instance.attrs, row.short, args, keywords)
-        elif isinstance(row, (tables.Module, tables.Loss, tables.Model, tables.Dataset)):
+        elif isinstance(row, (tables.Module, tables.Loss, tables.Model, tables.Dataset, tables.Engine)):
             made = make(m, row, base.name, args, keywords, place, None)
             m.write(instance.attrs, "(layer)", made)
         return

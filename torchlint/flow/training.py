@@ -122,6 +122,16 @@ def parameters(owner: Value) -> Value:
     return result
 
 
+#: Methods of `Accelerator` and `Fabric` that give what they are given, on another device or from all of them.
+GIVES_BACK = frozenset(
+    {
+        "setup_module", "prepare_model", "prepare_data_loader", "prepare_optimizer", "prepare_scheduler",
+        "unwrap_model", "gather", "gather_for_metrics", "reduce", "pad_across_processes", "all_gather", "all_reduce",
+        "to_device", "broadcast",
+    }
+)  # fmt: skip
+
+
 def accelerator_method(
     m: Machine, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
 ) -> Value:
@@ -129,9 +139,9 @@ def accelerator_method(
     if name == "backward":
         record(m, "backward", args[0] if args else None, "", place)
         return NONE
-    if name in ("prepare", "setup", "setup_dataloaders", "setup_module"):
+    if name in ("prepare", "setup", "setup_dataloaders", "setup_optimizers"):
         return args[0] if len(args) == 1 else Tuple(tuple(args))
-    if name in ("unwrap_model", "gather", "gather_for_metrics") and args:
+    if name in GIVES_BACK and args:
         return args[0]
     if name == "accumulate":
         return Object("context", "accumulate", {}, {}, place)

@@ -26,7 +26,7 @@ from torchlint.syntax.tree import SyntaxProblem, parse
 LIBRARIES = frozenset({"torch", "torchvision", "numpy"})
 
 #: Packages of which the project, should it hold them, gives only models that the contracts do not know.
-KNOWN_BETTER = frozenset({"lightning", "pytorch_lightning", "lightning_fabric"})
+KNOWN_BETTER = frozenset({"lightning", "pytorch_lightning", "lightning_fabric", "accelerate", "ignite"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,7 +259,8 @@ class Engine(_Row, frozen=True, kw_only=True, gc=False):
     gives batches, where it is not the first argument of `runs`. batch: ``pair`` (or a dict with ``image`` and
     ``label``), ``arrays`` where `runs` is called with input and target themselves. prepare, transform, inferer: the
     parameters of functions that make a pair of a batch, change the output, or call the model; metrics: the parameter of
-    a dict in which further losses may be. evaluates: it computes no gradients.
+    a dict in which further losses may be. hook: the method of derived classes that is called with the model and a batch
+    of the dataset `loader`. evaluates: it computes no gradients.
     """
 
     model: str = ""
@@ -272,6 +273,7 @@ class Engine(_Row, frozen=True, kw_only=True, gc=False):
     transform: str = ""
     inferer: str = ""
     metrics: str = ""
+    hook: str = ""
     evaluates: bool = False
 
 
