@@ -73,7 +73,12 @@ def _is_aim(call: LossCalled, output: Tensor, target: Tensor) -> bool:
     if kind != "noise":
         return kind != "loss"
     inputs = output.run.inputs if output.run is not None else ()
-    return call.trained and not any(same_core(target, value) for value in inputs)
+    return call.trained and (_from_loader(target) or not any(same_core(target, value) for value in inputs))
+
+
+def _from_loader(tensor: Tensor) -> bool:
+    """Whether it is a batch, of a size that has a name: random numbers that stand for a whole data set."""
+    return bool(tensor.shape) and tensor.shape is not None and not isinstance(tensor.shape[0], int | None)
 
 
 def _head(output: Tensor) -> Interval | None:
@@ -102,11 +107,9 @@ def _is_unit(aim: Interval) -> bool:
 
 
 def _is_continuous(target: Tensor) -> bool:
-    """Whether a target in [0, 1] is a picture, or was scaled to that range."""
-    if target.meaning is not None:
-        return target.meaning.kind == "image"
-    inner = core(target)
-    return isinstance(inner, Tensor) and inner.via is not None and inner.via.op == "ranged"
+    """Whether a target in [0, 1] is a picture, or was scaled to that range, and is no mask of zeros and ones."""
+    kind = target.meaning.kind if target.meaning is not None else ""
+    return kind in ("", "image") or (kind == "noise" and _from_loader(target))
 
 
 # --- a critic ----------------------------------------------------------------------------------------------------

@@ -18,6 +18,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchvision.datasets import CIFAR10, MNIST
 frame = pd.read_csv("houses.csv")
 X, y = datasets.make_moons(500)
+rng = np.random.default_rng(0)
+table = torch.rand(100, 4)
+labels = torch.where(table > 0.7, 1.0, -1.0)
 """
 
 KNOWN = {
@@ -37,6 +40,17 @@ KNOWN = {
     "MNIST('.').train_data.float() / 255": "tensor, float32, shape N×28×28, range [0, 1], meaning image (L",
     "CIFAR10('.').data": "array, uint8, shape N×32×32×3, range [0, 255], meaning image (RGB, HWC, byte scale)",
     "torch.tensor(CIFAR10('.').targets)": "tensor, int64, shape N, range [0, 9], meaning class-index",
+    "rng.normal(size=(100, 3))": "array, float64, shape 100×3, range unbounded, meaning noise",
+    "rng.standard_normal((5, 2), dtype=np.float32)": "array, float32, shape 5×2, range unbounded, meaning noise",
+    "rng.integers(0, 10, size=100)": "array, int64, shape 100, range [0, 9], meaning noise",
+    "rng.integers(0, 10, endpoint=True)": "unknown",
+    "(table - table.mean(0)) / table.std(0)": "tensor, float32, shape 100×4, range unbounded, meaning standardized",
+    "(X - np.mean(X, axis=0)) / (np.std(X, axis=0) + 1e-8)": "array, float64, shape 500×2, range unbounded, meaning st",
+    "(table - table.mean(0)) / table.max()": "tensor, float32, shape 100×4, range None",
+    "labels[labels > 0]": "tensor, float32, shape ?, range [−1, 1] (at most)",
+    "labels[table > 0.5]": "tensor, float32, shape ?, range [−1, 1] (at most)",
+    "labels[:, y > 0]": "tensor, float32, shape ?, range [−1, 1], gradient",
+    "np.array([row / 16 for row in datasets.load_digits().data])": "array, float64, shape ?×64, range [0, 1]",
     "MNIST('.').data[MNIST('.').targets < 5]": "tensor, uint8, shape ?×28×28, range [0, 255], meaning image",
 }
 

@@ -40,13 +40,13 @@ MOVES = frozenset(
         "expand", "expand_as", "view_as", "reshape_as", "type_as", "movedim", "swapaxes", "ravel", "asarray", "array",
         "select", "narrow", "masked_select", "index_select", "unbind", "split", "chunk", "requires_grad", "tensor",
         "as_tensor", "astype", "Flatten", "Identity", "identity", "tolist", "item", "rearrange", "Variable", "moveaxis",
-        "copy", "flip", "fromarray",
+        "copy", "flip", "fromarray", "unflatten", "Unflatten",
     }
 )  # fmt: skip
 
 
 #: Operations that put several tensors together.
-JOINTS = frozenset({"cat", "concat", "concatenate", "stack", "vstack", "hstack"})
+JOINTS = frozenset({"cat", "concat", "concatenate", "stack", "vstack", "hstack", "dstack", "column_stack"})
 
 
 def operand(via: Via) -> Value | None:
@@ -126,10 +126,6 @@ def same_core(a: Value | None, b: Value | None) -> bool:
     return first is second or (first.via is not None and first.via is second.via)
 
 
-#: Operations that put tensors side by side: whatever occurs in one of them occurs in the result.
-JOINS = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack", "row_stack"})
-
-
 def reached(value: Value | None, depth: int = 0) -> Interval | None:
     """An interval whose ends are sure to occur among a tensor's values; None if that is not known of any.
 
@@ -147,7 +143,7 @@ def reached(value: Value | None, depth: int = 0) -> Interval | None:
     if whole or (via.op == "select" and _is_row(via.arguments.get("index"))):
         return reached(operand(via), depth + 1)
     found: Interval | None = None
-    for part in parts(operand(via)) if via.op in JOINS else ():
+    for part in parts(operand(via)) if via.op in JOINTS else ():
         one = reached(part, depth + 1)
         if one is not None:
             found = one if found is None else hull(found, one)

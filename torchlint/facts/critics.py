@@ -10,6 +10,7 @@ from torchlint.facts.computation import head, options
 from torchlint.facts.modules import CriticCalled
 from torchlint.flow import join
 from torchlint.flow.events import Event, RunEvent
+from torchlint.flow.shape import Linear
 from torchlint.flow.spell import spell_guard
 from torchlint.flow.values import Guard, Run, Tensor
 
@@ -56,4 +57,7 @@ def _facts(run: Run, data: Given, made: Given) -> Iterator[CriticCalled]:
 
 def _is_data(tensor: Tensor) -> bool:
     kind = tensor.meaning.kind if tensor.meaning is not None else ""
+    if kind == "noise" and tensor.range is not None and not tensor.range.unbounded:
+        shape = tensor.shape or (None,)
+        return isinstance(shape[0], Linear)  # pixels at random, that a loader gives
     return tensor.run is None and kind in ("image", "standardized")

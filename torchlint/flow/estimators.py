@@ -1,4 +1,4 @@
-"""Tables of numbers: scikit-learn's preprocessors, and the data sets that it makes or ships.
+"""Tables of numbers: scikit-learn's preprocessors, the data sets that it makes or ships, and numpy's generators.
 
 Worked example: ``StandardScaler().fit_transform(X)`` has mean 0 and unit variance in every column, so it has negative
 values and values of 1 and more; ``MinMaxScaler`` reaches both ends of its range on what it was fitted on, and may leave
@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from torchlint.flow import builtins
 from torchlint.flow.interval import INF, REAL, UNIT, Interval
-from torchlint.flow.library import tables
-from torchlint.flow.library.reading import dim_of
+from torchlint.flow.library import apply, tables
+from torchlint.flow.library.reading import dim_of, dtype_name
 from torchlint.flow.machine import Machine
 from torchlint.flow.shape import Dim, Shape
 from torchlint.flow.values import (
@@ -176,3 +176,28 @@ def split(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], plac
         else:
             parts += [UNKNOWN, UNKNOWN]
     return make_list(parts)
+
+
+# --- random numbers ----------------------------------------------------------------------------------------------
+
+
+def generator(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
+    """``np.random.default_rng()`` or ``RandomState()``."""
+    return Object("generator", "numpy.random.Generator", {}, {}, place)
+
+
+def draw(m: Machine, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
+    """A method of a generator: the function of ``numpy.random`` that is called so."""
+    row = m.contracts.lookup(f"numpy.random.{'randint' if name == 'integers' else name}")
+    if not isinstance(row, tables.Operation) or "endpoint" in keywords or "axis" in keywords:
+        return UNKNOWN
+    names, n = list(keywords), len(args)
+
+    def one(values: list[Value]) -> Value:
+        named = dict(zip(names, values[n:], strict=True))
+        result = apply.apply(row, row.parameters.bind(values[:n], named), place, name)
+        if isinstance(result, Tensor) and "dtype" in named:
+            return result.with_(dtype=dtype_name(named["dtype"]))
+        return result
+
+    return m.over([*args, *keywords.values()], one)

@@ -485,7 +485,8 @@ HANDLERS: dict[str, Handler] = {
     "pytorch_lightning.trainer.Trainer": _trainer, "lightning.pytorch.trainer.Trainer": _trainer,
     "pytorch_lightning.cli.LightningCLI": _lightning_cli, "lightning.pytorch.cli.LightningCLI": _lightning_cli,
     "pytorch_lightning.utilities.cli.LightningCLI": _lightning_cli,
-    "sklearn.model_selection.train_test_split": estimators.split,
+    "sklearn.model_selection.train_test_split": estimators.split, "numpy.random.default_rng": estimators.generator,
+    "numpy.random.RandomState": estimators.generator,
     "importlib.import_module": _import_module, "typing.cast": lambda m, a, k, p: a[1] if len(a) == 2 else UNKNOWN,
 }  # fmt: skip
 

@@ -317,6 +317,8 @@ def call_method(
         return training.call_method(m, owner, name, args, keywords, place)
     if kind == "estimator":
         return estimators.call_method(m, owner, name, args, place)
+    if kind == "generator":
+        return estimators.draw(m, name, args, keywords, place)
     if kind == "engine":
         return engines.call_method(m, owner, name, args, keywords, place)
     if kind == "accelerator":

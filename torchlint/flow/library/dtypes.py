@@ -22,7 +22,7 @@ from torchlint.flow.library.reading import (
     is_scalar,
     items_of,
 )  # fmt: skip
-from torchlint.flow.values import Tensor, Value
+from torchlint.flow.values import List, Tensor, Value
 
 _WIDTH = {"uint8": 8, "int8": 8, "int16": 16, "uint16": 16, "int32": 32, "uint32": 32, "int64": 64, "uint64": 64}
 
@@ -173,7 +173,11 @@ def _hull(call: Call) -> str | None:
 
 
 def _where(call: Call) -> str | None:
-    return promote([call["input"], call["other"]])
+    pair = [call["input"], call["other"]]
+    if all(is_scalar(value) for value in pair):
+        kinds = {data_dtype(value, call.op.name.startswith("numpy")) for value in pair}
+        return kinds.pop() if len(kinds) == 1 else None
+    return promote(pair)
 
 
 def _argument(call: Call) -> str | None:
@@ -333,6 +337,8 @@ def data_dtype(value: Value | None, numpy: bool, depth: int = 0) -> str | None:
         return value.dtype
     items = items_of(value)
     if items is None:
+        if isinstance(value, List):
+            return data_dtype(value.element, numpy, depth + 1)
         number = as_tensor(value)
         kind = None if number is None else category(number.dtype)
         return None if kind is None else {0: "bool", 1: "int64"}.get(kind, "float64" if numpy else "float32")

@@ -19,7 +19,7 @@ from torchlint.flow.library.dtypes import category, dtype_of
 from torchlint.flow.library.ranges import has_own_weight, range_of
 from torchlint.flow.library.reading import Call, as_tensor, interval_of, is_scalar, items_of
 from torchlint.flow.shape import Shape
-from torchlint.flow.values import Meaning, Tensor, Value
+from torchlint.flow.values import List, Meaning, Tensor, Value
 
 BINARY = Meaning("binary")
 SUMMED = ("distribution", "log-distribution")
@@ -436,13 +436,22 @@ MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
     "part": lambda call: part_of(call.input.meaning),
     "matmul": lambda call: Meaning("logits") if is_free(range_of(call)) else None,
     "einsum": lambda call: Meaning("logits") if is_free(range_of(call)) else None,
-    "data": lambda call: call.tensor("data").meaning if call.given("data") is not None else None,
+    "data": lambda call: _held(call.given("data")),
     "scatter": lambda call: _scattered(call),
     "make-grid": lambda call: _grid_of_images(call),
     "colour": lambda call: _colour(call),
     "unit-if-byte": lambda call: _unit_if_byte(call),
-    "array": lambda call: call.tensor(call.op.parameters.params[0].name).meaning,
+    "array": lambda call: _held(call[call.op.parameters.params[0].name]),
 }
+
+
+def _held(value: Value | None) -> Meaning | None:
+    """What an array stands for, or one that is made of a list of arrays."""
+    if not isinstance(value, List):
+        tensor = as_tensor(value)
+        return None if tensor is None else tensor.meaning
+    items = value.items if value.items is not None else (value.element,)
+    return at(meaning_of_all(list(items)), None) if any(isinstance(item, Tensor) for item in items) else None
 
 
 def _grid_of_images(call: Call) -> Meaning | None:

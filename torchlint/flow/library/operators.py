@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from torchlint.flow import interval as arithmetic
 from torchlint.flow import shape as sizes
-from torchlint.flow.interval import UNIT, Interval
+from torchlint.flow.interval import REAL, UNIT, Interval
 from torchlint.flow.library import curves, meanings, ranges, widths
 from torchlint.flow.library.axes import matmul_shapes
 from torchlint.flow.library.dtypes import category, promote
@@ -114,6 +114,9 @@ def binary(op: str, left: Value, right: Value, place: Place, spelled: str) -> Va
         if category(dtype) == 1:
             found = _wrapped(found, dtype)
         meaning = _meaning(op, left, right, found)
+        if op == "/" and _standardizes(left, right):
+            found = REAL
+            meaning = meaning if meaning is not None and meaning.kind == "image" else Meaning("standardized")
     grad = grad_of(tensors, not all(isinstance(v, Tensor) or is_scalar(v) or is_data(v) for v in operands))
     if op in COMPARISONS or op in LOGICAL:
         grad = "detached"
@@ -140,6 +143,21 @@ def is_data(value: Value) -> bool:
 
 def _via(op: str, left: Value, right: Value, place: Place) -> Via:
     return Via(NAMES.get(op, op), {"input": left, "exponent" if op == "**" else "other": right}, place)
+
+
+def _standardizes(left: Value, right: Value) -> bool:
+    """``(x - x.mean()) / x.std()``, with a small number in the divisor or without one."""
+    if not isinstance(left, Tensor) or left.via is None or left.via.op != "sub":
+        return False
+    x, mean = left.via.arguments.get("input"), left.via.arguments.get("other")
+    spread = _reduced(_reduced(right, ("add", "clamp", "clamp_min", "maximum")) or right, ("std", "nanstd"))
+    return isinstance(x, Tensor) and _reduced(mean, ("mean", "nanmean")) is x and (spread is x or spread is left)
+
+
+def _reduced(value: Value | None, ops: tuple[str, ...]) -> Value | None:
+    """What a value was reduced from by one of these operations."""
+    via = value.via if isinstance(value, (Tensor, Number)) else None
+    return next(iter(via.arguments.values()), None) if via is not None and via.op in ops else None
 
 
 def _wrapped(a: Interval | None, dtype: str | None) -> Interval | None:

@@ -23,7 +23,7 @@ from torchlint.flow.library.curves import CURVES, is_free, outer
 from torchlint.flow.library.dtypes import category, dtype_of, is_float
 from torchlint.flow.library.reading import Call, as_tensor, interval_of, items_of
 from torchlint.flow.library.shapes import einsum_operands
-from torchlint.flow.values import Const, Tensor, Value
+from torchlint.flow.values import Const, List, Tensor, Value
 
 
 def _bound(call: Call, *names: str, default: float) -> float | None:
@@ -425,16 +425,13 @@ def data_range(value: Value | None, depth: int = 0) -> Interval | None:
         return None
     items = items_of(value)
     if items is None:
-        return interval_of(value)
+        return data_range(value.element, depth + 1) if isinstance(value, List) else interval_of(value)
     result: Interval | None = None
     for item in items:
         found = data_range(item, depth + 1)
         if found is None:
             return None
-        if result is None:
-            result = found
-        else:
-            result = Interval(min(result.low, found.low), max(result.high, found.high), result.tight and found.tight)
+        result = found if result is None else hull(result, found)
     return result
 
 
