@@ -130,7 +130,7 @@ net = elsewhere.build("large")
 def step(x, y):
     return F.mse_loss(net(x)["out"], y)
 """,
-    "the model is looked up with `getattr` by a name that is not known": """
+    "the model is looked up by a name that is not known": """
 import zoo
 
 def step(args, x, y):

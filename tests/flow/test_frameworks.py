@@ -223,12 +223,14 @@ fine = nn.CrossEntropyLoss()(out.logits, labels)
     "transformers: with labels the loss is first": (
         TEXT,
         """
+import json
+
 out = model(input_ids=words, labels=labels)
 out.loss.backward()
 one = nn.NLLLoss()(out[1], labels)
 tags = BertForTokenClassification.from_pretrained("bert-base-cased", num_labels=5)
 two = nn.NLLLoss()(tags(words).logits.flatten(0, 1), words.flatten())
-unknown = nn.NLLLoss()(model(**{"input_ids": words, **globals()})[1], labels)
+unknown = nn.NLLLoss()(model(**{"input_ids": words, **json.load(open("more.json"))})[1], labels)
 """,
         ["TL104", "TL104"],
     ),

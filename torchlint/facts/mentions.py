@@ -104,7 +104,7 @@ class _Search:
             elif isinstance(node, ir.ClassDef):
                 made = Scope(scope.path, scope.namespace, node, scope, node, scope.uses)
             else:
-                pending.extend(_blocks(node))
+                pending.extend(ir.blocks(node))
                 continue
             scope.inner.append(made)
             self._definitions(made, node.body)
@@ -368,14 +368,6 @@ def _names(target: ir.Expr) -> Iterator[str]:
             yield from _names(item)
     elif isinstance(target, ir.Starred):
         yield from _names(target.value)
-
-
-def _blocks(node: ir.Node) -> Iterator[ir.Stmt]:
-    """The statements directly inside a statement."""
-    for name in ("body", "orelse", "final"):
-        yield from getattr(node, name, ())
-    for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-        yield from part.body
 
 
 #: The fields of each kind of node that hold nodes.

@@ -20,6 +20,7 @@ from torchlint.flow.values import (
     FALSE,
     NONE,
     UNKNOWN,
+    Alternatives,
     Bound,
     Const,
     Dict,
@@ -33,8 +34,10 @@ from torchlint.flow.values import (
     Tensor,
     Trail,
     Tuple,
+    Unknown,
     Value,
     Via,
+    because,
 )
 
 #: What the last layer is called by architectures whose contract does not say it.
@@ -87,6 +90,22 @@ def pretrained(m: Machine, model: Value, depth: int = 0) -> str | None:
 # --- parts and heads ---------------------------------------------------------------------------------------------
 
 
+#: Something inside a known architecture: a layer, a block, a number.
+PART = because("is a part of a library's model of which nothing is known")
+
+
+def call_part(m: Machine, callee: Unknown, args: Sequence[Value], place: Place) -> Value | None:
+    """What a part of a known architecture makes of a tensor: features of that architecture."""
+    if callee.origin is not PART.origin or len(args) != 1:
+        return None
+    given = m.resolve(args[0])
+    data = isinstance(given, Unknown) and (given.grad == "detached" or given.via is not None)
+    if not (isinstance(given, (Tensor, Alternatives)) or data):
+        return None
+    via = Via("part", {"input": given}, place)
+    return grad_mode(m, Tensor(None, Meaning("activation"), "float32", None, "attached", via=via))
+
+
 def attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
     """A part of a known architecture, made when the program first names it."""
     found = owner.attrs.get(name)
@@ -103,7 +122,7 @@ def attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
             part = Object("part", row.name, {}, {"path": path, "root": root}, owner.made)
             m.write(owner.attrs, name, part)
             return part
-    return Bound(name, owner, m.place(n)) if name in METHODS or name in models.SAME else UNKNOWN
+    return Bound(name, owner, m.place(n)) if name in METHODS or name in models.SAME else PART
 
 
 def reset_classifier(m: Machine, model: Object, args: Sequence[Value], keywords: Mapping[str, Value]) -> None:

@@ -5,7 +5,7 @@ Every assignment goes through the machine's cells, so that branches can be undon
 
 from __future__ import annotations
 
-from torchlint.flow import calls, imports, models, objects, taught, tensors, training
+from torchlint.flow import calls, dynamic, imports, models, objects, taught, tensors, training
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
     FALSE,
@@ -41,6 +41,8 @@ def get(m: Machine, owner: Value, name: str, n: int) -> Value:
         return _of_unknown(m, owner, name, n)
     if kind is Library:
         assert isinstance(owner, Library)
+        if name == "__dict__":
+            return dynamic.names_of(owner)
         return Library(f"{owner.name}.{name}")
     if kind is Instance:
         assert isinstance(owner, Instance)
@@ -55,6 +57,8 @@ def get(m: Machine, owner: Value, name: str, n: int) -> Value:
         return tensors.attribute(m, owner, name, n)
     if kind is Namespace:
         assert isinstance(owner, Namespace)
+        if name == "__dict__":
+            return dynamic.names_of(owner)
         return imports.member(m, owner, name)
     if kind is Object:
         assert isinstance(owner, Object)

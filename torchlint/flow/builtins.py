@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torchlint.flow import data, join, objects, training
+from torchlint.flow import data, dynamic, join, lists, objects, training
 from torchlint.flow.library import apply
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
@@ -95,6 +96,7 @@ FUNCTIONS = frozenset(
         "delattr",
         "locals",
         "globals",
+        "eval",
         "staticmethod",
         "classmethod",
         "property",
@@ -161,7 +163,7 @@ def fold(op: str, a: Any, b: Any) -> Value:
     if op in ("**", "<<") and (isinstance(b, str) or b is None or abs(b) > 64):
         return Number()
     if op == "%" and isinstance(a, str):
-        return Text()
+        return formatted(a, (b,))
     function = OPERATORS.get(op)
     if function is None:
         return UNKNOWN
@@ -172,6 +174,36 @@ def fold(op: str, a: Any, b: Any) -> Value:
     if isinstance(result, (bool, int, float, str)) and _small(result):
         return Const(result)
     return UNKNOWN
+
+
+#: Directives of a format that never make a text much longer.
+PLAIN_DIRECTIVE = re.compile(r"%(%|[sdir]|0?[1-9]?d|\.\d[feg])")
+
+
+def formatted(text: str, values: Sequence[Any]) -> Value:
+    """``text % values``, where every directive is a plain one."""
+    if "%" in PLAIN_DIRECTIVE.sub("", text):
+        return Text()
+    try:
+        result = text % tuple(values)
+    except (TypeError, ValueError):
+        return Text()
+    return Const(result) if _small(result) else Text()
+
+
+def _filled(text: str, values: Sequence[Any]) -> Value:
+    """``text.format(*values)``, where every field is plain."""
+    pieces = re.split(r"\{(\d?)\}", text)
+    if any("{" in p or "}" in p for p in pieces):
+        return Text()
+    out = [pieces[0]]
+    for number, (field, after) in enumerate(zip(pieces[1::2], pieces[2::2])):
+        position = int(field) if field else number
+        if position >= len(values):
+            return Text()
+        out += [str(values[position]), after]
+    result = "".join(out)
+    return Const(result) if _small(result) else Text()
 
 
 def _small(x: Any) -> bool:
@@ -277,6 +309,10 @@ def sequence_operator(m: Machine, op: str, a: Value, b: Value) -> Value:
         if a.items is not None and b.items is not None:
             joined = a.items + b.items
             return Tuple(joined) if isinstance(a, Tuple) else make_list(joined)
+        if isinstance(a, List) and b.items is not None:
+            joined_list = List(dict(a.attrs))
+            lists.append(m, joined_list, b.items)
+            return joined_list
         return list_of(join.summary([join.element_of(a), join.element_of(b)]))
     if op == "*":
         if isinstance(b, (Tuple, List)):
@@ -329,32 +365,11 @@ def element(m: Machine, value: Value, place: Place) -> Value:
     return UNKNOWN
 
 
-def extend(m: Machine, target: List, value: Value) -> None:
-    """``target += value`` for a list."""
-    more = items_of(m, value)
-    if target.items is not None and more is not None:
-        m.write(target.attrs, "items", target.items + more)
-        return
-    known = [target.element if target.items is None else None, *(target.items or ()), *(more or ())]
-    found = [v for v in known if v is not None]
-    if more is None:
-        found.append(join.element_of(m.resolve(value)))
-    m.write(target.attrs, "element", join.summary(found))
-    m.write(target.attrs, "items", None)
-
-
-def forget(m: Machine, target: List) -> None:
-    """Something happened to a list that leaves its length unknown."""
-    if target.items is not None:
-        m.write(target.attrs, "element", join.summary(target.items) if target.items else UNKNOWN)
-        m.write(target.attrs, "items", None)
-
-
 def escape(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value]) -> None:
     """Values were given to something unknown: containers may have changed."""
     for value in [*args, *keywords.values()]:
         if type(value) is List:
-            forget(m, value)
+            lists.forget(m, value)
         elif type(value) is Dict:
             m.write(value.meta, "open", True)
 
@@ -367,7 +382,7 @@ def call_method(
 ) -> Value:
     """A method of a Python container or string."""
     if isinstance(receiver, List):
-        return _list_method(m, receiver, method, args)
+        return lists.call_method(m, receiver, method, args)
     if isinstance(receiver, Dict):
         return _dict_method(m, receiver, method, args, keywords)
     if isinstance(receiver, Tuple):
@@ -382,55 +397,6 @@ def call_method(
     return UNKNOWN
 
 
-def _list_method(m: Machine, target: List, method: str, args: Sequence[Value]) -> Value:
-    items = target.items
-    if method in ("append", "add") and args:
-        if items is not None and len(items) < 512:
-            m.write(target.attrs, "items", (*items, args[0]))
-        elif items is None:
-            m.write(
-                target.attrs,
-                "element",
-                join.summary([target.element, args[0]]) if (not isinstance(target.element, Unknown)) else args[0],
-            )
-        return NONE
-    if method in ("extend", "update") and args:
-        extend(m, target, args[0])
-        return NONE
-    if method == "insert" and len(args) == 2:
-        position = m.resolve(args[0])
-        if items is not None and isinstance(position, Const) and isinstance(position.value, int):
-            i = position.value
-            m.write(target.attrs, "items", (*items[:i], args[1], *items[i:]))
-        else:
-            forget(m, target)
-        return NONE
-    if method == "pop":
-        position = m.resolve(args[0]) if args else Const(-1)
-        if items and isinstance(position, Const) and isinstance(position.value, int):
-            i = position.value
-            if -len(items) <= i < len(items):
-                left = list(items)
-                value = left.pop(i)
-                m.write(target.attrs, "items", tuple(left))
-                return m.resolve(value)
-        forget(m, target)
-        return target.element
-    if method == "copy":
-        return List(dict(target.attrs), target.kind)
-    if method == "reverse":
-        if items is not None:
-            m.write(target.attrs, "items", items[::-1])
-        return NONE
-    if method == "clear":
-        m.write(target.attrs, "items", ())
-        return NONE
-    if method in ("sort", "remove"):
-        forget(m, target)
-        return NONE
-    return Number(kind="int") if method in ("index", "count") else UNKNOWN
-
-
 def _dict_method(m: Machine, target: Dict, method: str, args: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
     exact = not target.meta.get("open")
     if method == "items" and exact:
@@ -441,6 +407,9 @@ def _dict_method(m: Machine, target: Dict, method: str, args: Sequence[Value], k
         return make_list(target.items.values()) if exact else list_of(join.summary(target.items.values()))
     if method in ("get", "pop", "setdefault") and args:
         key = m.resolve(args[0])
+        named = dynamic.item(m, target, key) if "of" in target.meta else None
+        if named is not None:
+            return named
         default = args[1] if len(args) > 1 else NONE
         if isinstance(key, Const):
             found = target.items.get(key.value)
@@ -451,10 +420,10 @@ def _dict_method(m: Machine, target: Dict, method: str, args: Sequence[Value], k
             if method == "setdefault":
                 m.write(target.items, key.value, default)
             return default if exact else UNKNOWN
-        if exact and target.items and len(target.items) <= join.MOST_ALTERNATIVES and isinstance(key, Unknown):
-            from torchlint.flow import subscripts
-
-            return subscripts.chosen(key.key or m.fresh_key(), list(target.items.items()))
+        few = len(target.items) <= join.MOST_ALTERNATIVES
+        if exact and target.items and isinstance(key, Unknown):
+            if few or any(isinstance(v, dynamic.CALLABLE) for v in target.items.values()):
+                return dynamic.choice(key.key or m.fresh_key(), target.items.items())
         return UNKNOWN
     if method == "update":
         for other in [m.resolve(a) for a in args]:
@@ -488,6 +457,8 @@ def _str_method(text: str, method: str, args: Sequence[Value]) -> Value:
     if method == "join" and args and isinstance(args[0], (Tuple, List)) and args[0].items is not None:
         parts = [v.value for v in args[0].items if isinstance(v, Const) and isinstance(v.value, str)]
         return Const(text.join(parts)) if len(parts) == len(args[0].items) else Text()
+    if method == "format" and len(plain) == len(args) and args:
+        return _filled(text, plain)
     if method not in allowed or len(plain) != len(args):
         return Text() if method in ("format", "join", "lower", "upper", "replace", "strip") else UNKNOWN
     try:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torchlint.flow import (
+    architectures,
     attributes,
     builtins,
+    copies,
     data,
+    dynamic,
     expressions,
     join,
     layers,
     models,
     objects,
+    records,
     statements,
     taught,
     tensors,
@@ -37,12 +41,15 @@ from torchlint.flow.values import (
     Origin,
     Partial,
     Place,
+    Rest,
     Tensor,
     Tuple,
     Unknown,
+    Unsure,
     Value,
     Via,
     because,
+    has_rest,
     list_of,
 )
 from torchlint.syntax import ir
@@ -69,7 +76,11 @@ def call_node(m: Machine, node: ir.Call) -> Value:
         m.stepped = spell(node.args[0] if node.args and training.is_scaler(callee) else func.value)
     m.calling = m.place(node.n)
     m.passing = _written(node, args, keywords)
-    result = call(m, callee, args, keywords, m.calling, node)
+    several = next((i for i, a in enumerate(args) if type(a) is Rest and a.variants), None)
+    if several is None:
+        result = call(m, callee, args, keywords, m.calling, node)
+    else:
+        result = _call_variants(m, callee, args, several, keywords, node)
     if isinstance(func, ir.Attr):
         if isinstance(callee, Unknown):
             place = m.place(node.n)
@@ -97,6 +108,27 @@ def _written(node: ir.Call, args: list[Value], keywords: Keywords) -> tuple[tupl
     if len(args) != len(node.args) or any(isinstance(a, ir.Starred) for a in node.args):
         return named
     return (*zip(args, node.args), *named)
+
+
+def _call_variants(m: Machine, callee: Value, args: list[Value], at: int, keywords: Keywords, node: ir.Call) -> Value:
+    """A call whose starred argument is a list of a different length under each guard."""
+    rest = args[at]
+    assert isinstance(rest, Rest)
+    results: list[tuple[Guard, Value]] = []
+    arms = []
+    for guard, items in rest.variants:
+
+        def run(guard: Guard = guard, items: tuple[Value, ...] = items) -> int:
+            given = [*args[:at], *map(m.resolve, items), *args[at + 1 :]]
+            results.append((guard, call(m, callee, given, keywords, m.place(node.n), node)))
+            return NEXT
+
+        if join.compatible(guard, m.path):
+            arms.append((guard, run))
+    saved = m.path
+    m.branch(arms)
+    m.path = saved
+    return join.alternatives(results)
 
 
 def _as_tensor(callee: Unknown) -> Tensor:
@@ -145,7 +177,7 @@ def _in_place(m: Machine, func: ir.Attr, callee: Value, result: Value, place: Pl
 
 
 def arguments(m: Machine, node: ir.Call) -> tuple[list[Value], Keywords]:
-    """The evaluated arguments of a call; `REST` where a starred one has an unknown number."""
+    """The evaluated arguments of a call; a `Rest` where a starred one has an unknown number."""
     args: list[Value] = []
     for arg in node.args:
         if isinstance(arg, ir.Starred):
@@ -155,8 +187,11 @@ def arguments(m: Machine, node: ir.Call) -> tuple[list[Value], Keywords]:
                 args.extend(items)
             elif isinstance(m.resolve(value), Alternatives):
                 args.extend(_spread(m, value))
+            elif isinstance(value, List) and isinstance(value.content, Unsure):
+                content = value.content
+                args.extend((Rest(content.element, content.variants), *(() if content.variants else content.tail)))
             else:
-                args.append(REST)
+                args.append(Rest(value if isinstance(value, Unknown) else UNKNOWN))
         else:
             args.append(expressions.evaluate(m, arg))
     keywords: Keywords = {}
@@ -176,17 +211,15 @@ def arguments(m: Machine, node: ir.Call) -> tuple[list[Value], Keywords]:
 
 
 def _spread(m: Machine, value: Value) -> list[Value]:
-    """``*value`` where its alternatives have the same number of items."""
+    """``*value`` for one of several lists."""
     value = m.resolve(value)
     assert isinstance(value, Alternatives)
     columns = [(guard, builtins.items_of(m, option)) for guard, option in value.options]
-    lengths = {None if items is None else len(items) for _, items in columns}
-    if len(lengths) != 1 or None in lengths:
-        return [REST]
-    return [
-        join.alternatives([(guard, items[i]) for guard, items in columns if items is not None])
-        for i in range(lengths.pop() or 0)
-    ]
+    known = tuple((guard, (REST,) if items is None else items) for guard, items in columns)
+    lengths = {len(items) for _, items in known}
+    if len(lengths) != 1 or any(has_rest(items) for _, items in known):
+        return [Rest(UNKNOWN, known)]
+    return [join.alternatives([(guard, items[i]) for guard, items in known]) for i in range(lengths.pop())]
 
 
 def call(
@@ -230,10 +263,11 @@ def call(
         return call(m, callee.function, [*callee.args, *args], {**callee.keywords, **keywords}, place, node)
     if kind is Unknown:
         assert isinstance(callee, Unknown)
-        named = builtins.pure_method(callee, args, keywords)
+        named = builtins.pure_method(callee, args, keywords) or architectures.call_part(m, callee, args, place)
         if named is not None:
             return named
         builtins.escape(m, args, keywords)
+        dynamic.called_by_another(m, keywords, place)
         m.blind.add(place)
         return UNKNOWN if callee.origin is None else Unknown(None, None, None, Origin(callee.origin.reason, True))
     builtins.escape(m, args, keywords)
@@ -301,7 +335,7 @@ def bind(m: Machine, function: Function, args: Sequence[Value], keywords: Mappin
     for param in function.node.params:
         kind = param.kind
         if kind in ("any", "pos"):
-            if rest and rest[0] is REST:
+            if rest and type(rest[0]) is Rest:
                 open_args = True
             if open_args:
                 scope[param.name] = left.pop(param.name, UNKNOWN)
@@ -310,13 +344,21 @@ def bind(m: Machine, function: Function, args: Sequence[Value], keywords: Mappin
             else:
                 scope[param.name] = _keyword(m, function, param, left, open_keywords)
         elif kind == "args":
-            scope[param.name] = list_of(UNKNOWN) if extra or REST in rest else Tuple(tuple(rest))
+            scope[param.name] = _further(rest, extra)
             rest = []
         elif kind == "kw":
             scope[param.name] = _keyword(m, function, param, left, open_keywords)
         else:
             scope[param.name] = Dict({str(k): v for k, v in left.items()}, {"open": extra or open_keywords})
     return scope
+
+
+def _further(args: Sequence[Value], extra: bool) -> Value:
+    """What ``*args`` holds; `extra` if nobody knows how many there are."""
+    if extra:
+        return list_of(Unknown(None, None, None, PASSED_BY_NOTHING))
+    first = next((a for a in args if isinstance(a, Rest)), None)
+    return Tuple(tuple(args)) if first is None else list_of(first.element if len(args) == 1 else UNKNOWN)
 
 
 def _keyword(m: Machine, function: Function, param: ir.Param, left: dict[str, Value], open_keywords: bool) -> Value:
@@ -410,54 +452,26 @@ def construct(
     m.constructed.add(id(cls.node))
     if any(isinstance(b, Library) and b.name in ("enum.Enum", "enum.IntEnum") for b in cls.mro):
         return UNKNOWN
+    key = copies.signature(cls, args, keywords) if objects.is_module_class(m, cls) else None
+    made = copies.again(m, key, place) if key is not None else None
+    if made is not None:
+        return made
     instance = Instance(cls, {}, place)
     m.instances.setdefault(id(cls.node), instance)
     m.active.append(id(cls.node))
     try:
         init = attributes.find_method(m, instance, "__init__")
-        if init is not None:
+        if init is not None and key is not None:
+            copies.first(m, key, instance, lambda: call_function(m, init, [instance, *args], keywords, instance))
+        elif init is not None:
             call_function(m, init, [instance, *args], keywords, instance)
-        elif not _record(m, instance, args, keywords):
+        elif not records.fill(m, instance, args, keywords):
             library = next((b for b in cls.mro if isinstance(b, Library)), None)
             if library is not None:
                 objects.library_init(m, instance, args, keywords, place)
     finally:
         m.active.pop()
     return taught.made(m, instance, args, keywords, place, node) if m.contracts.taught else instance
-
-
-def _record(m: Machine, instance: Instance, args: Sequence[Value], keywords: Mapping[str, Value]) -> bool:
-    """Fill in the fields of a dataclass or ``NamedTuple``; false if the class is neither."""
-    classes = [c for c in instance.cls.mro if isinstance(c, Class)]
-    named = any(isinstance(b, Library) and b.name.endswith("NamedTuple") for b in instance.cls.mro)
-    if not named and not any({"@dataclass", "@define", "@s", "@attrs"} & set(c.attrs) for c in classes):
-        return False
-    fields: dict[str, Value] = {}
-    for cls in reversed(classes):
-        for statement in cls.node.body:
-            if isinstance(statement, ir.AnnAssign) and isinstance(statement.target, ir.Name):
-                default = cls.attrs.get(statement.target.name)
-                fields[statement.target.name] = UNKNOWN if default is None else _default(m, default)
-    names = list(fields)
-    for name, value in zip(names, args):
-        fields[name] = value
-    fields.update({k: v for k, v in keywords.items() if k in fields})
-    for name, value in fields.items():
-        m.write(instance.attrs, name, value)
-    post = attributes.find_method(m, instance, "__post_init__")
-    if post is not None:
-        call_function(m, post, [instance], {}, instance)
-    return True
-
-
-def _default(m: Machine, default: Value) -> Value:
-    """The default of a dataclass field; ``field(default_factory=f)`` calls f."""
-    if isinstance(default, Object) and default.kind == "field":
-        factory = default.arguments.get("default_factory")
-        if factory is not None:
-            return call(m, factory, [], {}, m.place(0))
-        return default.arguments.get("default", UNKNOWN)
-    return default
 
 
 def call_instance(

@@ -36,6 +36,7 @@ from torchlint.flow.values import (
     Trail,
     Tuple,
     Unknown,
+    Unsure,
     Value,
     Via,
     kind_of,
@@ -168,11 +169,11 @@ def compose(m: Machine, owner: Object, value: Value, place: Place) -> Value:
         items = builtins.items_of(m, listed)
         if items is not None:
             return run(items)
-        variants = listed.attrs.get("variants") if isinstance(listed, List) else None
-        if variants:
+        content = listed.content if isinstance(listed, List) else None
+        if isinstance(content, Unsure) and content.variants:
             saved, out = m.path, []
-            for guard, some in variants:
-                if some is not None and join.compatible(guard, saved):
+            for guard, some in content.variants:
+                if join.compatible(guard, saved):
                     m.path = m.under(guard)
                     out.append((guard, run(some)))
             m.path = saved

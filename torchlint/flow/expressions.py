@@ -157,6 +157,9 @@ def binary(m: Machine, op: str, left: Value, right: Value, n: int, text: str) ->
         a, b = pair
         if isinstance(a, Const) and isinstance(b, Const):
             return builtins.fold(op, a.value, b.value)
+        if op == "%" and isinstance(a, Const) and isinstance(a.value, str) and isinstance(b, Tuple):
+            known = [v.value for v in b.items if isinstance(v, Const)]
+            return builtins.formatted(a.value, known) if len(known) == len(b.items) else Text()
         if isinstance(a, Tensor) or isinstance(b, Tensor):
             result = apply.binary(op, a, b, m.place(n), text)
             m.observe(result, text, call)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from torchlint.flow import attributes, builtins, calls, estimators, join, lightning, objects
+from torchlint.flow import attributes, builtins, calls, dynamic, estimators, join, lightning, objects, records
 from torchlint.flow.interval import Interval, absolute
 from torchlint.flow.library.reading import size_value
 from torchlint.flow.machine import Machine
@@ -37,7 +37,6 @@ from torchlint.flow.values import (
     Unknown,
     Value,
     Via,
-    because,
     list_of,
     make_list,
 )
@@ -224,7 +223,7 @@ def _getattr(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
             ):
                 return args[2]
             return value
-        return because("is looked up with `getattr` by a name that is not known")
+        return dynamic.member(m, owner, attribute)
 
     return m.over(args[:2], one)
 
@@ -359,13 +358,6 @@ def _callable(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value
     return FALSE if isinstance(value, (Const, List, Dict, Tuple, Tensor)) else UNKNOWN
 
 
-def _vars(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
-    value = _first(m, args)
-    if isinstance(value, Object) and value.kind == "arguments":
-        return Dict(dict(value.attrs))
-    return Dict(value.attrs) if isinstance(value, Instance) else UNKNOWN
-
-
 def _partial(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     return Partial(m.resolve(args[0]), tuple(args[1:]), dict(keywords)) if args else UNKNOWN
 
@@ -460,6 +452,12 @@ def _import_module(m: Machine, args: Args, keywords: Keywords, place: Place) -> 
 
 
 HANDLERS: dict[str, Handler] = {
+    "builtins.globals": lambda m, a, k, p: dynamic.globals_of(m, a, k, p),
+    "builtins.locals": lambda m, a, k, p: dynamic.locals_of(m, a, k, p),
+    "builtins.eval": lambda m, a, k, p: dynamic.evaluated(m, a, k, p),
+    "builtins.vars": lambda m, a, k, p: dynamic.variables(m, a, k, p),
+    "torch.multiprocessing.spawn": lambda m, a, k, p: dynamic.spawned(m, a, k, p),
+    "collections.namedtuple": lambda m, a, k, p: records.named_tuple(m, a, k, p),
     "builtins.len": _len, "builtins.range": _range, "builtins.zip": _zip, "builtins.enumerate": _enumerate,
     "builtins.reversed": _reversed, "builtins.list": _list, "builtins.tuple": _tuple, "builtins.dict": _dict,
     "builtins.set": _list, "builtins.sorted": _list, "builtins.isinstance": _isinstance,
@@ -468,7 +466,7 @@ HANDLERS: dict[str, Handler] = {
     "builtins.filter": _filter, "builtins.sum": _sum, "builtins.max": _extreme(max), "builtins.min": _extreme(min),
     "builtins.abs": _abs, "builtins.int": _convert(int), "builtins.float": _convert(float),
     "builtins.str": _convert(str), "builtins.bool": _convert(bool), "builtins.type": _type,
-    "builtins.callable": _callable, "builtins.vars": _vars, "builtins.print": _none,
+    "builtins.callable": _callable, "builtins.print": _none,
     "functools.partial": _partial, "functools.reduce": lambda m, a, k, p: UNKNOWN, "copy.copy": _copy,
     "copy.deepcopy": _copy, "itertools.chain": _chain, "itertools.cycle": _transparent, "tqdm.tqdm": _transparent,
     "tqdm.auto.tqdm": _transparent, "tqdm.notebook.tqdm": _transparent, "tqdm.tqdm_notebook": _transparent,

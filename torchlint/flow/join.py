@@ -11,8 +11,8 @@ Worked example: under the path ``{k: True}``, ``Alternatives([(((k, True),), a),
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 from torchlint.flow import interval, shape
 from torchlint.flow.values import (
@@ -27,6 +27,7 @@ from torchlint.flow.values import (
     Tensor,
     Tuple,
     Unknown,
+    Unsure,
     Value,
     Via,
     common_kind,
@@ -212,22 +213,69 @@ def widen(before: Value, after: Value) -> Value:
     return after if isinstance(after, Unknown) else UNKNOWN
 
 
-def widen_items(before: Any, after: Any) -> tuple[Any, Value | None]:
+Items: TypeAlias = tuple[Value, ...] | Unsure
+
+
+def join_items(options: Sequence[tuple[Guard, Items]]) -> Items:
+    """The items of a list that differ between ways: position by position, or an unknown number of them."""
+    plain = [(guard, items) for guard, items in options if not isinstance(items, Unsure)]
+    if len(plain) == len(options) and len({len(items) for _, items in plain}) == 1:
+        columns = zip(*(items for _, items in plain))
+        return tuple(alternatives([(g, v) for (g, _), v in zip(plain, column)]) for column in columns)
+    variants: list[tuple[Guard, tuple[Value, ...]]] = []
+    for guard, items in options:
+        if not isinstance(items, Unsure):
+            variants.append((guard, items))
+        elif items.variants:
+            variants += [(merge(guard, g), v) for g, v in items.variants if not contradicts(guard, g)]
+        else:
+            variants = []
+            break
+    known = tuple(variants) if len(variants) <= MOST_ALTERNATIVES else ()
+    return Unsure(_any_of([items for _, items in options]), _common_end([items for _, items in options]), known)
+
+
+def _any_of(contents: Iterable[Items]) -> Value:
+    """What any item of these lists is."""
+    found: list[Value] = []
+    for items in contents:
+        if isinstance(items, Unsure):
+            found.append(items.element)
+        else:
+            found.extend(items)
+    return summary(found)
+
+
+def _common_end(contents: Sequence[Items]) -> tuple[Value, ...]:
+    """The last items that all of these lists share."""
+    ends = [reversed(items.tail if isinstance(items, Unsure) else items) for items in contents]
+    shared: list[Value] = []
+    for column in zip(*ends):
+        if any(v is not column[0] for v in column):
+            break
+        shared.append(column[0])
+    return tuple(reversed(shared))
+
+
+def widen_items(before: Items, after: Items) -> Items:
     """The steady items of a list: exact if the loop does not change them, else an unknown number of one element."""
-    if before is after:
-        return after, None
-    if before is None or after is None:
-        return None, None
-    known: list[Value] = [*after, *before]
-    if not known:
-        return after, None
-    return None, summary(known)
+    if before is after or not (isinstance(before, Unsure) or isinstance(after, Unsure) or after or before):
+        return after
+    return Unsure(_any_of([after, before]))
+
+
+def _opened(values: Iterable[Value]) -> Iterable[Value]:
+    for value in values:
+        if type(value) is Alternatives:
+            yield from (v for _, v in value.options)
+        else:
+            yield value
 
 
 def summary(values: Iterable[Value]) -> Value:
     """One value that stands for each of several elements."""
     seen: Value | None = None
-    for value in values:
+    for value in _opened(values):
         if seen is None or equal(seen, value):
             seen = value
         elif isinstance(seen, Tensor) and isinstance(value, Tensor):

@@ -13,7 +13,6 @@ from torchlint.flow.spell import spell
 from torchlint.flow.tensors import grad_mode
 from torchlint.flow.values import (
     NONE,
-    REST,
     UNKNOWN,
     Const,
     Dict,
@@ -21,6 +20,7 @@ from torchlint.flow.values import (
     List,
     Object,
     Place,
+    Rest,
     Tensor,
     Tuple,
     Value,
@@ -41,7 +41,7 @@ def fill_container(
         if isinstance(first, Dict):
             if not first.meta.get("open"):
                 m.write(attrs, "()", tuple((str(k), v) for k, v in first.items.items()))
-        elif REST not in args:
+        else:
             m.write(attrs, "()", tuple((str(i), v) for i, v in enumerate(args)))
         return
     given = m.resolve(args[0]) if args else keywords.get("modules", NONE)
@@ -73,6 +73,11 @@ def add_child(m: Machine, owner: Object | Instance, name: str | None, value: Val
 def child(m: Machine, owner: Object | Instance, children: tuple[Child, ...], index: Value) -> Value:
     """``container[index]``."""
     index = m.resolve(index)
+    rest = [i for i, (_, v) in enumerate(children) if type(v) is Rest]
+    if rest:
+        number = index.value if isinstance(index, Const) and isinstance(index.value, int) else None
+        if number is None or not (0 <= number < rest[0] or rest[-1] - len(children) < number < 0):
+            return UNKNOWN
     if isinstance(index, Const):
         if isinstance(index.value, int) and -len(children) <= index.value < len(children):
             return m.resolve(children[index.value][1])
@@ -98,7 +103,8 @@ def run_children(m: Machine, children: tuple[Child, ...] | None, args: Sequence[
         return UNKNOWN
     value = args[0]
     for _, module in children:
-        value = calls.call(m, m.resolve(module), [value], {}, place)
+        one = m.resolve(module)
+        value = calls.call(m, one.element if isinstance(one, Rest) else one, [value], {}, place)
     return value
 
 

@@ -46,14 +46,16 @@ from torchlint.flow.values import (
     Tuple,
     Unknown,
     Value,
+    make_list,
 )
 from torchlint.project.modules import Project
 from torchlint.syntax import ir
 
 NEXT, RETURN, RAISE, BREAK, CONTINUE = range(5)
 
-#: Nodes that one root may evaluate, and calls that may be nested, before what is left is unknown.
-STEPS_PER_ROOT = 60_000
+#: Nodes that one root may evaluate, more in a small project, and calls that may be nested, before what is left is
+#: unknown.
+STEPS_PER_ROOT, MORE_PER_ROOT, LOST_PER_LINE = 60_000, 200_000, 10
 DEPTH = 40
 
 #: A call this near to its root may use up a part of what is left; if it does, only its own result is unknown.
@@ -74,6 +76,11 @@ Cells = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
 def allowance(lines: int) -> float:
     """Nodes that the roots of a project of so many lines may evaluate together."""
     return ALLOWANCE + STEPS_PER_LINE * lines + max(0, BONUS - BONUS_LOST_PER_LINE * lines)
+
+
+def most_per_root(lines: int) -> int:
+    """Nodes that one root of a project of so many lines may evaluate."""
+    return STEPS_PER_ROOT + max(0, MORE_PER_ROOT - LOST_PER_LINE * lines)
 
 
 class Exhausted(BaseException):
@@ -130,7 +137,7 @@ class Machine:
         self.frame: Frame = Frame({}, (), Namespace("", "", {}), "")
         self.steps = 0
         self.total_steps = 0
-        self.limit = STEPS_PER_ROOT
+        self.most = self.limit = STEPS_PER_ROOT
         self.fresh = 0
         self.entered: set[int] = set()
         self.constructed: set[int] = set()
@@ -158,6 +165,8 @@ class Machine:
         self.notes: list[str] = []
         self.calling: Place | None = None
         self.passing: tuple[tuple[Value, ir.Expr], ...] = ()
+        self.built: dict[object, list[tuple[Guard, Instance]]] = {}
+        self.scopes: list[dict[str, Value]] | None = None
         self.blind: set[Place] = set()
         self.spent: set[int] = set()
         self.refused = 0
@@ -249,8 +258,8 @@ class Machine:
         split = [i for i, v in enumerate(resolved) if type(v) is Alternatives]
         if not split:
             return f(resolved)
-        combinations = math.prod(len(v.options) for v in resolved if type(v) is Alternatives)
-        if combinations > MOST_COMBINATIONS:
+        choices = {tuple(g for g, _ in v.options) for v in resolved if type(v) is Alternatives}
+        if math.prod(map(len, choices)) > MOST_COMBINATIONS:
             for i in split[1:]:
                 several = resolved[i]
                 assert isinstance(several, Alternatives)
@@ -264,6 +273,14 @@ class Machine:
             out.append((guard, self.over(resolved, f)))
         self.path = saved
         return join.alternatives(out)
+
+    def opened(self, value: Value) -> Value:
+        """A list or tuple whose items are alternatives, as alternatives of lists or tuples; any other value itself."""
+        if type(value) is Tuple or (type(value) is List and value.items is not None):
+            items: Sequence[Value] = value.items or ()
+            if any(type(v) is Alternatives for v in items):
+                return self.over(items, lambda v: Tuple(tuple(v)) if type(value) is Tuple else make_list(v))
+        return value
 
     def branch(self, arms: Sequence[tuple[Guard, Callable[[], int]]]) -> int:
         """Run each arm from the same state and join the states of those that fall through."""
@@ -332,19 +349,8 @@ class Machine:
         if all(isinstance(v, Value) for _, v in present):
             return join.alternatives(present)
         if key == "items":
-            return self.join_items(owner, present)
+            return join.join_items(present)
         return present[-1][1]
-
-    def join_items(self, owner: dict[Any, Any], options: list[tuple[Guard, Any]]) -> Any:
-        """The items of a list that differs between arms: position by position, or an unknown number of one."""
-        lengths = {None if items is None else len(items) for _, items in options}
-        if len(lengths) == 1 and None not in lengths:
-            columns = zip(*(items for _, items in options))
-            return tuple(join.alternatives([(g, v) for (g, _), v in zip(options, column)]) for column in columns)
-        known = [items for _, items in options if items]
-        self.write(owner, "variants", tuple((g, items) for g, items in options))
-        self.write(owner, "element", join.summary(v for items in known for v in items))
-        return None
 
     def observe(
         self, value: Value, text: str, call: int, node: ir.Expr | None = None, names: Sequence[str] = ()
@@ -497,7 +503,7 @@ class Machine:
             allowance: nodes that may be evaluated in all, those of the roots before included.
         """
         self.roots += 1
-        self.limit = int(min(STEPS_PER_ROOT, allowance - self.total_steps))
+        self.limit = int(min(self.most, allowance - self.total_steps))
         if self.limit <= 0:
             self.exhausted += 1
             self.refused += 1
@@ -507,6 +513,7 @@ class Machine:
         self.log, depth = None, len(self.frames)
         self.logs.clear()
         self.runs = self.loops = 0
+        self.scopes = None
         try:
             run()
             return True
@@ -528,6 +535,8 @@ class Machine:
     def push(self, frame: Frame) -> None:
         """Enter a frame."""
         self.frames.append(self.frame)
+        if self.scopes is not None:
+            self.scopes.append(frame.vars)
         frame.entry = self.path
         frame.logs = len(self.logs)
         self.frame = frame

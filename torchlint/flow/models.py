@@ -19,6 +19,7 @@ from torchlint.flow import (
     layers,
     lightning,
     objects,
+    records,
     training,
 )
 from torchlint.flow.events import LayerEvent, RunEvent
@@ -39,6 +40,7 @@ from torchlint.flow.values import (
     Place,
     Run,
     Tensor,
+    Text,
     Tuple,
     Unknown,
     Value,
@@ -127,6 +129,12 @@ def tag(value: Value, run: Run) -> Value:
         return Object(value.kind, value.name, value.arguments, attrs, value.made)
     if isinstance(value, Alternatives):
         return join.alternatives([(g, tag(v, run)) for g, v in value.options])
+    if isinstance(value, Object) and value.kind == "fields":
+        pairs = tuple((k, tag(v, run)) for k, v in value.attrs["()"])
+        return Object(value.kind, value.name, {}, {**dict(pairs), "()": pairs}, value.made)
+    if isinstance(value, Instance) and records.is_record(value):
+        tagged = {k: tag(v, run) if isinstance(v, Value) else v for k, v in value.attrs.items()}
+        return Instance(value.cls, tagged, value.made, value.meta)
     return value
 
 
@@ -246,8 +254,8 @@ def _method(
             if isinstance(owner.attrs.get("()"), tuple):
                 layers.add_child(m, owner, key.value, args[1])
             m.write(owner.attrs, key.value, args[1])
-        elif isinstance(owner.attrs.get("()"), tuple):
-            m.write(owner.attrs, "()", None)
+        else:
+            layers.add_child(m, owner, "", args[1])
         return NONE
     if name == "append" and args:
         layers.add_child(m, owner, None, args[0])
@@ -271,8 +279,8 @@ def _method(
 
 
 def _children(m: Machine, owner: Instance | Object, name: str) -> Value:
-    if owner.kind == "model" if isinstance(owner, Object) else False:
-        return list_of(UNKNOWN)
+    if isinstance(owner, Object) and owner.kind == "model":
+        return list_of(architectures.PART if name == "children" else Tuple((Text(), architectures.PART)))
     if name == "modules":
         return list_of(UNKNOWN)
     pairs = owner.attrs.get("()")

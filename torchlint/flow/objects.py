@@ -8,6 +8,7 @@ from torchlint.flow import (
     architectures,
     builtins,
     data,
+    dynamic,
     engines,
     estimators,
     functions,
@@ -16,9 +17,11 @@ from torchlint.flow import (
     lightning,
     losses,
     models,
+    records,
     taught,
     training,
 )
+from torchlint.flow.interval import REAL
 from torchlint.flow.library import apply, tables
 from torchlint.flow.machine import Machine
 from torchlint.flow.spell import spell
@@ -42,6 +45,7 @@ from torchlint.flow.values import (
     Value,
     Via,
     because,
+    has_rest,
     list_of,
 )
 from torchlint.syntax import ir
@@ -68,11 +72,17 @@ def is_module_class(m: Machine, cls: Class) -> bool:
     """Whether a class of the project is an ``nn.Module``."""
     for base in cls.mro:
         if isinstance(base, Library):
-            if base.name.endswith(MODULE_BASES):
+            if base.name.endswith(MODULE_BASES) or _is_layer_class(base.name):
                 return True
             if isinstance(m.contracts.lookup(base.name), (tables.Module, tables.Loss, tables.Model)):
                 return True
     return False
+
+
+def _is_layer_class(name: str) -> bool:
+    """Whether a name is a class of ``torch.nn`` that is not described, as ``torch.nn.modules.batchnorm._BatchNorm``."""
+    last = name.rsplit(".", 1)[-1].lstrip("_")
+    return name.startswith("torch.nn.") and last[:1].isupper() and not last.endswith(("Parameter", "Buffer"))
 
 
 def is_known(m: Machine, library: Library) -> bool:
@@ -86,7 +96,7 @@ def library_init(
 ) -> None:
     """The constructor of a library's class runs on an instance of a project class derived from it."""
     for base in instance.cls.mro:
-        if not isinstance(base, Library):
+        if not isinstance(base, Library) or base.name.endswith(MODULE_BASES):
             continue
         row = m.contracts.lookup(base.name)
         if isinstance(row, tables.Module) and row.kind == "container":
@@ -115,7 +125,8 @@ def call_library(
         training.unknown_call(m, args, keywords, place)
         if m.contracts.leads_on(name):
             return Object("package", name, {}, {}, place)
-        return because(f"comes from `{name.partition('.')[0]}`, of which that much is not known")
+        dynamic.called_by_another(m, keywords, place)
+        return because(f"comes from `{_known_as(name)}`, of which that much is not known")
     functional = isinstance(row, (tables.Loss, tables.Transform)) and name in row.function
     return perform(m, row, name, args, keywords, place, node, function=functional or name.rsplit(".", 1)[-1].islower())
 
@@ -170,6 +181,12 @@ def perform(
     return make(m, row, name, args, keywords, place, node)
 
 
+def _known_as(name: str) -> str:
+    """A library's name, or the whole name of something in a library that is otherwise known."""
+    library = name.partition(".")[0]
+    return name if library in ("torch", "torchvision", "numpy") else library
+
+
 def operation(
     m: Machine,
     row: tables.Operation,
@@ -193,7 +210,7 @@ def operation(
         m.observe(seen, spelled, number, node, row.parameters.positional)
         return grad_mode(m, result)
 
-    return m.over([*args, *keywords.values()], one)
+    return m.over([m.opened(v) for v in (*args, *keywords.values())], one)
 
 
 def make(
@@ -254,6 +271,8 @@ def call_object(
         return operation(m, row, args, keywords, place, node, owner.name) if row is not None else UNKNOWN
     if owner.kind == "no_grad" and args:
         return args[0]
+    if owner.kind == "record":
+        return records.make(m, owner, args, keywords, place)
     return UNKNOWN
 
 
@@ -272,7 +291,13 @@ def attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
         if name == "training":
             return Const(True)
         if name in ("weight", "bias"):
-            return Tensor(grad="attached")
+            return Tensor(
+                REAL if owner.kind == "module" and not owner.attrs.get("(written)") else None,
+                None,
+                "float",
+                None,
+                "attached",
+            )
         if owner.kind == "container":
             for key, child in owner.attrs.get("()") or ():
                 if key == name:
@@ -387,7 +412,7 @@ def children_values(m: Machine, value: Object | Instance) -> tuple[Value, ...] |
     if isinstance(children, tuple):
         if value.attrs.get("(keyed)"):
             return tuple(Const(name) for name, _ in children)
-        return tuple(m.resolve(child) for _, child in children)
+        return None if has_rest(v for _, v in children) else tuple(m.resolve(child) for _, child in children)
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from torchlint.flow import builtins, calls, imports, join, objects, subscripts, taught
+from torchlint.flow import builtins, calls, imports, join, lists, objects, subscripts, taught
 from torchlint.flow.events import LoopEvent, StepEvent
 from torchlint.flow.expressions import binary, evaluate, make_function
 from torchlint.flow.machine import (
@@ -81,7 +81,7 @@ def _aug_assign(m: Machine, node: ir.AugAssign) -> int:
     before = evaluate(m, node.target)
     value = evaluate(m, node.value)
     if isinstance(before, List) and node.op == "+":
-        builtins.extend(m, before, value)
+        lists.extend(m, before, value)
         return NEXT
     text = f"{spell(node.target)} {node.op}= {spell(node.value)}" if isinstance(before, Tensor) else ""
     subscripts.assign(m, node.target, binary(m, node.op, before, value, node.n, text))
@@ -201,11 +201,9 @@ def _widen_cell(m: Machine, owner: dict[Any, Any], key: Any, old: Any) -> None:
         if wide is not new:
             m.write(owner, key, wide)
     elif key == "items":
-        items, element = join.widen_items(old, new)
+        items = join.widen_items(old, new)
         if items is not new:
             m.write(owner, "items", items)
-            if element is not None:
-                m.write(owner, "element", element)
 
 
 def _join_breaks(m: Machine) -> None:
@@ -321,7 +319,7 @@ def _delete(m: Machine, node: ir.Delete) -> int:
             if isinstance(base, Dict) and isinstance(index, Const):
                 m.remove(base.items, index.value)
             elif isinstance(base, List):
-                builtins.forget(m, base)
+                lists.forget(m, base)
         elif isinstance(target, ir.Attr):
             owner = m.resolve(evaluate(m, target.value))
             if isinstance(owner, Instance):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from torchlint.flow import attributes, builtins, calls, expressions, join, layers, objects
+from torchlint.flow import attributes, builtins, calls, dynamic, expressions, join, layers, lists, objects
 from torchlint.flow.interval import Interval, hull, point
 from torchlint.flow.library import apply
 from torchlint.flow.machine import Machine
@@ -22,6 +22,7 @@ from torchlint.flow.values import (
     Tensor,
     Tuple,
     Unknown,
+    Unsure,
     Value,
     Via,
     list_of,
@@ -65,6 +66,9 @@ def _get(m: Machine, base: Value, index: Value, place: Place) -> Value:
             part.with_(via=Via("select", {"input": base, "index": index}, place)) if isinstance(part, Tensor) else part
         )
     if isinstance(base, Dict):
+        named = dynamic.item(m, base, index) if "of" in base.meta else None
+        if named is not None:
+            return named
         if isinstance(index, Const):
             found = base.items.get(index.value)
             if found is not None:
@@ -75,7 +79,10 @@ def _get(m: Machine, base: Value, index: Value, place: Place) -> Value:
             return element
         if len(base.items) <= join.MOST_ALTERNATIVES and not base.meta.get("open"):
             key = index.key if isinstance(index, Unknown) and index.key is not None else m.fresh_key()
-            return chosen(key, [(k, v) for k, v in base.items.items()])
+            return dynamic.choice(key, base.items.items())
+        if any(isinstance(v, dynamic.CALLABLE) for v in base.items.values()):
+            key = index.key if isinstance(index, Unknown) and index.key is not None else m.fresh_key()
+            return dynamic.choice(key, base.items.items())
         return join.summary(base.items.values())
     if isinstance(base, (Tuple, List)):
         return _sequence(m, base, index)
@@ -97,20 +104,16 @@ def _get(m: Machine, base: Value, index: Value, place: Place) -> Value:
     return UNKNOWN
 
 
-def chosen(key: object, entries: list[tuple[object, Value]]) -> Value:
-    """One of the entries, by an unknown key: alternatives that exclude each other."""
-    options = []
-    for k, v in entries:
-        guard = ((("==", key, k), True), *((("==", key, other), False) for other, _ in entries if other != k))
-        options.append((guard, v))
-    return join.alternatives(options)
-
-
 def _sequence(m: Machine, base: Tuple | List, index: Value) -> Value:
     items = base.items
     if isinstance(index, Const) and isinstance(index.value, int):
         if items is None:
-            return base.element if isinstance(base, List) else UNKNOWN
+            if not isinstance(base, List):
+                return UNKNOWN
+            content = base.content
+            if isinstance(content, Unsure) and -len(content.tail) <= index.value < 0:
+                return m.resolve(content.tail[index.value])
+            return base.element
         if -len(items) <= index.value < len(items):
             return m.resolve(items[index.value])
         return UNKNOWN
@@ -222,8 +225,8 @@ def store(m: Machine, base: Value, index: Value, value: Value, target: ir.Subscr
                 changed = list(items)
                 changed[i] = value
                 m.write(base.attrs, "items", tuple(changed))
-        elif items is not None:
-            builtins.forget(m, base)
+        else:
+            lists.forget(m, base)
     elif isinstance(base, Tensor):
         assign_tensor(m, target, base, index, value)
     elif isinstance(base, (Object, Instance)):

@@ -119,9 +119,6 @@ class Unknown(Value):
 
 UNKNOWN = Unknown()
 
-#: Stands for an unknown number of further positional arguments; as a keyword ``**``, of further keywords.
-REST = Unknown(("rest",))
-
 
 def because(reason: str) -> Unknown:
     """Something unknown, and why."""
@@ -176,24 +173,57 @@ class Tuple(Value):
     items: tuple[Value, ...]
 
 
+class Unsure(NamedTuple):
+    """The items of a list whose number is not known: what any of them is, the last ones as far as they are known, and,
+    where the length depends on tests, all of them under each guard."""
+
+    element: Value
+    tail: tuple[Value, ...] = ()
+    variants: tuple[tuple[Guard, tuple[Value, ...]], ...] = ()
+
+
 @dataclass(slots=True, eq=False)
 class List(Value):
-    """A list (or set). Its one cell ``attrs["items"]`` is a tuple of values, or None for an unknown number of
-    `element`s (cell ``attrs["element"]``)."""
+    """A list (or set). Its one cell ``attrs["items"]`` is a tuple of values, or an `Unsure`."""
 
     attrs: dict[str, Any]
     kind: str = "list"
 
     @property
+    def content(self) -> tuple[Value, ...] | Unsure:
+        content: tuple[Value, ...] | Unsure = self.attrs["items"]
+        return content
+
+    @property
     def items(self) -> tuple[Value, ...] | None:
-        items: tuple[Value, ...] | None = self.attrs["items"]
-        return items
+        content = self.attrs["items"]
+        return None if type(content) is Unsure else content
 
     @property
     def element(self) -> Value:
         """What any element is, when their number is unknown."""
-        element: Value = self.attrs.get("element", UNKNOWN)
-        return element
+        content = self.attrs["items"]
+        return content.element if type(content) is Unsure else UNKNOWN
+
+
+class Rest(Unknown):
+    """An unknown number of further arguments or children: what each is, and all of them under each of some guards."""
+
+    __slots__ = ("element", "variants")
+
+    def __init__(self, element: Value = UNKNOWN, variants: tuple[tuple[Guard, tuple[Value, ...]], ...] = ()) -> None:
+        super().__init__(("rest",), None, None, element.origin if isinstance(element, Unknown) else None)
+        self.element = element
+        self.variants = variants
+
+
+#: Further positional arguments of which nothing is known; as a keyword ``**``, further keywords.
+REST = Rest()
+
+
+def has_rest(values: Iterable[Value]) -> bool:
+    """Whether there is an unknown number of further values among these."""
+    return any(type(v) is Rest for v in values)
 
 
 def make_list(items: Iterable[Value], kind: str = "list") -> List:
@@ -203,7 +233,7 @@ def make_list(items: Iterable[Value], kind: str = "list") -> List:
 
 def list_of(element: Value, kind: str = "list") -> List:
     """A list of an unknown number of such elements."""
-    return List({"items": None, "element": element}, kind)
+    return List({"items": Unsure(element)}, kind)
 
 
 @dataclass(slots=True, eq=False)

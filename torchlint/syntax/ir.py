@@ -16,6 +16,8 @@ Nodes hold no concrete syntax and no positions, and they survive msgpack, so the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 
@@ -439,3 +441,11 @@ class Module(Node):
 
     body: list[Stmt]
     uses: list[str]
+
+
+def blocks(node: Node) -> Iterator[Stmt]:
+    """The statements directly inside a statement."""
+    for name in ("body", "orelse", "final"):
+        yield from getattr(node, name, ())
+    for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+        yield from part.body

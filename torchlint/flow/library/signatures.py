@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from torchlint.flow.values import REST, UNKNOWN, Const, Tuple, Value, make_list
+from torchlint.flow.values import UNKNOWN, Const, Tuple, Value, has_rest, make_list
 
 
 class ContractError(ValueError):
@@ -42,7 +42,7 @@ class Signature:
         if len(args) > len(self.positional):
             bound["*"] = Tuple(tuple(args[len(self.positional) :]))
         bound.update(keywords)
-        more = "**" in keywords or REST in args
+        more = "**" in keywords or has_rest(args)
         for parameter in self.params:
             if parameter.default is not None and parameter.name not in bound:
                 bound[parameter.name] = UNKNOWN if more else parameter.default
