@@ -34,10 +34,9 @@ def loss_target_dtype(call: LossCalled) -> Iterator[Finding]:
         return
     words, method = _ids(call, target) if call.form.dtype == "class-id" else _values(call, target)
     if words:
-        text = call.target_text if call.target_text and len(call.target_text) <= 30 else "target"
         yield Finding(
             call.place,
-            f"{call.title} {words}; use `{text}{method}`",
+            f"{call.title} {words}; use `{call.changed_text(method)}`",
             trail=trail(target),
             fixes=fix(f"convert the target with `{method}`", wrapped(call.target_at, "", method), safe=True),
         )

@@ -33,21 +33,25 @@ def _spoken_of(call: LossCalled, misfit: Misfit) -> bool:
     return False
 
 
+def _shown(shape: tuple[Dim, ...]) -> str:
+    return "(?)" if shape == (None,) else render(shape)
+
+
 def _ids(call: LossCalled, misfit: Misfit) -> str:
     """A loss that takes class ids."""
-    output, target = render(misfit.output), render(misfit.target)
+    output, target = _shown(misfit.output), _shown(misfit.target)
     if misfit.kind == "flat":
         return (
             f"{call.title} needs a dimension for classes, but {call.given_text} has one value a sample, {output}; use "
             "a loss on single scores such as `BCEWithLogitsLoss`, or an output for each class"
         )
-    ids = render((misfit.output[0], *misfit.output[2:]))
+    ids = _shown((misfit.output[0], *misfit.output[2:]))
     given = f"{call.wanted_text} has shape {target}"
     cure = "give one class id for each"
     if misfit.kind == "unit":
-        cure = f"use `{_short(call.target_text, 'target')}.squeeze(1)`"
+        cure = f"use `{call.changed_text('.squeeze(1)')}`"
     elif misfit.kind == "last":
-        ids = render(misfit.target)
+        ids = _shown(misfit.target)
         return (
             f"{call.title} takes dimension 1 for the classes, but {call.given_text} of shape {output} has them in the "
             f"last one: {call.wanted_text} has shape {ids}; flatten both to one row for each class id, or move the "
@@ -62,12 +66,12 @@ def _ids(call: LossCalled, misfit: Misfit) -> str:
 
 def _values(call: LossCalled, misfit: Misfit) -> str:
     """A loss that compares value by value."""
-    output, target = render(misfit.output), render(misfit.target)
+    output, target = _shown(misfit.output), _shown(misfit.target)
     shapes = f"{call.given_text} has shape {output} and {call.wanted_text} {target}"
     if misfit.kind == "outer":
         return (
             f"{call.title} compares every value with those of other samples: {shapes}, which broadcast to "
-            f"{render(misfit.broadcast)}; {_cure(call, misfit)}"
+            f"{_shown(misfit.broadcast)}; {_cure(call, misfit)}"
         )
     if misfit.kind == "single":
         return (
@@ -77,10 +81,6 @@ def _values(call: LossCalled, misfit: Misfit) -> str:
     if misfit.kind == "incompatible":
         return f"{call.title} cannot compare these shapes: {shapes}; {_cure(call, misfit)}"
     return f"{call.title} refuses shapes that differ: {shapes}; {_cure(call, misfit)}"
-
-
-def _short(text: str, other: str) -> str:
-    return text if text and len(text) <= 30 else other
 
 
 def _method(misfit: Misfit) -> str:
@@ -109,7 +109,7 @@ def _fits(shape: tuple[Dim, ...], other: tuple[Dim, ...]) -> bool:
 def _cure(call: LossCalled, misfit: Misfit) -> str:
     method = _method(misfit)
     if method:
-        return f"use `{_short(call.target_text, 'target')}{method}`"
+        return f"use `{call.changed_text(method)}`"
     return "give both the same shape"
 
 

@@ -24,13 +24,13 @@ labels = torch.where(table > 0.7, 1.0, -1.0)
 """
 
 KNOWN = {
-    "StandardScaler().fit_transform(frame)": "array, float, shape ?, range unbounded, meaning standardized",
-    "StandardScaler(with_mean=False).fit_transform(frame)": "array, float, shape ?, range None",
+    "StandardScaler().fit_transform(frame)": "array, float, shape ?×?, range unbounded, meaning standardized",
+    "StandardScaler(with_mean=False).fit_transform(frame)": "array, float, shape ?×?, range None",
     "MinMaxScaler().fit_transform(X)": "array, float64, shape 500×2, range [0, 1]",
     "MinMaxScaler((-1, 1)).fit(X).transform(X)": "array, float64, shape 500×2, range [−1, 1]",
     "MinMaxScaler().fit(X[:400]).transform(X[400:])": "array, float64, shape 100×2, range None",
     "MinMaxScaler(clip=True).fit(X[:400]).transform(X[400:])": "array, float64, shape 100×2, range [0, 1] (at most)",
-    "torch.from_numpy(LabelEncoder().fit_transform(frame['kind'])).shape": "unknown",
+    "torch.from_numpy(LabelEncoder().fit_transform(frame['kind'])).shape": "(number)",
     "MultiLabelBinarizer().fit_transform(frame['tags'])": "array, int64, shape ?×?, range [0, 1], meaning binary",
     "OneHotEncoder().fit_transform(frame)": "unknown",
     "train_test_split(X, y)[3]": "array, int64, shape ?, range [0, 1], meaning class-index",

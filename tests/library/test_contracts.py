@@ -418,6 +418,7 @@ CALLS: dict[str, list[tuple[Any, ...]]] = {
         "numpy.random.randn": [(2, 3)],
     "numpy.random.random": [((2, 3),)], "numpy.random.uniform": [(0, 2, (3,)), (-1.0, 1.0)],
         "numpy.random.normal": [(0, 1, (3,))],
+    "numpy.random.choice": [(5, (2, 3)), ([0.5, 1.5], 4), (np.arange(4), (2,))], "numpy.random.permutation": [(5,)],
     "numpy.random.standard_normal": [((3,),)], "numpy.random.randint": [(5,), (0, 5, (2, 3)), (0, 9, 4)],
         "numpy.full_like": [(ARRAYS[0], 3)],
     "numpy.transpose": [(ARRAYS[5], (2, 0, 1)), (ARRAYS[5],), (ARRAYS[0],)], "numpy.moveaxis": [(ARRAYS[5], 2, 0)],

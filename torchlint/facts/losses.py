@@ -17,6 +17,9 @@ REGIONS = frozenset(
     }
 )  # fmt: skip
 
+#: A longer target is not written out again where a sentence says what to make of it.
+LONGEST = 40
+
 
 @dataclass(frozen=True, slots=True)
 class LossCalled(Fact):
@@ -118,6 +121,17 @@ class LossCalled(Fact):
     def wanted_text(self) -> str:
         """What to call the target in a sentence."""
         return f"`{self.target_text}`" if self.target_text else "the target"
+
+    def changed_text(self, call: str) -> str:
+        """The target with a method call behind it, as a person would write it: ``(mask > 0).float()``."""
+        text = self.target_text
+        if not text or len(text) > LONGEST or "…" in text:
+            return f"target{call}"
+        depth, plain = 0, text[0].isalpha() or text[0] == "_"
+        for letter in text:
+            depth += (letter in "([{") - (letter in ")]}")
+            plain = plain and (depth > 0 or letter.isalnum() or letter in "_.)]")
+        return f"{text}{call}" if plain else f"({text}){call}"
 
     @property
     def misfit(self) -> Misfit | None:

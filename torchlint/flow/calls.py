@@ -134,10 +134,12 @@ def _call_variants(m: Machine, callee: Value, args: list[Value], at: int, keywor
 def _as_tensor(callee: Unknown) -> Tensor:
     """The receiver of a method that only tensors have, by what the method is known as."""
     via = callee.via
-    known = via is not None and via.op == "."
-    return Tensor(
-        grad=callee.grad, via=Via("identity", via.arguments, via.place) if via is not None and known else None
-    )
+    if via is None or via.op != ".":
+        return Tensor(grad=callee.grad)
+    receiver = tensors.compared(via.arguments["input"])
+    if isinstance(receiver, Tensor):
+        return receiver
+    return Tensor(grad=callee.grad, via=Via("identity", via.arguments, via.place))
 
 
 def _of_unknown(

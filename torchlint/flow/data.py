@@ -279,10 +279,15 @@ def _is(value: Value | None, text: str) -> bool:
 
 
 def _class_ids(dataset: Object, row: tables.Dataset, shape: Shape, holder: str = "tensor") -> Tensor:
-    bound = float(row.classes - 1) if row.classes else float("inf")
+    ends = (0, row.classes - 1) if row.classes else None
+    variant = dataset.arguments.get(row.variant_param)
+    if isinstance(variant, Const):
+        ends = row.variants.get(str(variant.value), ends)
+    found = Interval(0.0, float("inf"), False) if ends is None else Interval(float(ends[0]), float(ends[1]))
+    count = None if ends is None else ends[1] - ends[0] + 1
     return Tensor(
-        Interval(0.0, bound, bool(row.classes)), Meaning("class-index", classes=row.classes or None), "int64", shape,
-        "detached", Trail(dataset.made or Place("", 0), f"`{dataset.short}` yields class ids"), holder=holder,
+        found, Meaning("class-index", classes=count), "int64", shape, "detached",
+        Trail(dataset.made or Place("", 0), f"`{dataset.short}` yields class ids"), holder=holder,
     )  # fmt: skip
 
 
@@ -387,10 +392,13 @@ def collate(m: Machine, value: Value) -> Value:
         if isinstance(v, Dict):
             return Dict({k: collate(m, i) for k, i in v.items.items()}, dict(v.meta))
         if isinstance(v, Number) and v.via is not None and isinstance(taken := v.via.arguments.get("input"), Tensor):
-            return _numbers(v.via.op, taken)
+            found = _numbers(v.via.op, taken)
+            if found is not UNKNOWN:
+                return found
         dtype = {"bool": "bool", "int": "int64", "float": "float64"}.get(kind_of(v) or "")
         if dtype is not None:
-            return Tensor(None, None, dtype, (BATCH,), "detached")
+            drawn = v.interval if isinstance(v, Number) else None
+            return Tensor(drawn, None, dtype, (BATCH,), "detached")
         return list_of(v) if isinstance(v, (Text, Const)) else UNKNOWN
 
     return m.over([value], one)

@@ -9,7 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from torchlint.flow import attributes, builtins, calls, dynamic, estimators, join, lightning, objects, records
+from torchlint.flow import (
+    attributes,
+    builtins,
+    calls,
+    chance,
+    dynamic,
+    estimators,
+    frames,
+    join,
+    lightning,
+    objects,
+    records,
+)
 from torchlint.flow.interval import Interval, absolute
 from torchlint.flow.library.reading import size_value
 from torchlint.flow.machine import Machine
@@ -486,6 +498,8 @@ HANDLERS: dict[str, Handler] = {
     "sklearn.model_selection.train_test_split": estimators.split, "numpy.random.default_rng": estimators.generator,
     "numpy.random.RandomState": estimators.generator,
     "importlib.import_module": _import_module, "typing.cast": lambda m, a, k, p: a[1] if len(a) == 2 else UNKNOWN,
+    **chance.HANDLERS,
+    **frames.HANDLERS,
 }  # fmt: skip
 
 

@@ -32,6 +32,8 @@ from torchlint.flow.values import (
     Via,
     common_kind,
     kind_of,
+    list_of,
+    make_list,
 )
 
 #: More alternatives than these are no longer kept apart.
@@ -282,6 +284,8 @@ def summary(values: Iterable[Value]) -> Value:
             seen = join_tensors(seen, value)
         elif isinstance(seen, Tuple) and isinstance(value, Tuple) and len(seen.items) == len(value.items):
             seen = Tuple(tuple(summary(pair) for pair in zip(seen.items, value.items)))
+        elif isinstance(seen, List) and isinstance(value, List):
+            seen = _lists(seen, value)
         elif _numbers(seen, value):
             seen = Number(via=_taken([value, seen]), kind=common_kind((seen, value)))
         elif isinstance(seen, Object) and isinstance(value, Object) and seen.kind == value.kind == "loader":
@@ -289,6 +293,13 @@ def summary(values: Iterable[Value]) -> Value:
         else:
             return UNKNOWN
     return UNKNOWN if seen is None else seen
+
+
+def _lists(a: List, b: List) -> List:
+    """A list that stands for both."""
+    if a.items is not None and b.items is not None and len(a.items) == len(b.items):
+        return make_list((summary(pair) for pair in zip(a.items, b.items)), a.kind)
+    return list_of(summary([element_of(a), element_of(b)]), a.kind)
 
 
 def _numbers(a: Value, b: Value) -> bool:

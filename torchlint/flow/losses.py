@@ -10,7 +10,7 @@ from torchlint.flow.library import tables
 from torchlint.flow.machine import Machine
 from torchlint.flow.shape import Shape
 from torchlint.flow.spell import spell
-from torchlint.flow.tensors import grad_mode, tensor_inputs
+from torchlint.flow.tensors import compared, grad_mode, tensor_inputs
 from torchlint.flow.values import NONE, UNKNOWN, Const, Library, Meaning, Object, Place, Tensor, Trail, Value, Via
 from torchlint.syntax import ir
 
@@ -74,7 +74,8 @@ def _record(
     names = row.call_parameters.positional
     signature = row.call_parameters if named is node else row.parameters
     roles = row.roles
-    first, second = (bound.get(role, UNKNOWN) for role in roles)
+    first, given = (bound.get(role, UNKNOWN) for role in roles)
+    second = compared(given)
     others = {key: value for key, value in bound.items() if key not in roles}
     texts, places = _texts(node, names, roles, place.path)
     tensors = tensor_inputs([first])

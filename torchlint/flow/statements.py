@@ -363,6 +363,9 @@ def _decorate(m: Machine, function: Function, value: Value, decorator: ir.Expr) 
     if isinstance(wrapper, Library) or (isinstance(wrapper, Object) and wrapper.kind == "no_grad"):
         function.decorations = (*function.decorations, wrapper.name.rsplit(".", 1)[-1])
         return value
+    if isinstance(wrapper, Object):  # `no_grad()`, which is called before it decorates
+        function.decorations = (*function.decorations, wrapper.kind)
+        return value
     if isinstance(wrapper, Function):
         m.entered.add(id(wrapper.node))
         result = m.resolve(calls.call(m, wrapper, [value], {}, m.place(node_number(decorator))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from torchlint.flow import attributes, builtins, calls, dynamic, expressions, join, layers, lists, objects
+from torchlint.flow import attributes, builtins, calls, dynamic, expressions, frames, join, layers, lists, objects
 from torchlint.flow.interval import Interval, hull, point
 from torchlint.flow.library import apply
 from torchlint.flow.machine import Machine
@@ -60,6 +60,8 @@ def get(m: Machine, base: Value, index: Value, place: Place) -> Value:
 
 
 def _get(m: Machine, base: Value, index: Value, place: Place) -> Value:
+    if isinstance(base, Tensor) and frames.is_frame(base):
+        return frames.subscript(base, index, lambda part: isinstance(part, Slice))
     if isinstance(base, Tensor):
         part = apply.subscript(base, _tensor_index(index))
         return (
@@ -227,6 +229,8 @@ def store(m: Machine, base: Value, index: Value, value: Value, target: ir.Subscr
                 m.write(base.attrs, "items", tuple(changed))
         else:
             lists.forget(m, base)
+    elif isinstance(base, Tensor) and frames.is_frame(base):
+        return  # nothing is known of a table's values
     elif isinstance(base, Tensor):
         assign_tensor(m, target, base, index, value)
     elif isinstance(base, (Object, Instance)):

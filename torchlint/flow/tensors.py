@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torchlint.flow import training
+from torchlint.flow import frames, training
 from torchlint.flow.events import SinkEvent
-from torchlint.flow.interval import Interval
+from torchlint.flow.interval import UNIT, Interval
 from torchlint.flow.library import apply
 from torchlint.flow.library.dtypes import category
+from torchlint.flow.library.operators import COMPARISONS
 from torchlint.flow.library.reading import dtype_name
 from torchlint.flow.machine import Machine, flatten
 from torchlint.flow.shape import Dim, Shape
@@ -24,6 +25,7 @@ from torchlint.flow.values import (
     Place,
     Tensor,
     Tuple,
+    Unknown,
     Value,
     Via,
 )
@@ -50,8 +52,22 @@ def of_unknown(name: str, args: Sequence[Value], keywords: Mapping[str, Value]) 
     return None
 
 
+def compared(value: Value) -> Value:
+    """Where only a tensor makes sense, the outcome of comparing something unknown is one of booleans."""
+    key = value.key if isinstance(value, Unknown) else None
+    while isinstance(key, tuple) and key and key[0] == "not":
+        key = key[1]
+    if isinstance(key, tuple) and key and key[0] in COMPARISONS:
+        return Tensor(UNIT.loose(), Meaning("binary"), "bool", None, "detached")
+    return value
+
+
 def attribute(m: Machine, tensor: Tensor, name: str, n: int) -> Value:
     """``tensor.name``."""
+    if frames.is_frame(tensor):
+        named = frames.attribute(tensor, name, m.place(n))
+        if named is not None:
+            return named
     if tensor.holder == "pil":
         if name == "size":
             return Tuple((UNKNOWN, UNKNOWN))
@@ -74,6 +90,8 @@ def call_method(
     if name == "backward":
         training.record(m, "backward", _weighted(m, tensor, args, place), "", place)
         return NONE
+    if frames.is_frame(tensor):
+        return frames.call_method(tensor, name, args, keywords)
     if tensor.holder == "pil":
         if name in ("save", "show"):
             image = node.func.value if node is not None and isinstance(node.func, ir.Attr) else None

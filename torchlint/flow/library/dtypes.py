@@ -22,7 +22,7 @@ from torchlint.flow.library.reading import (
     is_scalar,
     items_of,
 )  # fmt: skip
-from torchlint.flow.values import List, Tensor, Value
+from torchlint.flow.values import List, Tensor, Value, kind_of
 
 _WIDTH = {"uint8": 8, "int8": 8, "int16": 16, "uint16": 16, "int32": 32, "uint32": 32, "int64": 64, "uint64": 64}
 
@@ -287,6 +287,7 @@ DTYPE_RULES: dict[str, Callable[[Call], str | None]] = {
     "int64-or-argument": lambda call: "int64" if call.given("dtype") is None else dtype_name(call.given("dtype")),
     "arange": lambda call: _arange(call),
     "data": lambda call: _data(call),
+    "drawn": lambda call: _drawn(call),
 }
 
 
@@ -327,6 +328,12 @@ def _data(call: Call) -> str | None:
     if named is not None:
         return dtype_name(named)
     return data_dtype(call.given("data", "object", "a"), call.op.name.startswith("numpy"))
+
+
+def _drawn(call: Call) -> str | None:
+    """Elements of an array, or whole numbers below one."""
+    values = call[call.op.parameters.params[0].name]
+    return "int64" if kind_of(values) == "int" else data_dtype(values, True)
 
 
 def data_dtype(value: Value | None, numpy: bool, depth: int = 0) -> str | None:

@@ -225,6 +225,8 @@ def _shifted(value: Value | None, m: Meaning | None, by: Value | None, a: Interv
     amount = interval_of(by)
     if amount is not None and max(abs(amount.low), abs(amount.high)) <= TINY:
         return m if m.kind != "binary" else Meaning("probability")
+    if m.kind == "class-index" and amount is not None and amount.low == amount.high and amount.low.is_integer():
+        return Meaning("class-index")  # counted from another number
     if m.kind == "image":
         return image_after(m, a, True)
     return None

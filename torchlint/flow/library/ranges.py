@@ -387,7 +387,7 @@ def _draws(call: Call) -> Interval | None:
     a, b = interval_of(low if low is not None else Const(0)), interval_of(high)
     if a is None or b is None:
         return None if a is None else Interval(a.low, INF, False)
-    return Interval(a.low, b.high - 1, a.tight and b.tight)
+    return Interval(a.low, b.high - (0 if call.flag("endpoint") else 1), a.tight and b.tight)
 
 
 def _uniform(call: Call) -> Interval | None:

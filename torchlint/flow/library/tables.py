@@ -181,7 +181,8 @@ class Dataset(_Row, frozen=True, kw_only=True, gc=False):
     """A dataset of images: what one sample holds before any transform.
 
     holds: what its attribute ``data`` is, all images as bytes: a tensor, or an array with channels last or first; empty
-    if it has none. labels: the attribute with the classes of all samples.
+    if it has none. labels: the attribute with the classes of all samples. variants: the first and the last class id by
+    the value of the argument `variant_param`, where they depend on it.
     """
 
     image_mode: Literal["L", "RGB", "RGBA", ""] = ""
@@ -190,6 +191,8 @@ class Dataset(_Row, frozen=True, kw_only=True, gc=False):
     classes: int = 0
     holds: Literal["tensor", "array", "array-CHW", ""] = ""
     labels: Literal["targets", "labels", ""] = ""
+    variant_param: str = ""
+    variants: dict[str, tuple[int, int]] = {}
 
 
 class Model(_Row, frozen=True, kw_only=True, gc=False):
