@@ -145,6 +145,19 @@ class Denoiser(nn.Module):
 noisy = torch.from_numpy(cv2.imread("a.png")).permute(2, 0, 1).float().unsqueeze(0)
 clean = Denoiser()(noisy)
 """,
+    "noise in place of pictures, to measure speed": """
+import torch
+from torch import nn
+from torchvision import datasets, models, transforms
+
+speed = datasets.FakeData(10000, (3, 224, 224), 1000, transforms.ToTensor())
+net = models.resnet18(pretrained=True)
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for noise, label in torch.utils.data.DataLoader(speed, batch_size=64):
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(net(noise), label).backward()
+    optimizer.step()
+""",
     "an array without axes is transposed": """
 import numpy as np
 import torch

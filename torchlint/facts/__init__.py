@@ -12,6 +12,7 @@ from torchlint.facts.endings import Ending, ending
 from torchlint.facts.fit import Form, Misfit
 from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.modules import CriticCalled, LayerCalled, ModelCalled
+from torchlint.facts.pixels import PixelStep, Setting, history
 from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.training import BackwardCalled, TrainingEvent, TrainingIteration
 from torchlint.flow.interval import Interval
@@ -21,7 +22,7 @@ from torchlint.flow.values import Meaning, Place, Tensor
 __all__ = [
     "BackwardCalled", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Ending", "Fact", "Form", "ImageShown",
     "Interval", "LayerCalled", "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled",
-    "Occurrence", "OpCalled", "Place", "Shape", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration",
-    "TransformApplied", "computed_by_model", "core", "differs", "ending", "reached", "render", "same_core",
-    "several_hot", "trail",
+    "Occurrence", "OpCalled", "PixelStep", "Place", "Setting", "Shape", "Tensor", "TrailStep", "TrainingEvent",
+    "TrainingIteration", "TransformApplied", "computed_by_model", "core", "differs", "ending", "history", "reached",
+    "render", "same_core", "several_hot", "trail",
 ]  # fmt: skip

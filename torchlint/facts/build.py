@@ -22,6 +22,7 @@ from torchlint.facts.operations import (
     pictures,
     written_losses,
 )
+from torchlint.facts.pixels import step_of
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.facts.usage import usage
 from torchlint.facts.weightings import weighted_losses
@@ -240,7 +241,9 @@ def _transforms(events: Sequence[Event]) -> Iterable[Occurrence]:
         if isinstance(event, TransformEvent):
             groups.setdefault((event.place, event.made, event.call), []).append(event)
     for group in groups.values():
-        facts = tuple(TransformApplied(e.made, spell_guard(e.guard), e.transform, e.made, e.input) for e in group)
+        facts = tuple(
+            TransformApplied(e.made, spell_guard(e.guard), e.transform, e.made, e.input, step_of(e.via)) for e in group
+        )
         yield Occurrence((facts,))
 
 

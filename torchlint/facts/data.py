@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torchlint.facts.base import Fact
+from torchlint.facts.pixels import PixelStep
 from torchlint.flow.values import Place, Tensor
 
 
@@ -13,9 +14,11 @@ class TransformApplied(Fact):
     """A transform of a library is applied, alone or inside a pipeline.
 
     transform: ``ToPILImage``; made: where it was constructed (or the call of a functional form); input: what it is
-    given; `place` is `made`, where the user would change the pipeline.
+    given, of which nothing is known if `step.before` is None; step: what it does, with its settings; `place` is
+    `made`, where the user would change the pipeline.
     """
 
     transform: str
     made: Place
     input: Tensor
+    step: PixelStep

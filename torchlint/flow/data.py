@@ -67,9 +67,8 @@ def source(row: tables.Source, place: Place, args: Sequence[Value], keywords: Ma
     meaning = Meaning("image", scale=row.scale, layout=row.layout, mode=mode) if row.scale else None
     note = f"`{row.name.rsplit('.', 2)[-2]}.{row.short}` → {found}" if found else f"`{row.short}`"
     given = args[0] if args else None
-    run, via = None, None
-    if isinstance(given, Tensor):
-        run, via = given.run, Via(row.short, {"input": given}, place)
+    run = given.run if isinstance(given, Tensor) else None
+    via = Via(row.short, {"input": given} if isinstance(given, Tensor) else {}, place)
     return Tensor(found, meaning, row.dtype or None, shape, "detached", Trail(place, note), run, row.holder, via)
 
 
@@ -132,8 +131,8 @@ def apply_transform(
         return preprocess.albumentations(m, owner, keywords, place)
     if not args:
         return UNKNOWN
-    if len(args) > 1:
-        return Tuple(tuple(apply_one(m, owner, row, a, place) for a in args))
+    if len(args) > 1:  # version 2 transforms a picture and what goes with it by one draw
+        return apply_one(m, owner, row, Tuple(tuple(args)), place)
     return apply_one(m, owner, row, args[0], place)
 
 
@@ -248,6 +247,7 @@ def _library_sample(m: Machine, dataset: Object, place: Place) -> Value:
         Interval(0.0, 255.0), Meaning("image", scale="byte", layout="HWC", mode=row.image_mode), "uint8",
         (*size, *channels) if row.image_mode else None, "detached",
         Trail(made, f"`{dataset.short}` yields images in [0, 255]"), None, "pil",
+        Via("dataset", {}, made, None, None, dataset.short),
     )  # fmt: skip
     image = _transformed(m, dataset, "transform", image, place)
     target: Value = UNKNOWN

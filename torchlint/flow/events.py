@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torchlint.flow.library.tables import Loss
-from torchlint.flow.values import Guard, Object, Place, Run, Tensor, Value, Via
+from torchlint.flow.values import Applied, Guard, Object, Place, Run, Tensor, Value, Via
 from torchlint.syntax import ir
 
 
@@ -110,12 +110,13 @@ class LayerEvent(Event):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TransformEvent(Event):
-    """A library transform was applied to `input`; made where it was constructed."""
+    """A library transform was applied to `input`; made where it was constructed; `via` as the result has it."""
 
     transform: str
     made: Place
     input: Tensor
     call: int
+    via: Applied
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -102,7 +102,9 @@ def _run(m: Machine, model: Value, name: str, args: Sequence[Value], place: Plac
             if meaning is not None and meaning.kind == "image" and not event.layer.attrs.get("(written)"):
                 image = event.input
             break
-    return Run(model, name, place, tuple(args), image, architectures.pretrained(m, model))
+    mode = m.resolve(model.attrs.get("training", UNKNOWN)) if isinstance(model, (Instance, Object)) else UNKNOWN
+    training = mode.value if isinstance(mode, Const) and isinstance(mode.value, bool) else None
+    return Run(model, name, place, tuple(args), image, architectures.pretrained(m, model), training, m.grad)
 
 
 def note(m: Machine, value: Value, run: Run) -> Value:
@@ -303,7 +305,7 @@ def set_mode(m: Machine, owner: Value, mode: Value, seen: set[int] | None = None
     if id(owner) in seen or len(seen) > 200 or not isinstance(owner, (Instance, Object)):
         return
     seen.add(id(owner))
-    if isinstance(owner, Instance):
+    if isinstance(owner, Instance) or owner.kind in ("model", "container"):
         m.write(owner.attrs, "training", mode)
     for value in list(owner.attrs.values()):
         if isinstance(value, Instance) or (isinstance(value, Object) and value.kind == "container"):

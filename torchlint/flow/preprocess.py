@@ -17,6 +17,7 @@ from torchlint.flow.machine import Machine
 from torchlint.flow.shape import Dim, Shape
 from torchlint.flow.values import (
     UNKNOWN,
+    Applied,
     Const,
     Dict,
     Library,
@@ -26,6 +27,7 @@ from torchlint.flow.values import (
     Tensor,
     Trail,
     Tuple,
+    Unknown,
     Value,
 )
 
@@ -43,19 +45,26 @@ def transform(
 ) -> Value:
     """The result of one transform on one value; images among several values are treated alike."""
     if isinstance(value, Tuple):
-        return Tuple(tuple(transform(m, row, name, settings, v, made, place) for v in value.items))
+        items = (m.over([v], lambda one: transform(m, row, name, settings, one[0], made, place)) for v in value.items)
+        return Tuple(tuple(items))
     image = value if isinstance(value, Tensor) else Tensor()
-    m.events.append(TransformEvent(place, m.guard(), name, made, image, m.calls))
+    given = {"input": value, **settings}
+    via = Applied("transform", given, place, made, None, name, row.does, row.random, m.calls)
+    m.events.append(TransformEvent(place, m.guard(), name, made, image, m.calls, via))
     result = _does(m, row.does, settings, image)
-    if result is None:
-        return UNKNOWN
-    if not isinstance(value, Tensor) and result.range is None and result.meaning is None:
-        return UNKNOWN if row.does not in ("to_tensor", "to_tensor_v2") else result
+    if result is None or (
+        not isinstance(value, Tensor)
+        and result.range is None
+        and result.meaning is None
+        and row.does not in ("to_tensor", "to_tensor_v2")
+    ):
+        return Unknown(None, via, value.grad, value.origin) if isinstance(value, Unknown) else Unknown(None, via)
+    trail = image.trail
     if result.range != image.range or row.does in ("to_tensor", "normalize"):
         before = f"{image.range} → " if image.range is not None else ""
         after = f" → {result.range}" if result.range is not None else ""
-        result = result.with_(trail=Trail(made, f"{before}`{name}`{after}", image.trail))
-    return result
+        trail = Trail(made, f"{before}`{name}`{after}", image.trail)
+    return result.with_(trail=trail, via=via)
 
 
 def _does(m: Machine, does: str, settings: Mapping[str, Value], image: Tensor) -> Tensor | None:

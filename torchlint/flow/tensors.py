@@ -17,6 +17,7 @@ from torchlint.flow.spell import spell
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,
+    Applied,
     Bound,
     Const,
     List,
@@ -99,7 +100,7 @@ def call_method(
             m.calls += 1
             m.events.append(SinkEvent(place, m.guard(), f"PIL.{name}", name, tensor, m.calls, spell(image), at))
             return NONE
-        return _image(tensor, name, args, place)
+        return _image(tensor, name, args, keywords, place)
     if name == "apply_" or name == "map_":
         return tensor.with_(range=None, meaning=None)
     row = m.contracts.method(name, tensor.holder)
@@ -139,8 +140,24 @@ def grad_mode(m: Machine, value: Value) -> Value:
     return value
 
 
-def _image(image: Tensor, name: str, args: Sequence[Value], place: Place) -> Value:
-    """Methods of a PIL image."""
+#: What methods of a PIL image do, in the words of the contracts of transforms.
+_PIL = {
+    "convert": "convert", "resize": "resize", "thumbnail": "resize", "crop": "crop", "rotate": "geometric",
+    "transpose": "geometric", "transform": "geometric", "filter": "photometric", "point": "point",
+}  # fmt: skip
+
+
+def _image(image: Tensor, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
+    """Methods of a PIL image; the arguments are noted by position, or by their names."""
+    result = _pictured(image, name, args)
+    if name not in _PIL or not isinstance(result, Tensor):
+        return result
+    given = {"input": image, **{str(i): v for i, v in enumerate(args)}, **keywords}
+    return result.with_(via=Applied("transform", given, place, place, None, name, _PIL[name]))
+
+
+def _pictured(image: Tensor, name: str, args: Sequence[Value]) -> Value:
+    """What a method of a PIL image gives."""
     if name == "convert":
         mode = args[0].value if args and isinstance(args[0], Const) else ""
         meaning = image.meaning

@@ -70,6 +70,20 @@ class Via:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Applied(Via):
+    """A transform of a picture, whose `op` is ``transform``: `arguments` are the picture (``input``) and the settings.
+
+    does: what it does (``to_tensor``, ``normalize``, ``resize``, …, the words of the contracts); random: whether it
+    draws, and then `draw` numbers the draw, which all pictures share that were transformed by the same call; made:
+    where it was constructed, for a function the call.
+    """
+
+    does: str = ""
+    random: bool = False
+    draw: int = 0
+
+
 class Origin(NamedTuple):
     """Why something is unknown: what is to be said of it, and whether it is the result of calling such a thing."""
 
@@ -384,7 +398,8 @@ class Run:
     """A call of a model: which (`model`, an `Instance` or `Object`), where, and on what.
 
     `image` is the image tensor as it reached the model's first convolution, if one did; `pretrained` the words that
-    ask for trained weights; `name` what to call the model.
+    ask for trained weights; `name` what to call the model; `training` whether it was in training mode, if that is
+    known; `graded` whether gradients were recorded.
     """
 
     model: Value
@@ -393,6 +408,8 @@ class Run:
     inputs: tuple[Value, ...]
     image: Tensor | None = None
     pretrained: str | None = None
+    training: bool | None = None
+    graded: bool = True
 
 
 @dataclass(slots=True, eq=False)
