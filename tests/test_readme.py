@@ -41,6 +41,12 @@ def test_the_frame_is_what_is_shown() -> None:
     assert frame.rstrip() in torchlint("--output-format", "full", "fixtures/demo")
 
 
+def test_the_way_of_the_data_is_what_is_shown() -> None:
+    shown = next(block for block in blocks("console") if block.startswith("$ torchlint trace"))
+    command, _, picture = shown.partition("\n")
+    assert torchlint(*command.split()[2:]).startswith(picture + "\n")
+
+
 def test_the_configuration_is_valid() -> None:
     keys = next(block for block in blocks("toml") if "[tool.torchlint]" in block)
     elsewhere = ("extend =", "contracts =")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from torchlint.facts.base import Occurrence
 from torchlint.facts.build import facts
 from torchlint.facts.coverage import loss_calls
+from torchlint.facts.paths import DataPath, paths
 from torchlint.facts.roots import Fault, Roots
 from torchlint.flow.describe import describe
 from torchlint.flow.library import complaints
@@ -52,7 +53,7 @@ class Reveal:
 @dataclass(slots=True)
 class Analysis:
     """What is known after a run: facts, files that could not be read, faults, counts, what seems to be wrong with the
-    configuration's contracts, revealed values."""
+    configuration's contracts, revealed values, and the ways of the data if they were asked for."""
 
     occurrences: list[Occurrence]
     problems: list[Problem]
@@ -60,6 +61,7 @@ class Analysis:
     statistics: Statistics
     notes: list[str] = field(default_factory=list)
     revealed: list[Reveal] = field(default_factory=list)
+    paths: list[DataPath] = field(default_factory=list)
 
 
 def analyse(
@@ -70,6 +72,7 @@ def analyse(
     *,
     folder: str = "",
     watch: tuple[str, int | None] | None = None,
+    trace: bool = False,
 ) -> Analysis:
     """Run a project on abstract values.
 
@@ -77,7 +80,8 @@ def analyse(
         files: what is linted, path to content. context: reads further files of the project.
         contract_folders: folders of contract tables; taught: further tables, which hold for names of the project
             too; later ones override earlier ones. folder: where the paths start.
-        watch: a (path, row) whose values are wanted; row None for the whole file.
+        watch: a (path, row) whose values are wanted; row None for the whole file. trace: whether the ways of the data
+        are wanted.
 
     Raises:
         ContractError: a contract table cannot be read.
@@ -94,6 +98,8 @@ def analyse(
     analysis = Analysis(facts(machine.events), problems, run.faults, statistics, _notes(machine))
     if watch is not None:
         analysis.revealed = list(_revealed(machine, rows))
+    if trace:
+        analysis.paths = paths(machine.events)
     return analysis
 
 
@@ -191,4 +197,4 @@ def _revealed(m: Machine, rows: Mapping[int, int]) -> Iterator[Reveal]:
             yield Reveal(rows[n], name, " | ".join(texts[:4]))
 
 
-__all__ = ["Analysis", "Fault", "Problem", "Reveal", "Statistics", "analyse"]
+__all__ = ["Analysis", "DataPath", "Fault", "Problem", "Reveal", "Statistics", "analyse"]

@@ -40,7 +40,7 @@ MOVES = frozenset(
         "expand", "expand_as", "view_as", "reshape_as", "type_as", "movedim", "swapaxes", "ravel", "asarray", "array",
         "select", "narrow", "masked_select", "index_select", "unbind", "split", "chunk", "requires_grad", "tensor",
         "as_tensor", "astype", "Flatten", "Identity", "identity", "tolist", "item", "rearrange", "Variable", "moveaxis",
-        "copy", "flip", "fromarray", "unflatten", "Unflatten",
+        "batch", "copy", "flip", "fromarray", "unflatten", "Unflatten",
     }
 )  # fmt: skip
 

@@ -86,13 +86,17 @@ def _back(value: Value | None) -> Iterator[PixelStep]:
     for _ in range(MOST_STEPS):
         if not isinstance(value, (Tensor, Unknown, Number)) or value.via is None:
             return
-        yield step_of(value.via, value if isinstance(value, Tensor) else None)
-        value = picture(value.via)
+        after = value if isinstance(value, Tensor) else None
+        before = picture(value.via)
+        if before is None and value.via.op == "model" and after is not None and after.run is not None:
+            before = next((given for given in after.run.inputs if isinstance(given, Tensor)), None)
+        yield step_of(value.via, after, before)
+        value = before
 
 
-def step_of(via: Via, after: Tensor | None = None) -> PixelStep:
-    """An operation as a step; `after` is what it gave."""
-    before = picture(via)
+def step_of(via: Via, after: Tensor | None = None, before: Value | None = None) -> PixelStep:
+    """An operation as a step; `after` is what it gave, `before` what it was given, where `via` does not say it."""
+    before = picture(via) if before is None else before
     given = before if isinstance(before, Tensor) else None
     place, name = via.made or via.place, via.text or via.op
     if not isinstance(via, Applied):

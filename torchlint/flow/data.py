@@ -247,7 +247,7 @@ def _library_sample(m: Machine, dataset: Object, place: Place) -> Value:
         Interval(0.0, 255.0), Meaning("image", scale="byte", layout="HWC", mode=row.image_mode), "uint8",
         (*size, *channels) if row.image_mode else None, "detached",
         Trail(made, f"`{dataset.short}` yields images in [0, 255]"), None, "pil",
-        Via("dataset", {}, made, None, None, dataset.short),
+        _from(dataset, made),
     )  # fmt: skip
     image = _transformed(m, dataset, "transform", image, place)
     target: Value = UNKNOWN
@@ -261,8 +261,9 @@ def _library_sample(m: Machine, dataset: Object, place: Place) -> Value:
         target = Tensor(UNIT, Meaning("binary"), "int64", (row.classes,), "detached", Trail(made, note), via=via)
     elif row.target == "mask":
         target = Tensor(
-            Interval(0.0, 255.0, False), Meaning("class-index"), "uint8", (None, None), "detached", None, None, "pil"
-        )
+            Interval(0.0, 255.0, False), Meaning("class-index"), "uint8", (None, None), "detached",
+            Trail(made, f"`{dataset.short}` yields masks of class ids"), None, "pil", _from(dataset, made),
+        )  # fmt: skip
     target = _transformed(m, dataset, "target_transform", target, place)
     return Tuple((image, target))
 
@@ -285,10 +286,15 @@ def _class_ids(dataset: Object, row: tables.Dataset, shape: Shape, holder: str =
         ends = row.variants.get(str(variant.value), ends)
     found = Interval(0.0, float("inf"), False) if ends is None else Interval(float(ends[0]), float(ends[1]))
     count = None if ends is None else ends[1] - ends[0] + 1
+    made = dataset.made or Place("", 0)
     return Tensor(
         found, Meaning("class-index", classes=count), "int64", shape, "detached",
-        Trail(dataset.made or Place("", 0), f"`{dataset.short}` yields class ids"), holder=holder,
+        Trail(made, f"`{dataset.short}` yields class ids"), holder=holder, via=_from(dataset, made),
     )  # fmt: skip
+
+
+def _from(dataset: Object, made: Place) -> Via:
+    return Via("dataset", {}, made, None, None, dataset.short)
 
 
 #: Older names of the attributes that hold a dataset's images and classes.
@@ -305,7 +311,7 @@ def _held(dataset: Object, row: tables.Dataset) -> Tensor:
     return Tensor(
         Interval(0.0, 255.0), Meaning("image", scale="byte", layout=layout, mode=row.image_mode), "uint8", shape,
         "detached", Trail(dataset.made or Place("", 0), f"`{dataset.short}.data` holds bytes in [0, 255]"),
-        holder="tensor" if row.holds == "tensor" else "numpy",
+        holder="tensor" if row.holds == "tensor" else "numpy", via=_from(dataset, dataset.made or Place("", 0)),
     )  # fmt: skip
 
 
@@ -365,7 +371,7 @@ def _batch(m: Machine, loader: Object, place: Place) -> Value:
         return item
     function = m.resolve(loader.arguments.get("collate_fn", NONE))
     if isinstance(function, Const):
-        return collate(m, item)
+        return collate(m, item, loader.made or place)
     return calls.call(m, function, [list_of(item)], {}, place)
 
 
@@ -377,20 +383,21 @@ def _takes_all(m: Machine, sampler: Value) -> bool:
     return isinstance(sampler, Const)
 
 
-def collate(m: Machine, value: Value) -> Value:
-    """A batch of such samples, as the default collate function makes it."""
+def collate(m: Machine, value: Value, place: Place) -> Value:
+    """A batch of such samples, as the default collate function makes it for the loader made at `place`."""
 
     def one(values: list[Value]) -> Value:
         v = values[0]
         if isinstance(v, Tensor):
             if v.holder == "pil":
                 return UNKNOWN
-            return v.with_(shape=None if v.shape is None else (BATCH, *v.shape), holder="tensor", grad="detached")
+            shape = None if v.shape is None else (BATCH, *v.shape)
+            return v.with_(shape=shape, holder="tensor", grad="detached", via=Via("batch", {"input": v}, place))
         if isinstance(v, (Tuple, List)):
             items = v.items
-            return Tuple(tuple(collate(m, i) for i in items)) if items is not None else list_of(UNKNOWN)
+            return Tuple(tuple(collate(m, i, place) for i in items)) if items is not None else list_of(UNKNOWN)
         if isinstance(v, Dict):
-            return Dict({k: collate(m, i) for k, i in v.items.items()}, dict(v.meta))
+            return Dict({k: collate(m, i, place) for k, i in v.items.items()}, dict(v.meta))
         if isinstance(v, Number) and v.via is not None and isinstance(taken := v.via.arguments.get("input"), Tensor):
             found = _numbers(v.via.op, taken)
             if found is not UNKNOWN:

@@ -63,7 +63,7 @@ def inherited_method(
         return call_method(m, engine, name, args, keywords, place)
     sample = data.sample(m, engine.arguments.get(row.loader, UNKNOWN), place)
     model = m.resolve(engine.arguments.get(row.model, UNKNOWN))
-    return calls.call_function(m, hook, [instance, model, data.collate(m, sample)], {}, instance)
+    return calls.call_function(m, hook, [instance, model, data.collate(m, sample, place)], {}, instance)
 
 
 def _run(

@@ -75,13 +75,8 @@ def reveal(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError, ConfigError: there is nothing sensible to do.
     """
-    path, line = _split_line(arguments.target)
-    configuration = Configuration()
-    _require([path, *arguments.paths])
-    wanted = [path, *find(arguments.paths, configuration, force_exclude=False)]
-    given = {name: _read(name) for name in dict.fromkeys(wanted)}
-    with _without_collector():
-        analysis = _analyse(given, Sources(given), [configuration.of(path)], (path, line))
+    path, line = split_line(arguments.target)
+    analysis, _ = analysed(path, arguments.paths, watch=(path, line))
     for shown in sorted(analysis.revealed, key=lambda one: one.row):
         sys.stdout.write(f"{visible(path)}:{shown.row}: {visible(shown.name)}: {visible(shown.text)}\n")
     if not analysis.revealed:
@@ -91,6 +86,23 @@ def reveal(arguments: argparse.Namespace) -> int:
     for where, message in problems:
         sys.stderr.write(f"torchlint: {where}: {message}\n")
     return ERROR if problems else CLEAN
+
+
+def analysed(
+    path: str, others: Sequence[str], *, watch: tuple[str, int | None] | None = None, trace: bool = False
+) -> tuple[Analysis, Sources]:
+    """What is known of a file, with further files and folders of its project; `watch` and `trace` as in `analyse`.
+
+    Raises:
+        UsageError, ConfigError: there is nothing sensible to do.
+    """
+    configuration = Configuration()
+    _require([path, *others])
+    wanted = [path, *find(others, configuration, force_exclude=False)]
+    given = {name: _read(name) for name in dict.fromkeys(wanted)}
+    sources = Sources(given)
+    with _without_collector():
+        return _analyse(given, sources, [configuration.of(path)], watch, trace), sources
 
 
 def _rules(folders: Sequence[str]) -> registry.Registry:
@@ -144,10 +156,11 @@ def _analyse(
     sources: Sources,
     settings: Iterable[Settings],
     watch: tuple[str, int | None] | None = None,
+    trace: bool = False,
 ) -> Analysis:
     own = [str(registry.own_contracts())]
     try:
-        return analyse(given, sources.context, own, _tables(settings), folder=os.getcwd(), watch=watch)
+        return analyse(given, sources.context, own, _tables(settings), folder=os.getcwd(), watch=watch, trace=trace)
     except ContractError as error:
         raise UsageError(str(error)) from error
 
@@ -186,7 +199,8 @@ def _closing_line(diagnostics: Sequence[Diagnostic], files: int) -> str:
     return f"Found {parts}; {checked}.\n"
 
 
-def _split_line(target: str) -> tuple[str, int | None]:
+def split_line(target: str) -> tuple[str, int | None]:
+    """``FILE:LINE`` as its two parts; the line is None where there is none."""
     path, colon, line = target.rpartition(":")
     if colon and line.isdecimal() and not os.path.exists(target):
         return path, int(line)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from torchlint import __version__
 
-COMMANDS = ("check", "explain", "rules", "reveal")
+COMMANDS = ("check", "explain", "rules", "reveal", "trace")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,6 +49,10 @@ def _run(command: str, arguments: argparse.Namespace) -> int:
     from torchlint.frontends import check
 
     try:
+        if command == "trace":
+            from torchlint.frontends.trace import trace
+
+            return trace(arguments)
         return check.check(arguments) if command == "check" else check.reveal(arguments)
     except (ConfigError, check.UsageError) as error:
         sys.stderr.write(f"torchlint: error: {error}\n")
@@ -62,10 +66,10 @@ def _selectors(text: str) -> list[str]:
 def _check_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="torchlint",
-        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s explain|rules|reveal ...",
+        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s explain|rules|reveal|trace ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
-        epilog="other commands: explain CODE|NAME, rules, reveal FILE[:LINE]; each has a --help of its own. "
-        "Exit status: 0 clean, 1 findings, 2 errors.",
+        epilog="other commands: explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE]; each has a --help of "
+        "its own. Exit status: 0 clean, 1 findings, 2 errors.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
@@ -151,6 +155,19 @@ def _reveal_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _trace_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="torchlint trace",
+        description="Print the way of the data through a file, or through one line of it, from where it begins to the "
+        "losses, models and pictures it ends in, with type, shape, layout and range at each stage.",
+    )
+    parser.add_argument("target", metavar="FILE[:LINE]")
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="further files or folders, such as those that call it")
+    parser.add_argument("--whole", action="store_true", help="show moves to another device or place in memory too")
+    _add_colour(parser)
+    return parser
+
+
 Options = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
@@ -168,4 +185,10 @@ def _add_rules_dir(parser: Options) -> None:
     )
 
 
-_PARSERS = {"check": _check_parser, "explain": _explain_parser, "rules": _rules_parser, "reveal": _reveal_parser}
+_PARSERS = {
+    "check": _check_parser,
+    "explain": _explain_parser,
+    "rules": _rules_parser,
+    "reveal": _reveal_parser,
+    "trace": _trace_parser,
+}

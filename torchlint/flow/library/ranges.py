@@ -445,6 +445,8 @@ def cast(a: Interval | None, source: str | None, target: str | None) -> Interval
     if kind == 1 and target is not None:
         bits = 64 if target.endswith("64") else 32 if target.endswith("32") else 16 if target.endswith("16") else 8
         low, high = (0.0, 2.0**bits - 1) if target.startswith("u") else (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1)
+        if bits == 64 and category(source) == 1 and not target.startswith("u"):
+            return a  # an end beyond 64 bits says that nothing is known of it, for no program counts that far
         if a.low < low or a.high > high:
             return Interval(low, high, False)
         if category(source) == 1:

@@ -1,0 +1,87 @@
+"""``torchlint trace``: the way of the data through a file, or through one line of it, as a picture."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+
+from torchlint.diagnostic import Span
+from torchlint.engine import registry, run
+from torchlint.facts.paths import DataPath
+from torchlint.flow.values import Place
+from torchlint.frontends.check import CLEAN, ERROR, analysed, split_line
+from torchlint.frontends.terminal import wants_colour
+from torchlint.report.text import Paint, visible
+from torchlint.report.trace import picture
+from torchlint.syntax.positions import locate
+
+
+def trace(arguments: argparse.Namespace) -> int:
+    """Print every way of the data that touches a file or a line.
+
+    Raises:
+        UsageError, ConfigError: there is nothing sensible to do.
+    """
+    path, line = split_line(arguments.target)
+    analysis, sources = analysed(path, arguments.paths, trace=True)
+    touching = [one for one in analysis.paths if any(place.path == path for place in one.places)]
+    spans = _located(touching, sources.text)
+    if line is not None:
+        touching = [one for one in touching if _passes(one, path, line, spans)]
+    touching.sort(key=lambda one: _key(one, path, spans))
+
+    def where(place: Place) -> str:
+        span = spans.get(place)
+        return f"{visible(place.path)}:{span.start.row}" if span is not None else visible(place.path)
+
+    found, _ = run.judge(analysis.occurrences, [rule for rule in registry.load(()).rules if rule.on_by_default])
+
+    def said(one: DataPath) -> list[str]:
+        """What rules say of this way: of its end, or of a place on it and of where the value goes from there."""
+        here = set(one.places)
+        return [
+            f"{each.rule.code} {each.finding.message}"
+            for each in found
+            if each.finding.place == one.place
+            or (each.finding.place in here and all(step.place in here for step in each.finding.trail[-1:]))
+        ]
+
+    encoding = (sys.stdout.encoding or "").lower()
+    paint = Paint(wants_colour(arguments.color, sys.stdout, os.environ))
+    sys.stdout.write(picture(touching, where, said, paint, plain="utf" not in encoding, whole=arguments.whole))
+    if not touching:
+        sys.stderr.write(
+            "torchlint: no data is seen to pass here; does anything in the given files reach it? "
+            "(`--help` says how to give more)\n"
+        )
+    problems = [(one.path, one.message) for one in analysis.problems]
+    problems += [(one.path, one.message) for one in analysis.faults]
+    for name, message in problems:
+        sys.stderr.write(f"torchlint: {name}: {message}\n")
+    return ERROR if problems else CLEAN
+
+
+def _located(paths: Iterable[DataPath], text: Callable[[str], str | None]) -> dict[Place, Span]:
+    wanted: dict[str, set[int]] = defaultdict(set)
+    for one in paths:
+        for place in one.places:
+            wanted[place.path].add(place.n)
+    found: dict[Place, Span] = {}
+    for path, numbers in sorted(wanted.items()):
+        content = text(path)
+        if content is not None:
+            found.update((Place(path, n), span) for n, span in locate(content, sorted(numbers), path).items())
+    return found
+
+
+def _passes(one: DataPath, path: str, line: int, spans: Mapping[Place, Span]) -> bool:
+    places = [spans[place] for place in one.places if place.path == path and place in spans]
+    return any(span.start.row <= line <= span.end.row for span in places)
+
+
+def _key(one: DataPath, path: str, spans: Mapping[Place, Span]) -> tuple[bool, str, int, str]:
+    row = spans[one.place].start.row if one.place in spans else 0
+    return (one.place.path != path, one.place.path, row, one.role)

@@ -1,0 +1,157 @@
+"""The way of the data as a picture in a terminal: a line for each stage, its changes in bold.
+
+Worked example::
+
+    train.py:33 · CrossEntropyLoss · input
+      [0, 255] → ToTensor → [0, 1]
+      ● CIFAR10                      uint8 PIL  32×32×3    HWC RGB  [0, 255]          data.py:8
+      │ RandomHorizontalFlip (random)  uint8 PIL  32×32×3  HWC RGB  [0, 255]          data.py:5
+      │ ToTensor                     float32    3×32×32    CHW RGB  [0, 1]            data.py:6
+      │ batch                        float32    B×3×32×32  CHW RGB  [0, 1]            data.py:9
+      ▣ Net                          float32    B×10                unbounded logits  train.py:32
+      ◆ CrossEntropyLoss                                                              train.py:33
+      ✗ TL201 images reach `Net` in [0, 1], scaled but not normalized; …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torchlint.facts.paths import DataPath, Stage
+from torchlint.flow.shape import render
+from torchlint.flow.values import Place, Tensor
+from torchlint.report.text import Paint, visible
+
+GLYPHS = {
+    "source": "●",
+    "transform": "│",
+    "operation": "│",
+    "move": "│",
+    "batch": "│",
+    "model": "▣",
+    "end": "◆",
+    "finding": "✗",
+}
+PLAIN = {
+    "source": "o",
+    "transform": "|",
+    "operation": "|",
+    "move": "|",
+    "batch": "|",
+    "model": "#",
+    "end": "*",
+    "finding": "!",
+}
+LONGEST_NAME = 34
+
+Cells = tuple[str, str, str, str]
+
+
+def picture(
+    paths: Sequence[DataPath],
+    where: Callable[[Place], str],
+    said: Callable[[DataPath], Sequence[str]],
+    paint: Paint,
+    *,
+    plain: bool = False,
+    whole: bool = False,
+) -> str:
+    """All paths, an empty line after each.
+
+    where: how a place is written. said: what rules have to say of a path. plain: without characters beyond those of
+    every encoding. whole: moves to another device or place in memory too.
+    """
+    glyphs = PLAIN if plain else GLYPHS
+    return "".join("\n".join(_path(path, where, said, paint, glyphs, whole)) + "\n\n" for path in paths)
+
+
+def _path(
+    path: DataPath,
+    where: Callable[[Place], str],
+    said: Callable[[DataPath], Sequence[str]],
+    paint: Paint,
+    glyphs: dict[str, str],
+    whole: bool,
+) -> list[str]:
+    heading = [where(path.place), visible(path.end)]
+    if path.role != "model":
+        heading.append(path.role)
+    dot = "·" if glyphs is GLYPHS else "-"
+    title = paint("bold", f" {dot} ".join(heading)) + (f" (when {visible(path.guard)})" if path.guard else "")
+    if path.others:
+        title += paint("dim", f" (and {path.others} more way{'' if path.others == 1 else 's'} of the same ranges)")
+    out = [title]
+    summary = _summary(path, "→" if glyphs is GLYPHS else "->")
+    if summary:
+        out.append("  " + paint("note", summary))
+    rows: list[tuple[str, str, Cells, str]] = []
+    if path.unknown:
+        rows.append((glyphs["source"], f"something that {visible(path.unknown)}", ("", "", "", ""), ""))
+    before: Cells | None = None
+    for stage in path.stages:
+        cells = _cells(stage)
+        if stage.kind == "move" and cells == before and not whole:
+            continue
+        rows.append((glyphs[stage.kind], _name(stage), cells, where(stage.place)))
+        before = cells
+    rows.append((glyphs["end"], visible(path.end), ("", "", "", ""), where(path.place)))
+    complaints = [f"  {paint('error', glyphs['finding'])} {visible(text)}" for text in dict.fromkeys(said(path))]
+    return out + _table(rows, paint) + complaints
+
+
+def _summary(path: DataPath, arrow: str) -> str:
+    """``[0, 255] → ToTensor → [0, 1] → Normalize → [−2.118, 2.64]``: the stages that change the range."""
+    out: list[str] = []
+    last = ""
+    for stage in path.stages:
+        if stage.kind == "model":
+            break
+        found = _range(stage.tensor)
+        if found == last or not found:
+            continue
+        out += [found] if not out else [_name(stage).replace(" (random)", ""), found]
+        last = found
+    return f" {arrow} ".join(out) if len(out) > 1 else ""
+
+
+def _table(rows: Sequence[tuple[str, str, Cells, str]], paint: Paint) -> list[str]:
+    names = max(min(len(name), LONGEST_NAME) for _, name, _, _ in rows)
+    widths = [max(len(cells[i]) for _, _, cells, _ in rows) for i in range(4)]
+    out: list[str] = []
+    before: Cells = ("", "", "", "")
+    for glyph, name, cells, place in rows:
+        shown = [
+            paint("dim" if cell == old else "bold", cell) + " " * (width - len(cell))
+            for cell, old, width in zip(cells, before, widths)
+        ]
+        line = f"  {paint('frame', glyph)} {name:<{names}}  {'  '.join(shown)}  {paint('dim', place)}"
+        out.append(line.rstrip())
+        before = cells
+    return out
+
+
+def _name(stage: Stage) -> str:
+    name = visible(stage.name)
+    if stage.random:
+        name += " (random)"
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+
+
+def _cells(stage: Stage) -> Cells:
+    """dtype, shape, layout and colours, range and meaning."""
+    tensor = stage.tensor
+    if tensor is None:
+        return ("?", "?", "", visible(stage.note) or "?")
+    holder = {"pil": "PIL", "numpy": "array"}.get(tensor.holder, "")
+    dtype = " ".join(part for part in (tensor.dtype or "?", holder) if part)
+    meaning = tensor.meaning
+    layout, word = "", ""
+    if meaning is not None:
+        layout = " ".join(part for part in (meaning.layout, meaning.mode) if part)
+        word = "normalized" if meaning.normalized else "" if meaning.kind == "image" else meaning.kind
+    found = _range(tensor) or "?"
+    return (dtype, render(tensor.shape), layout, f"{found} {word}".rstrip())
+
+
+def _range(tensor: Tensor | None) -> str:
+    return str(tensor.range) if tensor is not None and tensor.range is not None else ""
