@@ -202,14 +202,28 @@ def arguments(m: Machine, node: ir.Call) -> tuple[list[Value], Keywords]:
         if keyword.name is not None:
             keywords[keyword.name] = value
             continue
-        value = m.resolve(value)
-        if isinstance(value, Dict):
-            keywords.update({str(k): v for k, v in value.items.items()})
-            if value.meta.get("open"):
-                keywords["**"] = UNKNOWN
-        else:
-            keywords["**"] = UNKNOWN
+        keywords.update(_named(m.resolve(value)))
     return args, keywords
+
+
+def _named(value: Value) -> Keywords:
+    """``**value``: of one of several dicts, what each key has in any of them; what it has in none of some is not known,
+    for it is the parameter's default."""
+    options = value.options if isinstance(value, Alternatives) else (((), value),)
+    keys: dict[str, list[tuple[Guard, Value]]] = {}
+    is_open = False
+    for _, option in options:
+        if isinstance(option, Dict):
+            is_open = is_open or bool(option.meta.get("open"))
+            keys.update({str(key): [] for key in option.items})
+        else:
+            is_open = True
+    for guard, option in options:
+        items = {str(key): v for key, v in option.items.items()} if isinstance(option, Dict) else {}
+        for key, found in keys.items():
+            found.append((guard, items.get(key, UNKNOWN)))
+    named = {key: join.alternatives(found) for key, found in keys.items()}
+    return {**named, "**": UNKNOWN} if is_open else named
 
 
 def _spread(m: Machine, value: Value) -> list[Value]:

@@ -342,9 +342,16 @@ class Samples(_Row, frozen=True, kw_only=True, gc=False):
     target_range: Union[tuple[float, float], None] = None
 
 
+class Package(_Row, frozen=True, kw_only=True, gc=False):
+    """A package that has the names of some of its modules too: what a table says of ``pack.Flip`` holds for
+    ``pack.inner.deeper.Flip``, if ``pack.inner`` is one of `inside`."""
+
+    inside: tuple[str, ...]
+
+
 Row = Union[
     Operation, Module, Loss, Transform, Dataset, Model, Optimizer, Scheduler, Data, Wrapper, Source, Sink, Estimator,
-    Samples, Engine, Caller,
+    Samples, Engine, Caller, Package,
 ]  # fmt: skip
 
 
@@ -383,11 +390,15 @@ class Contracts:
         self._sinks: dict[str, Sink] = {}
         self._patterns: list[tuple[str, re.Pattern[str], Row]] = []
         self._packages: set[str] = set()
+        self._inside: dict[str, str] = {}
         for row in rows:
             self._add(row)
 
     def _add(self, row: Row) -> None:
         self.rows.append(row)
+        if isinstance(row, Package):
+            self._inside.update(dict.fromkeys((f"{module}." for module in row.inside), row.name))
+            return
         for name in names_of(row):
             if "*" in name:
                 self._patterns.append((name.partition("*")[0], re.compile(re.escape(name).replace(r"\*", ".*")), row))
@@ -460,6 +471,9 @@ class Contracts:
             for start, pattern, row in self._patterns:
                 if full_name.startswith(start) and pattern.fullmatch(full_name):
                     return row
+            for module, package in self._inside.items():
+                if full_name.startswith(module):
+                    return self._names.get(f"{package}.{full_name.rpartition('.')[2]}")
         return found
 
     def operation(self, full_name: str) -> Operation | None:
@@ -530,6 +544,6 @@ def modules_at(path: str) -> tuple[str, ...]:
 
 __all__ = [
     "KINDS", "Caller", "ContractError", "Contracts", "Data", "Dataset", "Engine", "Estimator", "Loss", "Model",
-    "Module", "Operation", "Optimizer", "Parameter", "Row", "Samples", "Scheduler", "Signature", "Sink", "Source",
-    "Table", "Transform", "Wrapper", "modules_at", "names_of", "parse_signature",
+    "Module", "Operation", "Optimizer", "Package", "Parameter", "Row", "Samples", "Scheduler", "Signature", "Sink",
+    "Source", "Table", "Transform", "Wrapper", "modules_at", "names_of", "parse_signature",
 ]  # fmt: skip
