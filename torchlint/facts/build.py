@@ -22,6 +22,7 @@ from torchlint.facts.operations import (
     pictures,
     written_losses,
 )
+from torchlint.facts.phases import evaluations, feedings
 from torchlint.facts.pixels import step_of
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.facts.usage import usage
@@ -314,6 +315,8 @@ def facts(events: Sequence[Event]) -> list[Occurrence]:
         backward_passes,
     ):
         out.extend(builder(events))
+    fed = feedings(events)
+    out.extend(evaluations(fed))
     found = usage(events)
     for of_usage in (operations, pictures, distributions):
         out.extend(of_usage(events, found))

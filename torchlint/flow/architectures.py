@@ -173,7 +173,7 @@ def call(m: Machine, model: Object, args: Sequence[Value], keywords: Mapping[str
     image = next(
         (t for t in flatten([given]) if isinstance(t, Tensor) and t.meaning and t.meaning.kind == "image"), None
     )
-    run = Run(model, model.short, place, tuple(args), image, pretrained(m, model))
+    run = Run(model, model.short, place, tuple(args), image, pretrained(m, model), models.in_training(m, model), m.grad)
     replaced = _head(m, model, row)
     result: Value = UNKNOWN
     if replaced is not None:

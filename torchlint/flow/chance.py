@@ -12,7 +12,7 @@ from torchlint.flow import builtins
 from torchlint.flow.interval import REAL, Interval, hull
 from torchlint.flow.library.reading import interval_of
 from torchlint.flow.machine import Machine
-from torchlint.flow.values import UNKNOWN, Const, Number, Place, Value, list_of
+from torchlint.flow.values import UNKNOWN, Chance, Const, Number, Place, Value, kind_of, list_of
 
 Handler = Callable[[Machine, Sequence[Value], Mapping[str, Value], Place], Value]
 
@@ -20,24 +20,25 @@ Handler = Callable[[Machine, Sequence[Value], Mapping[str, Value], Place], Value
 def _uniform(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
     """``random.uniform(a, b)``."""
     ends = [interval_of(m.resolve(v)) for v in (*args, *keywords.values())]
-    return Number(interval=hull(ends[0], ends[1]) if len(ends) == 2 else None, kind="float")
+    return Chance(interval=hull(ends[0], ends[1]) if len(ends) == 2 else None, kind="float")
 
 
 def _whole(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
     """``random.randint(a, b)``, both of which it may be."""
     ends = [interval_of(m.resolve(v)) for v in (*args, *keywords.values())]
-    return Number(interval=hull(ends[0], ends[1]) if len(ends) == 2 else None, kind="int")
+    return Chance(interval=hull(ends[0], ends[1]) if len(ends) == 2 else None, kind="int")
 
 
 def _below(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
     """``random.randrange(n)``."""
     top = interval_of(m.resolve(args[0])) if len(args) == 1 else None
-    return Number(interval=Interval(0.0, max(0.0, top.high - 1)) if top is not None else None, kind="int")
+    return Chance(interval=Interval(0.0, max(0.0, top.high - 1)) if top is not None else None, kind="int")
 
 
 def _picked(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
     """``random.choice(values)``."""
-    return builtins.element(m, args[0], place) if args else UNKNOWN
+    found = builtins.element(m, args[0], place) if args else UNKNOWN
+    return Chance(kind=kind_of(found)) if kind_of(found) is not None else found
 
 
 def _several(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
@@ -46,7 +47,7 @@ def _several(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], p
 
 
 def _float(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
-    return Number(interval=REAL, kind="float")
+    return Chance(interval=REAL, kind="float")
 
 
 def _computed(function: Callable[..., float]) -> Handler:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torchlint.flow import attributes, builtins, calls, join, preprocess, taught
+from torchlint.flow import attributes, builtins, calls, copies, join, preprocess, taught
 from torchlint.flow.events import SinkEvent
 from torchlint.flow.interval import UNIT, Interval
 from torchlint.flow.library import apply, tables
@@ -19,11 +19,14 @@ from torchlint.flow.spell import passed, spell
 from torchlint.flow.values import (
     FALSE,
     NONE,
+    TRUE,
     UNKNOWN,
     Alternatives,
     Bound,
+    Class,
     Const,
     Dict,
+    Drawn,
     Instance,
     Library,
     List,
@@ -77,11 +80,32 @@ def make(m: Machine, row: tables.Data, bound: dict[str, Value], attrs: dict[str,
     if row.kind == "split":
         dataset = bound.get("dataset", UNKNOWN)
         lengths = builtins.items_of(m, bound.get("lengths", UNKNOWN))
-        count = len(lengths) if lengths is not None else None
-        part = Object("subset", "torch.utils.data.Subset", {"dataset": dataset}, {}, place)
-        return make_list([part] * count) if count is not None else list_of(part)
+        parts = [
+            Object("subset", "torch.utils.data.Subset", {"dataset": dataset}, {"(split)": TRUE}, place)
+            for _ in range(len(lengths) if lengths is not None else 1)
+        ]
+        return make_list(parts) if lengths is not None else list_of(parts[0])
     return Object({"base": "dataset", "sampler": "sampler", "collate": "sampler"}.get(row.kind, row.kind), row.name,
                   bound, attrs, place)  # fmt: skip
+
+
+#: Objects that give samples.
+SAMPLED = frozenset({"dataset", "subset", "concat", "tensor_dataset"})
+
+
+def copied(value: Value, place: Place) -> Value:
+    """``copy.deepcopy(dataset)``, which has a state of its own; a copy of anything else stands for the original."""
+    gives = isinstance(value, Instance) and any(
+        isinstance(b, Class) and "__getitem__" in b.attrs for b in value.cls.mro
+    )
+    if not gives and not (isinstance(value, Object) and value.kind in SAMPLED):
+        return value
+    try:
+        made = copies.deep(value, {})
+    except copies.UncopiedError:
+        return value
+    made.made = place
+    return made if isinstance(made, Value) else value
 
 
 def sink(
@@ -140,8 +164,6 @@ def apply_one(m: Machine, owner: Object, row: tables.Transform, value: Value, pl
     """A transform on one value, alternatives kept apart."""
     if row.does == "compose":
         return compose(m, owner, value, place)
-    if row.does == "choice":
-        return value
     if row.does == "lambda":
         function = owner.arguments.get("lambd", owner.arguments.get("lambda", UNKNOWN))
         return calls.call(m, function, [value], {}, place)
@@ -207,9 +229,10 @@ def sample(m: Machine, dataset: Value, place: Place) -> Value:
         items = builtins.items_of(m, held) or ()
         return Tuple(tuple(_row(m, t) for t in items)) if items else UNKNOWN
     if "indices" in dataset.arguments:
-        return picked(m, sample(m, dataset.arguments.get("dataset", UNKNOWN), place))
+        return picked(m, sample(m, dataset.attrs.get("dataset", dataset.arguments.get("dataset", UNKNOWN)), place))
     if dataset.kind in ("subset", "concat"):
         inner = dataset.arguments.get("dataset", dataset.arguments.get("datasets", UNKNOWN))
+        inner = dataset.attrs.get("dataset", inner)
         inner = m.resolve(inner)
         if isinstance(inner, (List, Tuple)):
             inner = inner.items[0] if inner.items else UNKNOWN
@@ -342,13 +365,29 @@ def drawn_from(m: Machine, owner: Object, place: Place) -> Value:
         cached = owner.attrs.get("batch")
         if isinstance(cached, Value):
             return cached
-        batch = known_as_data(m, _batch(m, owner, place))
+        batch = noted(known_as_data(m, _batch(m, owner, place)), owner, place)
         owner.attrs["batch"] = batch
         return batch
-    if owner.kind in ("dataset", "subset", "tensor_dataset", "concat"):
+    if owner.kind in SAMPLED:
         return sample(m, owner, place)
     element = owner.attrs.get("element()")
     return element if isinstance(element, Value) else UNKNOWN
+
+
+def noted(value: Value, loader: Object, place: Place) -> Value:
+    """A batch of which every tensor knows the loader that drew it."""
+    if isinstance(value, Tensor):
+        via = value.via
+        given = via.arguments["input"] if via is not None and via.op == "batch" else value
+        dataset = loader.arguments.get("dataset")
+        return value.with_(via=Drawn("batch", {"input": given}, loader.made or place, None, None, "", loader, dataset))
+    if isinstance(value, Tuple):
+        return Tuple(tuple(noted(item, loader, place) for item in value.items))
+    if isinstance(value, Dict):
+        return Dict({key: noted(item, loader, place) for key, item in value.items.items()}, value.meta)
+    if isinstance(value, Alternatives):
+        return Alternatives(tuple((guard, noted(item, loader, place)) for guard, item in value.options))
+    return value
 
 
 def known_as_data(m: Machine, value: Value) -> Value:

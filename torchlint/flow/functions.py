@@ -31,6 +31,7 @@ from torchlint.flow.values import (
     TRUE,
     UNKNOWN,
     Bound,
+    Chance,
     Class,
     Const,
     Dict,
@@ -409,7 +410,7 @@ def _text(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
 
 
 def _random(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
-    return Number(interval=Interval(0.0, 1.0), kind="float")
+    return Chance(interval=Interval(0.0, 1.0), kind="float")
 
 
 def _field(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
@@ -430,6 +431,13 @@ def _none(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
 
 def _no_grad(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     return Object("no_grad", "torch.no_grad", {}, {}, place)
+
+
+def _grad_enabled(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
+    """``torch.set_grad_enabled(phase == "train")``: no gradients where it is known to be false."""
+    mode = m.resolve(args[0] if args else keywords.get("mode", UNKNOWN))
+    off = isinstance(mode, Const) and not mode.value
+    return _no_grad(m, args, keywords, place) if off else UNKNOWN
 
 
 def _autocast(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
@@ -487,7 +495,8 @@ HANDLERS: dict[str, Handler] = {
     "collections.defaultdict": _default_dict, "types.SimpleNamespace": _simple_namespace,
     "argparse.Namespace": _simple_namespace, "argparse.ArgumentParser": _parser, "easydict.EasyDict": _simple_namespace,
     "dataclasses.field": _field, "os.path.join": _text, "os.getcwd": _text, "random.random": _random,
-    "torch.no_grad": _no_grad, "torch.inference_mode": _no_grad, "torch.autocast": _autocast,
+    "torch.no_grad": _no_grad, "torch.inference_mode": _no_grad,
+    "torch.set_grad_enabled": _grad_enabled, "torch.autocast": _autocast,
     "torch.amp.autocast": _autocast, "torch.cuda.amp.autocast": _autocast, "torch.cuda.amp.GradScaler": _scaler,
     "torch.amp.GradScaler": _scaler, "torch.cuda.amp.grad_scaler.GradScaler": _scaler,
     "accelerate.Accelerator": _accelerator, "lightning.Fabric": _accelerator, "lightning.fabric.Fabric": _accelerator,

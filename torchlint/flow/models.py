@@ -102,9 +102,14 @@ def _run(m: Machine, model: Value, name: str, args: Sequence[Value], place: Plac
             if meaning is not None and meaning.kind == "image" and not event.layer.attrs.get("(written)"):
                 image = event.input
             break
+    pretrained = architectures.pretrained(m, model)
+    return Run(model, name, place, tuple(args), image, pretrained, in_training(m, model), m.grad)
+
+
+def in_training(m: Machine, model: Value) -> bool | None:
+    """Whether a model is in training mode, if the program says so."""
     mode = m.resolve(model.attrs.get("training", UNKNOWN)) if isinstance(model, (Instance, Object)) else UNKNOWN
-    training = mode.value if isinstance(mode, Const) and isinstance(mode.value, bool) else None
-    return Run(model, name, place, tuple(args), image, architectures.pretrained(m, model), training, m.grad)
+    return mode.value if isinstance(mode, Const) and isinstance(mode.value, bool) else None
 
 
 def note(m: Machine, value: Value, run: Run) -> Value:

@@ -175,7 +175,8 @@ def perform(
         bound = row.parameters.bind(args, keywords)
         if row.argument == "*":
             return args[0] if len(args) == 1 else Tuple(tuple(args))
-        return m.resolve(bound.get(row.argument, UNKNOWN))
+        given = m.resolve(bound.get(row.argument, UNKNOWN))
+        return data.copied(given, place) if name.startswith("copy.") else given
     if isinstance(row, tables.Caller) and not row.call_signature:
         return engines.function(m, row, args, keywords, place)
     return make(m, row, name, args, keywords, place, node)

@@ -49,7 +49,8 @@ def transform(
         return Tuple(tuple(items))
     image = value if isinstance(value, Tensor) else Tensor()
     given = {"input": value, **settings}
-    via = Applied("transform", given, place, made, None, name, row.does, row.random, m.calls)
+    random = row.random and made != place  # what a function does is decided by its arguments
+    via = Applied("transform", given, place, made, None, name, row.does, random, m.calls)
     m.events.append(TransformEvent(place, m.guard(), name, made, image, m.calls, via))
     result = _does(m, row.does, settings, image)
     if result is None or (
@@ -86,7 +87,7 @@ def _does(m: Machine, does: str, settings: Mapping[str, Value], image: Tensor) -
         return kept
     if does == "geometric":
         return image.with_(shape=_sized(image, None))
-    if does in ("photometric", "identity", "erase"):
+    if does in ("photometric", "identity", "erase", "choice"):
         return image
     if does == "grayscale":
         count = settings.get("num_output_channels")
@@ -263,7 +264,7 @@ def _albumentations_one(m: Machine, owner: Object, name: str, value: Value, plac
             elif not (isinstance(step, Const) and step.value is None):
                 return UNKNOWN
         return value
-    if row.does == "choice":
+    if row.does == "choice" and name != "image":
         return value
     if name != "image" and row.does in ("normalize", "photometric", "to_float"):
         return value

@@ -33,6 +33,7 @@ from torchlint.flow.values import (
     List,
     Object,
     Tensor,
+    Tuple,
     Unknown,
     Value,
 )
@@ -41,6 +42,9 @@ from torchlint.syntax import ir
 
 #: Iterations of a loop over a known sequence that are run one by one.
 MOST_UNROLLED = 40
+
+#: Words that a loop goes through one by one, whatever is done with them.
+MOST_PHASES = 3
 
 
 def execute(m: Machine, body: Sequence[ir.Stmt]) -> int:
@@ -130,19 +134,22 @@ def _for(m: Machine, node: ir.For) -> int:
     path = m.path
     try:
         if items is not None:
-            mark = len(m.events)
+            begun, phases = len(m.events), _are_phases(items)
             for i, item in enumerate(items):
                 m.path = path
+                mark = len(m.events) if phases else begun
                 subscripts.assign(m, node.target, item)
                 status = execute(m, node.body)
                 if status in (BREAK, RETURN, RAISE):
                     break
                 trained = m.drawn != drawn or any(isinstance(e, StepEvent) for e in m.events[mark:])
-                if i + 1 < len(items) and (trained or i + 1 >= MOST_UNROLLED):
+                if phases:
+                    _emit_loop(m, node, mark)
+                elif i + 1 < len(items) and (trained or i + 1 >= MOST_UNROLLED):
                     m.path = path
                     status = _steady(m, node, join.summary(items), 1)
                     break
-                if trained and i + 1 == len(items):
+                elif trained and i + 1 == len(items):
                     _emit_loop(m, node, mark)
         else:
             element = builtins.element(m, iterable, m.place(node.n))
@@ -155,6 +162,13 @@ def _for(m: Machine, node: ir.For) -> int:
     if status in (RETURN, RAISE):
         return status
     return execute(m, node.orelse) if status != BREAK else NEXT
+
+
+def _are_phases(items: Sequence[Value]) -> bool:
+    """Whether a few words are gone through, alone or with what belongs to them: ``for phase in ("train", "val")``."""
+    firsts = [item.items[0] if isinstance(item, Tuple) and item.items else item for item in items]
+    words = {first.value for first in firsts if isinstance(first, Const) and isinstance(first.value, str)}
+    return len(words) == len(items) <= MOST_PHASES
 
 
 def _emit_loop(m: Machine, node: ir.For | ir.While, mark: int) -> None:

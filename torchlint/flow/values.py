@@ -84,6 +84,15 @@ class Applied(Via):
     draw: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn(Via):
+    """That a loader drew a batch, whose `op` is ``batch``: `arguments` are the sample (``input``), made: where the
+    loader was constructed, `loader` the loader, `dataset` what it draws from, as it was then."""
+
+    loader: Object | None = None
+    dataset: Value | None = None
+
+
 class Origin(NamedTuple):
     """Why something is unknown: what is to be said of it, and whether it is the result of calling such a thing."""
 
@@ -158,6 +167,12 @@ class Number(Value):
     interval: Interval | None = None
     via: Via | None = field(default=None, compare=False)
     kind: str | None = field(default=None, compare=False)
+
+
+class Chance(Number):
+    """A number that the program draws by itself: ``random.random()``."""
+
+    __slots__ = ()
 
 
 def kind_of(value: Value | None) -> str | None:
