@@ -518,11 +518,13 @@ class Contracts:
 
     def interesting_names(self) -> frozenset[str]:
         """Every full name that has a row, patterns included."""
-        return frozenset(self._names) | {name for row in self.rows for name in (row.name, *row.aliases)}
+        return frozenset(name for row in self.rows for name in names_of(row))
 
 
 def names_of(row: Row) -> Iterator[str]:
-    """Every name that leads to a row."""
+    """Every name that leads to a row; none leads to that of a package."""
+    if isinstance(row, Package):
+        return
     yield row.name
     yield from row.aliases
     if isinstance(row, Transform):
