@@ -30,7 +30,16 @@ from torchlint.flow.interval import REAL, Interval
 from torchlint.flow.library import dtypes, meanings, ranges, results, shapes
 from torchlint.flow.library.apply import apply, apply_module
 from torchlint.flow.library.reading import DTYPES
-from torchlint.flow.library.tables import Contracts, Estimator, Loss, Module, Operation, Row, Transform
+from torchlint.flow.library.tables import (
+    Contracts,
+    Loss,
+    Module,
+    Operation,
+    Package,
+    Row,
+    Transform,
+    names_of,
+)
 from torchlint.flow.values import Tensor, Tuple, Unknown, Value
 
 CONTRACTS = Contracts.load([os.path.join(os.path.dirname(__file__), "..", "..", "rules", "contracts")])
@@ -60,14 +69,6 @@ def resolve(name: str) -> Any:
     return None
 
 
-def names_of(row: Row) -> list[str]:
-    """Every name that leads to the row."""
-    names = [row.name, *row.aliases]
-    if isinstance(row, (Loss, Estimator)) and row.function:
-        names.append(row.function)
-    return names
-
-
 HERE = [r for r in CONTRACTS.rows if r.name.split(".")[0] in ("torch", "numpy")]
 
 
@@ -90,11 +91,21 @@ def test_rules_that_rows_name_exist() -> None:
             assert row.call_parameters.params
 
 
+def _name_in(package: Package) -> str:
+    """A name that tables know in a package."""
+    names = (name for row in CONTRACTS.rows for name in names_of(row))
+    return next(name.rpartition(".")[2] for name in names if name.rpartition(".")[0] == package.name)
+
+
 def test_every_name_leads_to_one_row() -> None:
     seen: dict[str, Row] = {}
     for row in CONTRACTS.rows:
-        names = set(names_of(row)) | (set(row.function) if isinstance(row, Transform) else set())
-        for name in names:
+        if isinstance(row, Package):  # it has no name of its own, but leads on to others
+            assert CONTRACTS.lookup(f"{row.inside[0]}.deeper.{_name_in(row)}") is CONTRACTS.lookup(
+                f"{row.name}.{_name_in(row)}"
+            )
+            continue
+        for name in set(names_of(row)):
             assert name not in seen, f"{name}: {row.name} and {seen[name].name}"
             seen[name] = row
             assert CONTRACTS.lookup(name) is row
