@@ -7,24 +7,21 @@ from collections.abc import Iterator
 from torchlint.facts import ModelCalled, Place, Tensor, TrailStep, trail
 from torchlint.rule import Finding, Severity, rule
 
-IMAGENET = "mean [0.485, 0.456, 0.406] and std [0.229, 0.224, 0.225] for ImageNet"
-
 
 @rule(code="TL201", name="missing-normalize", since="0.1.0", severity=Severity.WARNING)
 def missing_normalize(call: ModelCalled) -> Iterator[Finding]:
     """An image reaches a pretrained model, or a classifier in colour, as it left the scaling to [0, 1]."""
-    image = call.input
-    if call.task not in ("classifier", "segmenter"):
+    image, weights = call.input, call.weights
+    if call.task not in ("classifier", "segmenter") or (weights is not None and weights.mean):
         return
-    if not _scaled_only(image) or not (call.pretrained or (call.task == "classifier" and _in_colour(image))):
+    if not _scaled_only(image) or not (weights or (call.task == "classifier" and _in_colour(image))):
         return
     steps = trail(image)
     fed = TrailStep(call.place, f"`{call.model}` is given it here")
-    if call.pretrained:
-        what = f"`{call.model}` was made with `{call.pretrained}`"
+    if weights:
         message = (
-            f"images reach `{call.model}` in [0, 1], scaled but not normalized, though {what}: "
-            f"add `Normalize` with the statistics of those weights ({IMAGENET})"
+            f"images reach `{call.model}` in [0, 1], scaled but not normalized, though `{weights.model}` was made with "
+            f"`{weights.words}`: add `Normalize` with the statistics of those weights"
         )
     else:
         message = (

@@ -18,12 +18,12 @@ from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.training import BackwardCalled, TrainingEvent, TrainingIteration
 from torchlint.flow.interval import Interval
 from torchlint.flow.shape import Dim, Shape, differs, render
-from torchlint.flow.values import Meaning, Place, Tensor
+from torchlint.flow.values import Meaning, Place, Tensor, Weights
 
 __all__ = [
     "BackwardCalled", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Ending", "Fact", "Form", "ImageShown",
     "Interval", "LayerCalled", "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled",
     "ModelEvaluated", "Occurrence", "OpCalled", "PixelStep", "Place", "Setting", "Shape", "Tensor", "TrailStep",
     "TrainingEvent", "TrainingIteration", "TransformApplied", "computed_by_model", "core", "differs", "ending",
-    "history", "reached", "render", "same_core", "several_hot", "trail",
+    "history", "reached", "render", "same_core", "several_hot", "trail", "Weights",
 ]  # fmt: skip

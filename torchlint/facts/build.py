@@ -39,7 +39,7 @@ from torchlint.flow.events import (
     TransformEvent,
 )
 from torchlint.flow.spell import spell_guard
-from torchlint.flow.values import Const, Guard, Number, Object, Place, Tensor, Value
+from torchlint.flow.values import Const, Guard, Number, Object, Place, Run, Tensor, Value
 
 #: Combinations of alternatives of one call that are looked at; beyond them the call says nothing.
 MOST_COMBINATIONS = 32
@@ -216,7 +216,13 @@ def _models(events: Sequence[Event]) -> Iterable[Occurrence]:
         assert run is not None and run.image is not None
         found = tasks[key]
         task = "generative" if "generative" in found else next(iter(sorted(found - {""})), "")
-        yield Occurrence(((ModelCalled(run.place, spell_guard(guard), run.name, run.pretrained, run.image, task),),))
+        yield Occurrence(((_model(run, run.image, guard, task),),))
+
+
+def _model(run: Run, image: Tensor, guard: Guard, task: str) -> ModelCalled:
+    return ModelCalled(
+        run.place, spell_guard(guard), run.name, run.weights, image, task, run.channels, run.training, run.graded
+    )
 
 
 def _layers(events: Sequence[Event]) -> Iterable[Occurrence]:
@@ -225,15 +231,14 @@ def _layers(events: Sequence[Event]) -> Iterable[Occurrence]:
         if isinstance(event, LayerEvent):
             groups.setdefault((event.place, event.call), []).append(event)
     for group in groups.values():
-        if all(e.given is None or e.given == e.expected for e in group):
-            continue
-        yield Occurrence((tuple(_layer(e) for e in group),))
+        facts = tuple(_layer(e, e.expected) for e in group if e.expected is not None)
+        if len(facts) == len(group) and any(fact.given not in (None, fact.expected) for fact in facts):
+            yield Occurrence((facts,))
 
 
-def _layer(e: LayerEvent) -> LayerCalled:
-    return LayerCalled(
-        e.place, spell_guard(e.guard), e.layer.short, e.layer.made or e.place, e.parameter, e.expected, e.given, e.input
-    )
+def _layer(e: LayerEvent, expected: int) -> LayerCalled:
+    made = e.layer.made or e.place
+    return LayerCalled(e.place, spell_guard(e.guard), e.layer.short, made, e.parameter, expected, e.given, e.input)
 
 
 def _transforms(events: Sequence[Event]) -> Iterable[Occurrence]:

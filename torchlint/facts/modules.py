@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torchlint.facts.base import Fact
-from torchlint.flow.values import Place, Tensor
+from torchlint.flow.values import Place, Tensor, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,19 @@ class LayerCalled(Fact):
 class ModelCalled(Fact):
     """A model is given an image, which reaches its first convolution (or a known architecture) as it is.
 
-    model: its class's name; pretrained: the words that ask for weights (``weights="DEFAULT"``), or None; input: the
+    model: its class's name; weights: the trained weights that it has there, if the program asks for some; input: the
     image as it reaches that layer, so that a model which normalises by itself is seen with a normalised one; task:
-    ``classifier``, ``segmenter`` or ``generative``, by the losses that its outputs meet, or ``""``.
+    ``classifier``, ``segmenter`` or ``generative``, by the losses that its outputs meet, or ``""``; channels: how many
+    that layer takes; training, graded: as in `Run`.
     """
 
     model: str
-    pretrained: str | None
+    weights: Weights | None
     input: Tensor
     task: str
+    channels: int | None = None
+    training: bool | None = None
+    graded: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ Definitions
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from torchlint.flow import calls, interval, models
+from torchlint.flow import calls, interval, models, weights
 from torchlint.flow.library import tables
-from torchlint.flow.machine import Machine, flatten
+from torchlint.flow.machine import Machine
 from torchlint.flow.shape import Shape, symbol
 from torchlint.flow.tensors import grad_mode
 from torchlint.flow.values import (
@@ -24,11 +23,10 @@ from torchlint.flow.values import (
     Bound,
     Const,
     Dict,
-    Instance,
-    Library,
     Meaning,
     Number,
     Object,
+    Origin,
     Place,
     Run,
     Tensor,
@@ -37,7 +35,6 @@ from torchlint.flow.values import (
     Unknown,
     Value,
     Via,
-    because,
 )
 
 #: What the last layer is called by architectures whose contract does not say it.
@@ -61,47 +58,23 @@ ACTIVATIONS = {
 }  # fmt: skip
 
 
-def pretrained(m: Machine, model: Value, depth: int = 0) -> str | None:
-    """The words that ask for trained weights, of a model or of a known architecture inside it."""
-    if isinstance(model, Object) and model.kind == "model":
-        row = m.contracts.lookup(model.name)
-        if not isinstance(row, tables.Model):
-            return None
-        for name in row.pretrained_params:
-            value = m.resolve(model.arguments.get(name, NONE))
-            if isinstance(value, Const) and value.value not in (None, False):
-                return f"{name}={value.value!r}"
-            if isinstance(value, Library):
-                return f"{name}={value.name.rsplit('.', 2)[-2]}.{value.name.rsplit('.', 1)[-1]}"
-        return None
-    if depth > 3:
-        return None
-    inner: list[Any] = []
-    if isinstance(model, Instance):
-        inner = list(model.attrs.values())
-    elif isinstance(model, Object) and isinstance(model.attrs.get("()"), tuple):
-        inner = [v for _, v in model.attrs["()"]]
-    for value in inner:
-        if isinstance(value, (Instance, Object)) and (found := pretrained(m, value, depth + 1)):
-            return found
-    return None
-
-
 # --- parts and heads ---------------------------------------------------------------------------------------------
 
 
-#: Something inside a known architecture: a layer, a block, a number.
-PART = because("is a part of a library's model of which nothing is known")
+def part_of(model: Object) -> Unknown:
+    """Something inside a known architecture: a layer, a block, a number."""
+    return Unknown(None, None, None, Origin("is a part of a library's model of which nothing is known", False, model))
 
 
 def call_part(m: Machine, callee: Unknown, args: Sequence[Value], place: Place) -> Value | None:
     """What a part of a known architecture makes of a tensor: features of that architecture."""
-    if callee.origin is not PART.origin or len(args) != 1:
+    if callee.origin is None or not isinstance(callee.origin.owner, Object) or len(args) != 1:
         return None
     given = m.resolve(args[0])
     data = isinstance(given, Unknown) and (given.grad == "detached" or given.via is not None)
     if not (isinstance(given, (Tensor, Alternatives)) or data):
         return None
+    weights.reached(m, callee.origin.owner, given, place)
     via = Via("part", {"input": given}, place)
     return grad_mode(m, Tensor(None, Meaning("activation"), "float32", None, "attached", via=via))
 
@@ -122,7 +95,9 @@ def attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
             part = Object("part", row.name, {}, {"path": path, "root": root}, owner.made)
             m.write(owner.attrs, name, part)
             return part
-    return Bound(name, owner, m.place(n)) if name in METHODS or name in models.SAME else PART
+    if name in METHODS or name in models.SAME:
+        return Bound(name, owner, m.place(n))
+    return part_of(root)
 
 
 def reset_classifier(m: Machine, model: Object, args: Sequence[Value], keywords: Mapping[str, Value]) -> None:
@@ -170,10 +145,9 @@ def call(m: Machine, model: Object, args: Sequence[Value], keywords: Mapping[str
     if not isinstance(row, tables.Model):
         return UNKNOWN
     given = args[0] if args else keywords.get("pixel_values", next(iter(keywords.values()), UNKNOWN))
-    image = next(
-        (t for t in flatten([given]) if isinstance(t, Tensor) and t.meaning and t.meaning.kind == "image"), None
-    )
-    run = Run(model, model.short, place, tuple(args), image, pretrained(m, model), models.in_training(m, model), m.grad)
+    image, trained = weights.reached(m, model, given, place), weights.trained(m, model)
+    run = Run(model, model.short, place, tuple(args), image, trained, models.in_training(m, model), m.grad,
+              weights.channels(m, model, row))  # fmt: skip
     replaced = _head(m, model, row)
     result: Value = UNKNOWN
     if replaced is not None:

@@ -5,7 +5,7 @@ Every assignment goes through the machine's cells, so that branches can be undon
 
 from __future__ import annotations
 
-from torchlint.flow import calls, dynamic, imports, models, objects, taught, tensors, training
+from torchlint.flow import calls, dynamic, imports, models, objects, taught, tensors, training, weights
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
     FALSE,
@@ -190,6 +190,8 @@ def assign(m: Machine, owner: Value, name: str, value: Value) -> None:
         m.write(owner.attrs, name, value)
     elif isinstance(owner, Function):
         m.write(owner.attrs, name, value)
+    elif isinstance(owner, Unknown) and not isinstance(value, Const):
+        weights.mark_changed(m, owner)
     elif isinstance(owner, Alternatives):
         saved = m.path
         for guard, option in owner.options:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torchlint.flow.library.tables import Loss
-from torchlint.flow.values import Applied, Guard, Object, Place, Run, Tensor, Value, Via
+from torchlint.flow.values import Applied, Guard, Object, Place, Run, Tensor, Value, Via, Weights
 from torchlint.syntax import ir
 
 
@@ -98,14 +98,25 @@ class SinkEvent(Event):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerEvent(Event):
-    """A layer that expects a number of channels was given `input` (no alternatives left in it)."""
+    """A layer that expects a number of channels (None if it is not known) was given `input` (no alternatives left in
+    it)."""
 
     layer: Object
     parameter: str
-    expected: int
+    expected: int | None
     given: int | None
     input: Tensor
     call: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReachedEvent(Event):
+    """A known architecture, or a part of one, was given the image `input`; it takes so many channels, and has trained
+    weights if the program asked for them."""
+
+    input: Tensor
+    channels: int | None
+    weights: Weights | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

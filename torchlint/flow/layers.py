@@ -163,8 +163,7 @@ def _several(m: Machine, row: tables.Module, one: Any, args: Sequence[Value], ke
 
 def _record(m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place: Place, call: int) -> None:
     expected = m.resolve(layer.arguments.get(row.expects, UNKNOWN))
-    if not isinstance(expected, Const) or not isinstance(expected.value, int):
-        return
+    size = expected.value if isinstance(expected, Const) and isinstance(expected.value, int) else None
     given = channels(tensor, row)
     m.events.append(
         LayerEvent(
@@ -172,7 +171,7 @@ def _record(m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place
             m.guard(),
             layer,
             row.expects,
-            expected.value,
+            size,
             given if isinstance(given, int) else None,
             tensor,
             call,

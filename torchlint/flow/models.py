@@ -21,8 +21,9 @@ from torchlint.flow import (
     objects,
     records,
     training,
+    weights,
 )
-from torchlint.flow.events import LayerEvent, RunEvent
+from torchlint.flow.events import RunEvent
 from torchlint.flow.library import tables
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import (
@@ -95,15 +96,9 @@ def call_module(
 
 
 def _run(m: Machine, model: Value, name: str, args: Sequence[Value], place: Place, mark: int) -> Run:
-    image = None
-    for event in m.events[mark:]:
-        if isinstance(event, LayerEvent) and event.layer.short.startswith("Conv"):
-            meaning = event.input.meaning
-            if meaning is not None and meaning.kind == "image" and not event.layer.attrs.get("(written)"):
-                image = event.input
-            break
-    pretrained = architectures.pretrained(m, model)
-    return Run(model, name, place, tuple(args), image, pretrained, in_training(m, model), m.grad)
+    found = weights.arrival(m, mark)
+    image, channels, trained = (None, None, None) if found is None else found
+    return Run(model, name, place, tuple(args), image, trained, in_training(m, model), m.grad, channels)
 
 
 def in_training(m: Machine, model: Value) -> bool | None:
@@ -252,6 +247,9 @@ def _method(
     if name == "zero_grad":
         training.record(m, "zero_grad", owner, "", place)
         return NONE
+    if name == "load_state_dict":
+        weights.mark_loaded(m, owner)
+        return UNKNOWN
     if name == "reset_classifier" and isinstance(owner, Object):
         architectures.reset_classifier(m, owner, args, keywords)
         return NONE
@@ -287,7 +285,8 @@ def _method(
 
 def _children(m: Machine, owner: Instance | Object, name: str) -> Value:
     if isinstance(owner, Object) and owner.kind == "model":
-        return list_of(architectures.PART if name == "children" else Tuple((Text(), architectures.PART)))
+        part = architectures.part_of(owner)
+        return list_of(part if name == "children" else Tuple((Text(), part)))
     if name == "modules":
         return list_of(UNKNOWN)
     pairs = owner.attrs.get("()")

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from torchlint.flow import attributes, builtins, calls, dynamic, expressions, frames, join, layers, lists, objects
+from torchlint.flow import (
+    attributes,
+    builtins,
+    calls,
+    dynamic,
+    expressions,
+    frames,
+    join,
+    layers,
+    lists,
+    objects,
+    weights,
+)
 from torchlint.flow.interval import Interval, hull, point
 from torchlint.flow.library import apply
 from torchlint.flow.machine import Machine
@@ -233,6 +245,8 @@ def store(m: Machine, base: Value, index: Value, value: Value, target: ir.Subscr
         return  # nothing is known of a table's values
     elif isinstance(base, Tensor):
         assign_tensor(m, target, base, index, value)
+    elif isinstance(base, Unknown):
+        weights.mark_changed(m, base)
     elif isinstance(base, (Object, Instance)):
         if isinstance(base, Instance) and attributes.find_method(m, base, "__setitem__") is not None:
             calls.call(m, attributes.get(m, base, "__setitem__", target.n), [index, value], {}, m.place(target.n))

@@ -94,10 +94,12 @@ class Drawn(Via):
 
 
 class Origin(NamedTuple):
-    """Why something is unknown: what is to be said of it, and whether it is the result of calling such a thing."""
+    """Why something is unknown: what is to be said of it, and whether it is the result of calling such a thing; for a
+    part of a library's model, that model (`owner`)."""
 
     reason: str
     called: bool = False
+    owner: Value | None = None
 
 
 class Value:
@@ -408,13 +410,26 @@ class Meaning:
     mode: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Trained weights: the `words` that ask for them (``weights='DEFAULT'``), empty if there are none, the `model` that
+    they belong to, and what was taken off the images that they were trained on (`mean`) and what those were divided by
+    (`std`), in channels from 0 to 1; empty if that is not known."""
+
+    words: str
+    model: str
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
     """A call of a model: which (`model`, an `Instance` or `Object`), where, and on what.
 
-    `image` is the image tensor as it reached the model's first convolution, if one did; `pretrained` the words that
-    ask for trained weights; `name` what to call the model; `training` whether it was in training mode, if that is
-    known; `graded` whether gradients were recorded.
+    `image` is the image tensor as it reached the model's first convolution (or a known architecture), if one did,
+    `channels` how many channels that takes, if that is known, and `weights` the trained weights that it belongs to;
+    `name` what to call the model; `training` whether it was in training mode, if that is known; `graded` whether
+    gradients were recorded.
     """
 
     model: Value
@@ -422,9 +437,10 @@ class Run:
     place: Place
     inputs: tuple[Value, ...]
     image: Tensor | None = None
-    pretrained: str | None = None
+    weights: Weights | None = None
     training: bool | None = None
     graded: bool = True
+    channels: int | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -171,6 +171,7 @@ _NAMING: Mapping[type[Row], Callable[[Any], Mapping[str, tuple[str, ...]]]] = {
     Model: lambda row: {
         "classes_param": (row.classes_param,), "in_channels_param": (row.in_channels_param,),
         "activation_param": (row.activation_param,), "pretrained_params": row.pretrained_params,
+        "trained_param": (row.trained_param,),
     },
 }  # fmt: skip
 

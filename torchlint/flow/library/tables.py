@@ -204,7 +204,8 @@ class Model(_Row, frozen=True, kw_only=True, gc=False):
     parameter that puts an activation at the end (segmentation_models_pytorch). unless: parameters that, if they are
     set, make it return something else. spatial_param: the parameter that counts the dimensions of an image, two where
     there is none; tokens: there is an output for each token of a sequence. head: the attribute path of the last layer,
-    head_in its input features.
+    head_in its input features. mean, std: what images were normalised with that the trained weights have seen; where
+    they depend on the name in the parameter `trained_param`, `trained` is the name of the row with those names.
     """
 
     returns: Literal[
@@ -228,6 +229,23 @@ class Model(_Row, frozen=True, kw_only=True, gc=False):
     head_in: int = 0
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    trained: str = ""
+    trained_param: str = ""
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Models whose weights were trained alike: patterns of their names (``resnet*``), and the mean and std that images
+    were normalised with, empty if they are not known."""
+
+    models: tuple[str, ...]
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+
+class Trained(_Row, frozen=True, kw_only=True, gc=False):
+    """The statistics of the weights that a library has for many models: the first family that a name fits counts."""
+
+    families: tuple[Family, ...]
 
 
 class Optimizer(_Row, frozen=True, kw_only=True, gc=False):
@@ -351,7 +369,7 @@ class Package(_Row, frozen=True, kw_only=True, gc=False):
 
 Row = Union[
     Operation, Module, Loss, Transform, Dataset, Model, Optimizer, Scheduler, Data, Wrapper, Source, Sink, Estimator,
-    Samples, Engine, Caller, Package,
+    Samples, Engine, Caller, Package, Trained,
 ]  # fmt: skip
 
 
