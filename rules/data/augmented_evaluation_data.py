@@ -26,12 +26,12 @@ def _problem(call: ModelEvaluated, what: str) -> str:
         cut = "`random_split` only divides the indices" if call.split else "a `Subset` only picks indices"
         return (
             f"`{call.model}` is evaluated on images that are transformed {what}: {cut}, "
-            f"and this part has the `{call.dataset}` and the random transforms of the training"
+            f"and both parts go through the transforms of one `{call.dataset}`"
         )
     if call.held == "sampler":
         return (
             f"`{call.model}` is evaluated on images that are transformed {what}: this loader picks other samples than "
-            f"the one for training, but of the same `{call.dataset}` with the same random transforms"
+            f"that for training, but all go through the transforms of one `{call.dataset}`"
         )
     return (
         f"`{call.model}` is evaluated on images of `{call.dataset}` that are transformed {what}, "

@@ -12,7 +12,7 @@ from torchlint.rule import Finding, Severity, rule
 def missing_normalize(call: ModelCalled) -> Iterator[Finding]:
     """An image reaches a pretrained model, or a classifier in colour, as it left the scaling to [0, 1]."""
     image, weights = call.input, call.weights
-    if call.task not in ("classifier", "segmenter") or (weights is not None and weights.mean):
+    if call.task not in ("classifier", "segmenter") or call.unlike or (weights is not None and weights.mean):
         return
     if not _scaled_only(image) or not (weights or (call.task == "classifier" and _in_colour(image))):
         return

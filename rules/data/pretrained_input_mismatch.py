@@ -21,6 +21,8 @@ def pretrained_input_mismatch(call: ModelCalled) -> Iterator[Finding]:
     image, weights = call.input, call.weights
     if weights is None or len(weights.mean) != 3 or call.channels != 3 or call.task == "generative":
         return
+    if call.unlike:  # it is trained on others, and of that another rule speaks
+        return
     found = image.range
     if image.meaning is None or found is None or not found.tight:
         return

@@ -9,7 +9,7 @@ from torchlint.facts.computation import Cut, computed_by_model, core, reached, s
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.distributions import DistributionUsed, Meeting
 from torchlint.facts.endings import Ending, ending
-from torchlint.facts.evaluation import ModelEvaluated
+from torchlint.facts.evaluation import ModelEvaluated, Prepared, PreprocessingCompared, alike, difference
 from torchlint.facts.fit import Form, Misfit
 from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.modules import CriticCalled, LayerCalled, ModelCalled
@@ -23,7 +23,8 @@ from torchlint.flow.values import Meaning, Place, Tensor, Weights
 __all__ = [
     "BackwardCalled", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Ending", "Fact", "Form", "ImageShown",
     "Interval", "LayerCalled", "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled",
-    "ModelEvaluated", "Occurrence", "OpCalled", "PixelStep", "Place", "Setting", "Shape", "Tensor", "TrailStep",
-    "TrainingEvent", "TrainingIteration", "TransformApplied", "computed_by_model", "core", "differs", "ending",
-    "history", "reached", "render", "same_core", "several_hot", "trail", "Weights",
+    "ModelEvaluated", "Occurrence", "OpCalled", "PixelStep", "Place", "Prepared", "PreprocessingCompared", "Setting",
+    "Shape", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "Weights", "alike",
+    "computed_by_model", "core", "difference", "differs", "ending", "history", "reached", "render", "same_core",
+    "several_hot", "trail",
 ]  # fmt: skip

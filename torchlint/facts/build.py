@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.computation import alternatives, core, given_as_data, head, options, origins
@@ -22,7 +23,7 @@ from torchlint.facts.operations import (
     pictures,
     written_losses,
 )
-from torchlint.facts.phases import evaluations, feedings
+from torchlint.facts.phases import comparisons, evaluations, feedings, unlike
 from torchlint.facts.pixels import step_of
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.facts.usage import usage
@@ -194,7 +195,7 @@ def _task(event: LossEvent, given: Tensor, target: Tensor | None) -> str:
     return "segmenter" if given.shape is not None and len(given.shape) == 4 else "classifier"
 
 
-def _models(events: Sequence[Event]) -> Iterable[Occurrence]:
+def _models(events: Sequence[Event], unlike: frozenset[Place]) -> Iterable[Occurrence]:
     tasks: dict[tuple[Place, int], set[str]] = defaultdict(set)
     calls: dict[tuple[Place, int], tuple[Tensor, Guard]] = {}
     for event in events:
@@ -216,13 +217,13 @@ def _models(events: Sequence[Event]) -> Iterable[Occurrence]:
         assert run is not None and run.image is not None
         found = tasks[key]
         task = "generative" if "generative" in found else next(iter(sorted(found - {""})), "")
-        yield Occurrence(((_model(run, run.image, guard, task),),))
+        yield Occurrence(((_model(run, run.image, guard, task, run.place in unlike),),))
 
 
-def _model(run: Run, image: Tensor, guard: Guard, task: str) -> ModelCalled:
-    return ModelCalled(
-        run.place, spell_guard(guard), run.name, run.weights, image, task, run.channels, run.training, run.graded
-    )
+def _model(run: Run, image: Tensor, guard: Guard, task: str, unlike: bool) -> ModelCalled:
+    words = spell_guard(guard)
+    mode = run.channels, run.training, run.graded
+    return ModelCalled(run.place, words, run.name, run.weights, image, task, *mode, unlike)
 
 
 def _layers(events: Sequence[Event]) -> Iterable[Occurrence]:
@@ -308,11 +309,13 @@ def _is_optimizer(value: Value) -> bool:
 def facts(events: Sequence[Event]) -> list[Occurrence]:
     """All facts of a run, in a fixed order."""
     out: list[Occurrence] = []
+    fed = feedings(events)
+    compared = list(comparisons(fed))
     for builder in (
         _losses,
         written_losses,
         weighted_losses,
-        _models,
+        partial(_models, unlike=unlike(compared)),
         _layers,
         _transforms,
         critics,
@@ -320,8 +323,8 @@ def facts(events: Sequence[Event]) -> list[Occurrence]:
         backward_passes,
     ):
         out.extend(builder(events))
-    fed = feedings(events)
     out.extend(evaluations(fed))
+    out.extend(compared)
     found = usage(events)
     for of_usage in (operations, pictures, distributions):
         out.extend(of_usage(events, found))

@@ -32,7 +32,8 @@ class ModelCalled(Fact):
     model: its class's name; weights: the trained weights that it has there, if the program asks for some; input: the
     image as it reaches that layer, so that a model which normalises by itself is seen with a normalised one; task:
     ``classifier``, ``segmenter`` or ``generative``, by the losses that its outputs meet, or ``""``; channels: how many
-    that layer takes; training, graded: as in `Run`.
+    that layer takes; training, graded: as in `Run`; unlike: whether it is trained on images of another range, other
+    statistics or another order, and not by this call.
     """
 
     model: str
@@ -42,6 +43,7 @@ class ModelCalled(Fact):
     channels: int | None = None
     training: bool | None = None
     graded: bool = True
+    unlike: bool = False
 
 
 @dataclass(frozen=True, slots=True)

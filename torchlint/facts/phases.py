@@ -17,16 +17,20 @@ second is held out as a part.
 
 from __future__ import annotations
 
+import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.computation import MOVES, alternatives, operand, options, parts
-from torchlint.facts.evaluation import ModelEvaluated
+from torchlint.facts.evaluation import ModelEvaluated, Prepared, PreprocessingCompared, difference
+from torchlint.facts.formulas import formula
+from torchlint.facts.losses import REGIONS
 from torchlint.facts.pixels import MOST_STEPS, PixelStep, history, picture
 from torchlint.flow.events import Event, LossEvent, OpEvent, RunEvent, StepEvent
 from torchlint.flow.machine import DRAWN
+from torchlint.flow.models import LOADED
 from torchlint.flow.spell import spell_guard
 from torchlint.flow.values import (
     Class,
@@ -36,6 +40,7 @@ from torchlint.flow.values import (
     Instance,
     Number,
     Object,
+    Place,
     Run,
     Tensor,
     Unknown,
@@ -44,6 +49,9 @@ from torchlint.flow.values import (
 
 #: Readings of an output as predictions.
 READINGS = frozenset({"argmax", "max", "topk", "sort", "gt", "ge", "lt", "le", "round"})
+
+#: What targets are that a model is to make of others like them.
+PICTURES = frozenset({"image", "noise"})
 
 #: What may stand between an output and what judges it.
 BETWEEN = MOVES | {"sigmoid", "softmax", "log_softmax", "logsigmoid", "exp"}
@@ -54,10 +62,11 @@ MOST_NODES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Feeding:
-    """See the module's definitions; `steps` is the history of `input`."""
+    """See the module's definitions; `steps` is the history of `input`, `position` that of the argument."""
 
     run: Run
     guard: Guard
+    position: int
     input: Tensor
     steps: tuple[PixelStep, ...]
     drawn: Drawn | None
@@ -78,7 +87,7 @@ def feedings(events: Sequence[Event]) -> list[Feeding]:
         run = event.run
         reached = id(run) in passed
         evaluated = not reached and (run.training is False or not run.graded)
-        for value in run.inputs:
+        for position, value in enumerate(run.inputs):
             for guard, option in alternatives(value, event.guard):
                 for given in parts(option):
                     if not isinstance(given, Tensor) or given.run is not None:
@@ -90,7 +99,7 @@ def feedings(events: Sequence[Event]) -> list[Feeding]:
                         seen.add(key)
                         out.append(
                             Feeding(
-                                run, guard, given, history(given), drawn, reached and run.graded, evaluated,
+                                run, guard, position, given, history(given), drawn, reached and run.graded, evaluated,
                                 id(run) in judged,
                             )
                         )  # fmt: skip
@@ -119,15 +128,19 @@ def _passed(losses: Iterable[Value | None]) -> set[int]:
 
 
 def _judged(events: Sequence[Event]) -> set[int]:
-    """The identities of the calls that are judged. A loss whose target is an image judges none: images may be
-    disturbed on purpose, or cut at random to bound their size."""
+    """The identities of the calls that are judged. A loss whose target is an image judges none, unless it measures
+    overlaps: images may be disturbed on purpose, or cut at random to bound their size."""
     found: set[int] = set()
     for event in events:
-        if isinstance(event, OpEvent) and event.via.op in READINGS:
-            _note(found, event.input)
+        if isinstance(event, OpEvent):
+            if event.via.op in READINGS:
+                _note(found, event.input)
+            elif (written := formula(event)) is not None and written.kind == "overlap":
+                _note(found, written.prediction)
         elif isinstance(event, LossEvent):
             targets = [target for _, target in options(event.arguments["target"], event.guard)]
-            if any(t is not None and t.meaning is not None and t.meaning.kind in ("image", "noise") for t in targets):
+            images = any(t is not None and t.meaning is not None and t.meaning.kind in PICTURES for t in targets)
+            if images and event.family.removesuffix("-on-probabilities") not in REGIONS:
                 continue
             for given in parts(event.arguments["input"]):
                 _note(found, given)
@@ -310,3 +323,94 @@ def chance(step: PixelStep) -> bool:
         return False
     p = step.setting("p")
     return p != 0 and not (p == 1 and step.name.endswith(CERTAIN) and step.name != "Flip")
+
+
+# --- comparisons -------------------------------------------------------------------------------------------------
+
+
+def _trainings(found: Sequence[Feeding]) -> dict[object, list[Feeding]]:
+    """What is trained, by model and position, and for a library's model also by folder and name."""
+    trained: dict[object, list[Feeding]] = defaultdict(list)
+    for one in found:
+        if one.trained:
+            trained[model_key(one.run), one.position].append(one)
+            if (kind := _architecture(one.run)) is not None:
+                trained[kind, one.position].append(one)
+    return trained
+
+
+def _architecture(run: Run) -> object:
+    """What a library's models of one architecture have in common that the files of one folder make."""
+    model = run.model
+    if not isinstance(model, Object) or model.kind != "model" or model.made is None:
+        return None
+    return model.name, posixpath.dirname(model.made.path)
+
+
+def _trained_as(one: Feeding, trained: Mapping[object, list[Feeding]]) -> list[Feeding]:
+    """The trainings of a model: its own, or where its weights are loaded those of its architecture."""
+    own = trained.get((model_key(one.run), one.position), [])
+    loaded = isinstance(one.run.model, Object) and LOADED in one.run.model.attrs
+    return own if own or not loaded else trained.get((_architecture(one.run), one.position), [])
+
+
+def comparisons(found: Sequence[Feeding]) -> Iterable[Occurrence]:
+    """Every evaluation of a model on images, beside what the model is trained on, where all its trainings agree."""
+    trained = _trainings(found)
+    groups: dict[object, list[PreprocessingCompared]] = {}
+    settled: dict[int, Prepared | None] = {}
+    for one in found:
+        others = _trained_as(one, trained) if one.evaluated else []
+        if not others:
+            continue
+        other = others[0]
+        if id(others) not in settled:
+            settled[id(others)] = _agreed([_prepared(each) for each in others])
+        training, given = settled[id(others)], _prepared(one)
+        if training is None:
+            continue
+        group = groups.setdefault((one.run.place, id(one.run.model), one.position), [])
+        if given is None:
+            group.append(_UNKNOWN)
+            continue
+        words = spell_guard(tuple(item for item in one.guard if not _by_chance(item[0])))
+        group.append(
+            PreprocessingCompared(
+                one.run.place, words, one.run.name, other.run.place, training, given, other.run.weights
+            )
+        )
+    for group in groups.values():
+        if not any(fact is _UNKNOWN for fact in group):
+            yield Occurrence((tuple(group),))
+
+
+def _agreed(images: Sequence[Prepared | None]) -> Prepared | None:
+    """The first of several images, if it is known that they are all alike."""
+    first = images[0]
+    alike = first is not None and all(one is not None and difference(one, first) == "" for one in images)
+    return first if alike else None
+
+
+_NOTHING = Prepared(Tensor(), ())
+_UNKNOWN = PreprocessingCompared(Place("", 0), "", "", Place("", 0), _NOTHING, _NOTHING, None)
+
+
+def unlike(found: Iterable[Occurrence]) -> frozenset[Place]:
+    """The calls that are given something else than their models are trained on, whatever the program decides."""
+    return frozenset(
+        fact.place
+        for occurrence in found
+        for facts in occurrence.variants
+        for fact in facts[:1]
+        if all(isinstance(f, PreprocessingCompared) and difference(f.given, f.training) for f in facts)
+    )
+
+
+def _prepared(one: Feeding) -> Prepared | None:
+    """An image that goes back to a file or a dataset; None for anything else."""
+    begin = one.steps[0] if one.steps else None
+    if begin is None or begin.before is not None or begin.after is None or begin.after.meaning is None:
+        return None
+    if begin.after.meaning.kind != "image" or one.input.range is None:
+        return None
+    return Prepared(one.input, one.steps)

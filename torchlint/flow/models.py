@@ -50,6 +50,9 @@ from torchlint.flow.values import (
 )
 from torchlint.syntax import ir
 
+#: The cell of a model that was given the weights of another by ``load_state_dict``.
+LOADED = "(loaded)"
+
 #: Methods of a module that give the module itself and change nothing that matters here.
 SAME = frozenset(
     [
@@ -240,6 +243,9 @@ def _method(
         mode = m.resolve(args[0]) if args else keywords.get("mode", TRUE)
         set_mode(m, owner, Const(False) if name == "eval" else mode)
         return owner
+    if name == "load_state_dict":
+        m.write(owner.attrs, LOADED, TRUE)
+        return UNKNOWN
     if name in ("parameters", "named_parameters", "buffers", "state_dict"):
         return training.parameters(owner) if name != "state_dict" else Dict({}, {"open": True})
     if name in ("children", "named_children", "modules"):
