@@ -35,7 +35,7 @@ def _raw(given: Prepared) -> bool:
 
 
 def _unready(call: PreprocessingCompared) -> bool:
-    """Whether it is the training that lacks the statistics of its weights, of which `pretrained-input-mismatch` speaks."""
+    """Whether the training lacks the statistics of its weights, of which `pretrained-input-mismatch` speaks."""
     meaning = call.training.image.meaning
     return bool(call.weights and call.weights.mean) and meaning is not None and meaning.scale == "unit"
 

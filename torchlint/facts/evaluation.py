@@ -117,8 +117,7 @@ class PreprocessingCompared(Fact):
     is that call, `trained_at` the call whose output is trained.
 
     model: its name; weights: the trained weights that its training begins with; training, given: the images as both
-    calls have them. All trainings of the model in the project
-    agree with `training`, as far as `difference` can tell.
+    calls have them. All trainings of the model in the project agree with `training`, as far as `difference` can tell.
     """
 
     model: str

@@ -29,7 +29,7 @@ from torchlint.facts.formulas import formula
 from torchlint.facts.losses import REGIONS
 from torchlint.facts.pixels import MOST_STEPS, PixelStep, history, picture
 from torchlint.flow.events import Event, LossEvent, OpEvent, RunEvent, StepEvent
-from torchlint.flow.machine import DRAWN
+from torchlint.flow.join import DRAWN
 from torchlint.flow.models import LOADED
 from torchlint.flow.spell import spell_guard
 from torchlint.flow.values import (

@@ -9,7 +9,7 @@ from typing import Any
 from torchlint.flow import attributes, builtins, calls, join, losses, subscripts, tensors
 from torchlint.flow.library import apply
 from torchlint.flow.library.operators import NAMES
-from torchlint.flow.machine import DRAWN, NEXT, Frame, Machine
+from torchlint.flow.machine import NEXT, Frame, Machine
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
     FALSE,
@@ -311,7 +311,7 @@ def _compare_one(m: Machine, op: str, a: Value, b: Value, node: ir.Compare) -> V
         return FALSE
     result = builtins.compare_numbers(op, a, b)
     chance = result is UNKNOWN and (isinstance(a, Chance) or isinstance(b, Chance))
-    return Unknown(m.fresh_key(DRAWN)) if chance else result
+    return Unknown(m.fresh_key(join.DRAWN)) if chance else result
 
 
 def _ifexp(m: Machine, node: ir.IfExp) -> Value:

@@ -18,6 +18,7 @@ from torchlint.flow import interval, shape
 from torchlint.flow.values import (
     UNKNOWN,
     Alternatives,
+    Chance,
     Const,
     Dict,
     Guard,
@@ -38,6 +39,9 @@ from torchlint.flow.values import (
 
 #: More alternatives than these are no longer kept apart.
 MOST_ALTERNATIVES = 8
+
+#: What the name of a test says whose outcome the program draws.
+DRAWN = "drawn"
 
 Path = dict[Any, bool]
 
@@ -78,6 +82,15 @@ def resolve(value: Value, path: Path) -> Value:
     if len(kept) == 1:
         return kept[0][1]
     return alternatives(kept)
+
+
+def drawn(value: Value) -> bool:
+    """Whether the program draws a number by itself, or compares one that it drew: ``torch.rand(1) > 0.5``."""
+    if isinstance(value, Tensor) and value.via is not None and value.via.op in ("gt", "ge", "lt", "le", "eq"):
+        value = next(iter(value.via.arguments.values()), value)
+    if isinstance(value, Tensor):
+        return value.meaning is not None and value.meaning.kind == "noise"
+    return isinstance(value, Chance)
 
 
 def equal(a: Value, b: Value) -> bool:

@@ -28,7 +28,6 @@ from torchlint.flow.values import (
     UNKNOWN,
     Alternatives,
     Bound,
-    Chance,
     Class,
     Const,
     Dict,
@@ -70,9 +69,6 @@ ALLOWANCE, STEPS_PER_LINE, BONUS, BONUS_LOST_PER_LINE = 100_000, 0.6, 800_000, 1
 #: Combinations of alternatives that one operation is worked out for.
 MOST_COMBINATIONS = 16
 
-#: What the name of a test says whose outcome the program draws.
-DRAWN = "drawn"
-
 MISSING: Any = object()
 Cells = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
 
@@ -85,15 +81,6 @@ def allowance(lines: int) -> float:
 def most_per_root(lines: int) -> int:
     """Nodes that one root of a project of so many lines may evaluate."""
     return STEPS_PER_ROOT + max(0, MORE_PER_ROOT - LOST_PER_LINE * lines)
-
-
-def drawn(value: Value) -> bool:
-    """Whether the program draws a number by itself, or compares one that it drew: ``torch.rand(1) > 0.5``."""
-    if isinstance(value, Tensor) and value.via is not None and value.via.op in ("gt", "ge", "lt", "le", "eq"):
-        value = next(iter(value.via.arguments.values()), value)
-    if isinstance(value, Tensor):
-        return value.meaning is not None and value.meaning.kind == "noise"
-    return isinstance(value, Chance)
 
 
 class Exhausted(BaseException):
@@ -485,7 +472,7 @@ class Machine:
             return self._decide_key(None, True)
         if kind in (Function, Class, Bound, Partial, Namespace, Object, Instance, Library):
             return [((), True)]
-        return self._decide_key(self.fresh_key(DRAWN) if drawn(value) else None, True)
+        return self._decide_key(self.fresh_key(join.DRAWN) if join.drawn(value) else None, True)
 
     def _decide_key(self, key: Key, way: bool) -> list[tuple[Guard, bool]]:
         while isinstance(key, tuple) and key[0] == "not":
