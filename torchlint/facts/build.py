@@ -25,6 +25,7 @@ from torchlint.facts.operations import (
 )
 from torchlint.facts.phases import comparisons, evaluations, feedings, unlike
 from torchlint.facts.pixels import step_of
+from torchlint.facts.reshapes import reshapes
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.facts.usage import usage
 from torchlint.facts.weightings import weighted_losses
@@ -318,6 +319,7 @@ def facts(events: Sequence[Event]) -> list[Occurrence]:
         partial(_models, unlike=unlike(compared)),
         _layers,
         _transforms,
+        reshapes,
         critics,
         _iterations,
         backward_passes,

@@ -83,6 +83,22 @@ class OpEvent(Event):
     written: tuple[tuple[Value, ir.Expr], ...]
 
 
+#: Operations that cut a tensor's elements anew.
+RESHAPING = frozenset({"view", "reshape"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReshapeEvent(Event):
+    """An operation of `RESHAPING` was done to `input`, whose rank is known, as is that of the result; `call` and `text`
+    as in `OpEvent`."""
+
+    via: Via
+    input: Tensor
+    result: Tensor
+    text: str
+    call: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SinkEvent(Event):
     """A tensor was shown or saved as a picture: does is ``show`` or ``save``; `name` the function's canonical name;

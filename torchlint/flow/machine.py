@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torchlint.flow import join
-from torchlint.flow.events import ARITHMETIC, OBSERVED, Event, OpEvent
+from torchlint.flow.events import ARITHMETIC, OBSERVED, RESHAPING, Event, OpEvent, ReshapeEvent
 from torchlint.flow.library.tables import Contracts
 from torchlint.flow.spell import passed
 from torchlint.flow.values import (
@@ -371,6 +371,8 @@ class Machine:
             given = Tensor()
         if type(given) is not Tensor:
             return
+        if via.op in RESHAPING and type(value) is Tensor and value.shape and given.shape:
+            self.events.append(ReshapeEvent(via.place, self.guard(), via, given, value, text, call))
         beside = type(other) is Number or (type(other) is Unknown and other.grad == "detached")
         sized = beside and given.meaning is not None and given.meaning.kind == "loss"
         arithmetic = via.op in ARITHMETIC and (type(other) is Tensor or sized)
