@@ -145,6 +145,31 @@ class Denoiser(nn.Module):
 noisy = torch.from_numpy(cv2.imread("a.png")).permute(2, 0, 1).float().unsqueeze(0)
 clean = Denoiser()(noisy)
 """,
+    "channels scaled and normalised one by one, of what may be an array or a picture": """
+import numpy as np
+import torch
+from PIL import Image
+from torchvision import models
+
+CENTRE, SPREAD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+
+def prepare(picture, small=True):
+    if type(picture) != Image.Image:
+        picture = Image.fromarray(picture)
+    if small:
+        picture = picture.resize((224, 224))
+    values = np.float32(picture).transpose(2, 0, 1)
+    for c, _ in enumerate(values):
+        values[c] /= 255
+        values[c] -= CENTRE[c]
+        values[c] /= SPREAD[c]
+    return torch.from_numpy(values).float().unsqueeze(0)
+
+
+net = models.alexnet(pretrained=True)
+print(net(prepare(Image.open("snake.png").convert("RGB"))).argmax(1))
+""",
     "noise in place of pictures, to measure speed": """
 import torch
 from torch import nn

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from torchlint.facts.base import Fact, Occurrence
 from torchlint.facts.computation import operand
 from torchlint.flow.events import Event, ReshapeEvent
-from torchlint.flow.shape import Dim, Shape, product, same
+from torchlint.flow.shape import Dim, Shape, product, same, symbol
 from torchlint.flow.spell import spell_guard
-from torchlint.flow.values import Const, Place, Tensor, Value
+from torchlint.flow.values import Const, List, Number, Place, Tensor, Tuple, Value, Via
 
 #: Operations that leave all dimensions but the last, or but those behind the batch, as they are.
 KEEPING = frozenset(
@@ -34,7 +34,13 @@ KEEPING = frozenset(
 )  # fmt: skip
 MERGING = frozenset({"view", "reshape", "flatten", "unsqueeze", "squeeze"})
 #: Operations that leave all elements where they are.
-UNCHANGED = frozenset({"contiguous", "to", "cuda", "cpu", "detach", "clone", "float", "no_grad"})
+UNCHANGED = frozenset(
+    {
+        "contiguous", "to", "cuda", "cpu", "detach", "clone", "float", "no_grad", "double", "half", "type", "astype",
+        "numpy", "from_numpy", "array", "asarray", "as_tensor", "tensor", "copy", "ascontiguousarray", "data",
+        "identity",
+    }
+)  # fmt: skip
 MOST_STEPS = 40
 RECURRENT = frozenset({"lstm", "gru", "rnn", "LSTM", "GRU", "RNN"})
 
@@ -74,6 +80,8 @@ def _reshaped(event: ReshapeEvent) -> Reshaped:
     given, result = event.input, event.result
     axes = _axes(given)
     shape = result.shape or ()
+    if None in shape and axes == given.shape:
+        axes, shape = _labelled(given, shape, event.via)
     plain = event.via.arguments.get("order", Const("C")) == Const("C")
     found = exchanged(axes, shape) if plain else None
     place = Place(event.place.path, event.via.operand) if event.via.operand is not None else None
@@ -85,10 +93,57 @@ def _reshaped(event: ReshapeEvent) -> Reshaped:
         result,
         axes,
         found,
-        _order(given.shape, shape) if found is not None else None,
+        _order(axes, shape) if found is not None and len(axes) == len(given.shape or ()) else None,
         _state(given),
         place,
     )
+
+
+def _labelled(given: Tensor, target: tuple[Dim, ...], via: Via) -> tuple[tuple[Dim, ...], tuple[Dim, ...]]:
+    """The sizes of input and result, with a symbol for each that is not known of the input, where the program asks the
+    input itself for it."""
+    shape = given.shape or ()
+    layout = given.meaning.layout if given.meaning is not None else ""
+    names = {"HWC": {-3: "H", -2: "W"}, "CHW": {-2: "H", -1: "W"}}.get(layout, {})
+    axes = [symbol(names.get(i - len(shape), f"d{i}")) if dim is None else dim for i, dim in enumerate(shape)]
+    written = _written(via)
+    if len(written) != len(target):
+        return shape, target
+    out: list[Dim] = []
+    for dim, value in zip(target, written):
+        asked = value.via if isinstance(value, Number) else None
+        if dim is None and asked is not None and asked.op == "size":
+            owner, axis = asked.arguments.get("input"), asked.arguments.get("dim")
+            if isinstance(axis, Const) and isinstance(axis.value, int) and _unchanged(owner) is _unchanged(given):
+                dim = axes[axis.value] if -len(axes) <= axis.value < len(axes) else None
+        out.append(dim)
+    if out.count(None) == 1 and written[out.index(None)] == Const(-1):
+        rest: list[Dim] = list(axes)
+        for dim in out:
+            match = next((other for other in rest if _equal(dim, other)), None)
+            if match is not None:
+                rest.remove(match)
+        if len(rest) == 1:
+            out[out.index(None)] = rest[0]
+    return tuple(axes), tuple(out)
+
+
+def _written(via: Via) -> list[Value]:
+    """The sizes as they are passed, one by one or in a tuple."""
+    first = next((via.arguments[name] for name in ("shape", "newshape", "size") if name in via.arguments), None)
+    rest = via.arguments.get("*")
+    values = [first] if first is not None else []
+    values += rest.items if isinstance(rest, Tuple) else []
+    if len(values) == 1 and isinstance(values[0], (Tuple, List)):
+        return list(values[0].items or ())
+    return values
+
+
+def _unchanged(value: Value | None) -> Value | None:
+    """The value before operations that leave all its elements where they are."""
+    while isinstance(value, Tensor) and value.via is not None and value.via.op in UNCHANGED:
+        value = operand(value.via)
+    return value
 
 
 def _axes(tensor: Tensor) -> tuple[Dim, ...]:
@@ -157,9 +212,7 @@ def _order(shape: Shape, target: Shape) -> tuple[int, ...] | None:
 
 def _state(tensor: Tensor) -> int | None:
     """The number of layers times directions, if the tensor is the last state of a recurrent layer of several."""
-    made: Value | None = tensor
-    while isinstance(made, Tensor) and made.via is not None and made.via.op in UNCHANGED:
-        made = operand(made.via)
+    made = _unchanged(tensor)
     via, shape = made.via if isinstance(made, Tensor) else None, tensor.shape
     if via is None or via.op not in RECURRENT or shape is None or len(shape) != 3:
         return None

@@ -244,7 +244,10 @@ def store(m: Machine, base: Value, index: Value, value: Value, target: ir.Subscr
     elif isinstance(base, Tensor) and frames.is_frame(base):
         return  # nothing is known of a table's values
     elif isinstance(base, Tensor):
-        assign_tensor(m, target, base, index, value)
+        if isinstance(target.value, (ir.Name, ir.Attr, ir.Subscript)):
+            assign(m, target.value, mixture(m, target, base, index, value))
+    elif isinstance(base, Alternatives):
+        _store_in_one(m, base, index, value, target)
     elif isinstance(base, Unknown):
         weights.mark_changed(m, base)
     elif isinstance(base, (Object, Instance)):
@@ -254,7 +257,24 @@ def store(m: Machine, base: Value, index: Value, value: Value, target: ir.Subscr
         objects.store(m, base, index, value)
 
 
-def assign_tensor(m: Machine, target: ir.Subscript, base: Tensor, index: Value, value: Value) -> None:
+def _store_in_one(m: Machine, base: Alternatives, index: Value, value: Value, target: ir.Subscript) -> None:
+    """``base[index] = value`` where base is one of several: each tensor has it, and nothing is known of that entry of a
+    list or dict, which has it or not."""
+    for _, option in base.options:
+        if isinstance(option, List):
+            lists.forget(m, option)
+        elif isinstance(option, Dict):
+            store(m, option, index, UNKNOWN, target)
+    if isinstance(target.value, (ir.Name, ir.Attr, ir.Subscript)):
+
+        def one(values: list[Value]) -> Value:
+            old, new = values
+            return mixture(m, target, old, index, new) if isinstance(old, Tensor) and not frames.is_frame(old) else old
+
+        assign(m, target.value, m.over([base, value], one))
+
+
+def mixture(m: Machine, target: ir.Subscript, base: Tensor, index: Value, value: Value) -> Tensor:
     """``tensor[...] = value``: the name then stands for a mixture of what was there and what is written."""
     if isinstance(value, Const) and isinstance(value.value, (int, float)):
         added: Interval | None = point(float(value.value))
@@ -281,5 +301,4 @@ def assign_tensor(m: Machine, target: ir.Subscript, base: Tensor, index: Value, 
     fresh = base.with_(range=mixed, meaning=meaning, grad=grad, via=via)
     if mixed is not None and not (binary or constants):
         fresh = fresh.with_(range=mixed.loose())
-    if isinstance(target.value, (ir.Name, ir.Attr, ir.Subscript)):
-        assign(m, target.value, fresh)
+    return fresh

@@ -16,7 +16,7 @@ from torchlint.flow.library import ranges
 from torchlint.flow.library.dtypes import category, dtype_of
 from torchlint.flow.library.meanings import meaning_of, permuted
 from torchlint.flow.library.operators import binary, grad_of, holder_of, note, run_of, trail_of, unary, unknown_binary
-from torchlint.flow.library.reading import Call, as_tensor, size_value
+from torchlint.flow.library.reading import Call, as_tensor, axis_size, size_value
 from torchlint.flow.library.results import PACKED, RESULT_RULES, without
 from torchlint.flow.library.shapes import shape_of
 from torchlint.flow.library.subscripts import ELLIPSIS, Ellipse, SliceIndex, some, subscript
@@ -92,7 +92,7 @@ def _given_by(via: Via, value: Value) -> Value:
     if isinstance(value, Tensor):
         return value.with_(via=via)
     if isinstance(value, Number):
-        return Number(value.dim, value.interval, via, value.kind)
+        return value if value.via is not None else Number(value.dim, value.interval, via, value.kind)
     if isinstance(value, List) and value.items is None:
         return list_of(_given_by(via, value.element), value.kind)
     return Tuple(tuple(_given_by(via, item) for item in value.items)) if isinstance(value, Tuple) else value
@@ -154,7 +154,7 @@ def attribute(tensor: Tensor, name: str) -> Value | None:
     """An attribute of a tensor that is not a method; None if it is not one of these."""
     shape = tensor.shape
     if name == "shape":
-        return UNKNOWN if shape is None else Tuple(tuple(size_value(d) for d in shape))
+        return UNKNOWN if shape is None else Tuple(tuple(axis_size(tensor, i) for i in range(len(shape))))
     if name == "ndim":
         return Number(kind="int") if shape is None else Const(len(shape))
     if name in ("T", "mT", "H", "mH"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from torchlint.flow.interval import Interval, point
 from torchlint.flow.library.tables import Operation
 from torchlint.flow.shape import Dim
-from torchlint.flow.values import Const, Dict, Library, List, Number, Tensor, Tuple, Unknown, Value, kind_of
+from torchlint.flow.values import Const, Dict, Library, List, Number, Place, Tensor, Tuple, Unknown, Value, Via, kind_of
 
 BLANK = Tensor()
 FLOATS = frozenset({"float", "float16", "bfloat16", "float32", "float64"})
@@ -207,6 +207,15 @@ def is_number(value: Value | None) -> bool:
 def size_value(dim: Dim) -> Value:
     """A size as the program sees it."""
     return Const(dim) if isinstance(dim, int) else Number(dim)
+
+
+def axis_size(tensor: Tensor, axis: int) -> Value:
+    """The size of one dimension of a tensor of known rank; one that is not known still says whose it is."""
+    dim = (tensor.shape or ())[axis]
+    if dim is not None:
+        return size_value(dim)
+    place = tensor.via.place if tensor.via is not None else Place("", 0)
+    return Number(kind="int", via=Via("size", {"input": tensor, "dim": Const(axis)}, place))
 
 
 def dtype_name(value: Value | None) -> str | None:

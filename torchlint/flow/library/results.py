@@ -15,7 +15,17 @@ from torchlint.flow.library.dtypes import category
 from torchlint.flow.library.meanings import MEANING_RULES
 from torchlint.flow.library.operators import extreme_of_two
 from torchlint.flow.library.ranges import data_range
-from torchlint.flow.library.reading import BLANK, Call, as_tensor, dim_of, dims_of, dtype_name, items_of, size_value
+from torchlint.flow.library.reading import (
+    BLANK,
+    Call,
+    as_tensor,
+    axis_size,
+    dim_of,
+    dims_of,
+    dtype_name,
+    items_of,
+    size_value,
+)
 from torchlint.flow.library.shapes import reduce
 from torchlint.flow.shape import Dim
 from torchlint.flow.values import (
@@ -192,12 +202,12 @@ def _size(call: Call) -> Value:
     shape = call.input.shape
     given = call.given("dim")
     if given is None:
-        return UNKNOWN if shape is None else Tuple(tuple(size_value(d) for d in shape))
+        return UNKNOWN if shape is None else Tuple(tuple(axis_size(call.input, i) for i in range(len(shape))))
     dim = call.integer("dim")
     if shape is None or dim is None:
         return Number(kind="int")
     at = index(dim, len(shape))
-    return Number(kind="int") if at is None else size_value(shape[at])
+    return Number(kind="int") if at is None else axis_size(call.input, at)
 
 
 def _numel(call: Call) -> Value:
