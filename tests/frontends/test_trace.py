@@ -114,7 +114,7 @@ def test_from_the_file_to_the_loss(tmp_path: Path) -> None:
 def test_one_line_and_the_whole_file(tmp_path: Path) -> None:
     folder = project(tmp_path)
     headings = [block[0] for block in pictures(torchlint("trace", "train.py", cwd=folder).stdout)]
-    assert headings == ["train.py:24 · nll_loss · input", "train.py:29 · Net"]
+    assert headings == ["train.py:24 · nll_loss · input", "train.py:24 · nll_loss · target", "train.py:29 · Net"]
     held_out = pictures(torchlint("trace", "train.py:29", cwd=folder).stdout)
     assert [block[0] for block in held_out] == ["train.py:29 · Net"]
     assert not any("Flip" in line for line in held_out[0])
