@@ -32,7 +32,7 @@ def test_lookup_by_every_spelling() -> None:
     assert sigmoid is contracts.lookup("torch.sigmoid")
     assert sigmoid is contracts.method("sigmoid_")
     assert isinstance(contracts.lookup("torch.nn.functional.binary_cross_entropy"), Loss)
-    transform = contracts.lookup("torchvision.transforms.v2.ToTensor")
+    transform = contracts.lookup("torchvision.transforms.transforms.ToTensor")
     assert isinstance(transform, Transform)
     assert contracts.lookup("torchvision.transforms.functional.to_tensor") is transform
     model = contracts.lookup("torchvision.models.resnet18")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torchlint.flow import attributes, builtins, calls, copies, join, preprocess, taught
+from torchlint.flow import attributes, builtins, calls, copies, join, pil, preprocess, taught
 from torchlint.flow.events import SinkEvent
 from torchlint.flow.interval import UNIT, Interval
 from torchlint.flow.library import apply, tables
@@ -53,26 +53,36 @@ BATCH, SAMPLES = symbol("B"), symbol("N")
 
 def source(row: tables.Source, place: Place, args: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
     """An image that is read from a file or made."""
+    bound = row.parameters.bind(args, keywords)
+    if row.name == "PIL.Image.new":
+        return pil.new(bound.get("mode"), bound.get("size"), place)
+    if row.name == "PIL.Image.fromarray":
+        asked = bound.get("mode", NONE)
+        made = pil.from_array(bound.get("obj"), None if asked == NONE else asked, place)
+        return UNKNOWN if made is None else made
     known = row.scale == "byte"
     found = Interval(0.0, 255.0) if known else Interval(0.0, 1.0) if row.scale == "unit" else None
-    mode = row.mode
-    if row.name == "cv2.imread":
-        flag = args[1] if len(args) > 1 else keywords.get("flags")
-        text = flag.name if isinstance(flag, Library) else str(getattr(flag, "value", ""))
-        if "GRAYSCALE" in text or text == "0":
-            mode = "L"
-        elif flag is not None and "COLOR" not in text and text != "1":
-            mode = ""
-    channels: tuple[int, ...] = (3,) if mode in ("RGB", "BGR") else ()
-    shape = (None, None, *channels) if mode and row.layout == "HWC" else None
-    if row.layout == "CHW" and mode:
-        shape = (*channels, None, None) if channels else None
-    meaning = Meaning("image", scale=row.scale, layout=row.layout, mode=mode) if row.scale else None
+    mode: str = row.mode
+    scale: str = row.scale
+    dtype: str | None = row.dtype or None
+    if row.flag in bound:
+        flag = bound[row.flag]
+        text = flag.name.rsplit(".", 1)[-1] if isinstance(flag, Library) else str(getattr(flag, "value", ""))
+        mode = row.modes.get(text, "")
+        if text and text not in row.modes:  # numbers of any depth
+            found, scale, dtype = None, "", None
+    channels: dict[str, tuple[int, ...]] = {"RGB": (3,), "BGR": (3,), "RGBA": (4,), "L": ()}
+    shape: Shape = None
+    if mode in channels and row.layout == "HWC":
+        shape = (None, None, *channels[mode])
+    elif row.layout == "CHW":
+        shape = (*(channels.get(mode, (None,)) or (1,)), None, None)
+    meaning = Meaning("image", scale=scale, layout=row.layout, mode=mode) if scale else None
     note = f"`{row.name.rsplit('.', 2)[-2]}.{row.short}` → {found}" if found else f"`{row.short}`"
     given = args[0] if args else None
     run = given.run if isinstance(given, Tensor) else None
     via = Via(row.short, {"input": given} if isinstance(given, Tensor) else {}, place)
-    return Tensor(found, meaning, row.dtype or None, shape, "detached", Trail(place, note), run, row.holder, via)
+    return Tensor(found, meaning, dtype, shape, "detached", Trail(place, note), run, row.holder, via)
 
 
 def make(m: Machine, row: tables.Data, bound: dict[str, Value], attrs: dict[str, object], place: Place) -> Value:
@@ -135,7 +145,7 @@ def functional_transform(
     m: Machine, row: tables.Transform, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
 ) -> Value:
     """``transforms.functional.normalize(img, mean, std)``."""
-    bound = row.call_parameters.bind(args, keywords)
+    bound = (row.call_parameters if row.call_signature else row.parameters).bind(args, keywords)
     image = next(iter(bound.values()), UNKNOWN)
     settings = {**row.parameters.bind([], {}), **bound}
     m.calls += 1
@@ -169,7 +179,29 @@ def apply_one(m: Machine, owner: Object, row: tables.Transform, value: Value, pl
         return calls.call(m, function, [value], {}, place)
     made = owner.made or place
     m.calls += 1
+    if row.does == "choice":
+        return m.over([value], lambda v: _chosen(m, owner, row, v[0], place))
     return m.over([value], lambda v: preprocess.transform(m, row, owner.short, owner.arguments, v[0], made, place))
+
+
+def _chosen(m: Machine, owner: Object, row: tables.Transform, value: Value, place: Place) -> Value:
+    """One of several transforms, all in some order, or perhaps none: what all that may happen have in common."""
+    kept = preprocess.transform(m, row, owner.short, owner.arguments, value, owner.made or place, place)
+    steps = builtins.items_of(m, owner.arguments.get("transforms", UNKNOWN))
+    if not isinstance(kept, Tensor) or not isinstance(value, Tensor) or not steps:
+        return kept
+    if owner.short == "RandomChoice":
+        outcomes = [calls.call(m, m.resolve(step), [value], {}, place) for step in steps]
+    else:
+        outcomes = [compose(m, owner, value, place)]
+        chance = m.resolve(owner.arguments.get("p", NONE))
+        if owner.short == "RandomApply" and not (isinstance(chance, Const) and chance.value == 1):
+            outcomes.append(value)
+    joined = join.collapse(outcomes)
+    if not isinstance(joined, Tensor) or any(isinstance(v, Tensor) and v.holder != joined.holder for v in outcomes):
+        return Unknown(None, kept.via)
+    return kept.with_(range=joined.range, meaning=joined.meaning, dtype=joined.dtype, shape=joined.shape,
+                      holder=joined.holder)  # fmt: skip
 
 
 def compose(m: Machine, owner: Object, value: Value, place: Place) -> Value:

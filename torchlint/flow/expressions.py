@@ -146,6 +146,8 @@ def _dict(m: Machine, node: ir.DictExpr) -> Value:
         else:
             out.meta["open"] = True
             m.write(out.meta, "element", v)
+            if isinstance(k, Library):
+                out.meta["named"] = {**out.meta.get("named", {}), k.name: v}
     return out
 
 

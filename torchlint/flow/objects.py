@@ -232,7 +232,8 @@ def make(
             layers.fill_container(m, attrs, row.short, args, keywords)
         return made
     if isinstance(row, tables.Source):
-        return data.source(row, place, args, keywords)
+        n, names = len(args), tuple(keywords)
+        return m.over([*args, *keywords.values()], lambda v: data.source(row, place, v[:n], dict(zip(names, v[n:]))))
     if isinstance(row, tables.Data):
         return data.make(m, row, bound, attrs, place)
     if isinstance(row, tables.Optimizer):
@@ -358,6 +359,8 @@ def call_method(
     if kind == "arguments" and name == "get" and args:
         key = m.resolve(args[0])
         return attribute(m, owner, str(key.value), place.n) if isinstance(key, Const) else UNKNOWN
+    if kind == "transform" and name == "enhance":
+        return data.apply_transform(m, owner, [owner.arguments.get("image", UNKNOWN)], {}, place)
     if kind == "transform" and name in ("append",):
         return NONE
     if name == "__getitem__" and args:

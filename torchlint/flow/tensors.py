@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torchlint.flow import frames, training
+from torchlint.flow import frames, pil, training
 from torchlint.flow.events import SinkEvent
-from torchlint.flow.interval import UNIT, Interval
+from torchlint.flow.interval import UNIT
 from torchlint.flow.library import apply
 from torchlint.flow.library.dtypes import category
 from torchlint.flow.library.operators import COMPARISONS
 from torchlint.flow.library.reading import dtype_name
 from torchlint.flow.machine import Machine, flatten
-from torchlint.flow.shape import Dim, Shape
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,
-    Applied,
     Bound,
     Const,
     List,
@@ -70,8 +68,9 @@ def attribute(m: Machine, tensor: Tensor, name: str, n: int) -> Value:
         if named is not None:
             return named
     if tensor.holder == "pil":
-        if name == "size":
-            return Tuple((UNKNOWN, UNKNOWN))
+        known = pil.attribute(tensor, name)
+        if known is not None:
+            return known
     else:
         found = apply.attribute(tensor, name)
         if isinstance(found, Tensor) and name in ("data", "grad") and tensor.holder != "packed":
@@ -100,7 +99,10 @@ def call_method(
             m.calls += 1
             m.events.append(SinkEvent(place, m.guard(), f"PIL.{name}", name, tensor, m.calls, spell(image), at))
             return NONE
-        return _image(tensor, name, args, keywords, place)
+        return m.over(
+            [tensor, *args, *keywords.values()],
+            lambda v: pil.method(tensor, name, v[1 : len(args) + 1], dict(zip(keywords, v[len(args) + 1 :])), place),
+        )
     if name == "apply_" or name == "map_":
         return tensor.with_(range=None, meaning=None)
     row = m.contracts.method(name, tensor.holder)
@@ -138,50 +140,6 @@ def grad_mode(m: Machine, value: Value) -> Value:
         place = value.via.place if value.via is not None else m.place(0)
         return value.with_(grad="detached", via=Via("no_grad", {"input": value}, place))
     return value
-
-
-#: What methods of a PIL image do, in the words of the contracts of transforms.
-_PIL = {
-    "convert": "convert", "resize": "resize", "thumbnail": "resize", "crop": "crop", "rotate": "geometric",
-    "transpose": "geometric", "transform": "geometric", "filter": "photometric", "point": "point",
-}  # fmt: skip
-
-
-def _image(image: Tensor, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
-    """Methods of a PIL image; the arguments are noted by position, or by their names."""
-    result = _pictured(image, name, args)
-    if name not in _PIL or not isinstance(result, Tensor):
-        return result
-    given = {"input": image, **{str(i): v for i, v in enumerate(args)}, **keywords}
-    return result.with_(via=Applied("transform", given, place, place, None, name, _PIL[name]))
-
-
-def _pictured(image: Tensor, name: str, args: Sequence[Value]) -> Value:
-    """What a method of a PIL image gives."""
-    if name == "convert":
-        mode = args[0].value if args and isinstance(args[0], Const) else ""
-        meaning = image.meaning
-        if mode in ("L", "RGB", "RGBA", "1", "P") and meaning is not None:
-            size = image.shape[:2] if image.shape is not None and len(image.shape) >= 2 else (None, None)
-            channels = {"RGB": (3,), "RGBA": (4,)}.get(str(mode), ())
-            return image.with_(
-                meaning=Meaning("image", scale="byte", layout="HWC", mode=str(mode)), shape=(*size, *channels)
-            )
-        return image
-    if name in ("resize", "crop", "rotate", "transpose", "copy", "filter", "thumbnail", "transform", "point"):
-        kept = name in ("copy", "filter", "transpose")
-        changed = image if kept else image.with_(shape=_unsized(image))
-        return changed.with_(range=Interval(0, 255)) if name != "point" else changed
-    if name in ("split", "getbands"):
-        return UNKNOWN
-    return UNKNOWN
-
-
-def _unsized(image: Tensor) -> Shape:
-    if image.shape is None:
-        return None
-    rest: tuple[Dim, ...] = image.shape[2:]
-    return (None, None, *rest)
 
 
 def tensor_inputs(values: Sequence[Value]) -> list[Tensor]:

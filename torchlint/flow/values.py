@@ -269,7 +269,8 @@ def list_of(element: Value, kind: str = "list") -> List:
 
 @dataclass(slots=True, eq=False)
 class Dict(Value):
-    """A dict: `items` maps constant keys to values; the cell ``meta["open"]`` is true if there may be others."""
+    """A dict: `items` maps constant keys to values; the cell ``meta["open"]`` is true if there may be others, and
+    ``meta["named"]`` has what the display gave for keys that are a library's (``{nn.Linear: …}``), by their names."""
 
     items: dict[Any, Value]
     meta: dict[str, Any] = field(default_factory=lambda: {"open": False})

@@ -159,17 +159,25 @@ class Loss(_Row, frozen=True, kw_only=True, gc=False):
 Does = Literal[
     "to_tensor", "pil_to_tensor", "to_image", "to_dtype", "convert_dtype", "normalize", "to_pil", "resize", "crop",
     "pad", "geometric", "photometric", "compose", "choice", "lambda", "identity", "grayscale", "erase", "to_float",
-    "albumentations_compose", "to_tensor_v2", "stack_crops", "unknown",
+    "albumentations_compose", "to_tensor_v2", "stack_crops", "from_float", "rgb", "whiten", "unknown",
 ]  # fmt: skip
 
 
 class Transform(_Row, frozen=True, kw_only=True, gc=False):
-    """A transform of images: `does` is what it does to values and layout, `random` whether it draws."""
+    """A transform of images: `does` is what it does to values and layout, `random` whether it draws.
+
+    passes: whether it gives back as it is what it does not work on. floats: what a ``photometric`` one does to floats:
+    their range stays, is cut to [0, 1], or turned round 1; it adds noise, or refuses them. frame: whether height and
+    width stay, change places, or are free.
+    """
 
     function: tuple[str, ...] = ()
     call_signature: str = ""
     does: Does
     random: bool = False
+    passes: bool = False
+    floats: Literal["same", "clip", "invert", "noise", "refuse", "unknown"] = "same"
+    frame: Literal["same", "turned", "free"] = "same"
 
     @property
     def call_parameters(self) -> Signature:
@@ -308,13 +316,19 @@ class Caller(_Row, frozen=True, kw_only=True, gc=False):
 
 
 class Source(_Row, frozen=True, kw_only=True, gc=False):
-    """A function that reads an image or an array."""
+    """A function that reads an image or an array.
+
+    flag: the parameter on which the mode depends, and `modes` the mode for each of its values that give bytes, a
+    library's constants by the last part of their names; any other value may give numbers of any depth.
+    """
 
     holder: Literal["pil", "numpy", "tensor"]
     dtype: str = ""
     scale: Literal["unit", "byte", ""] = ""
     layout: Literal["CHW", "HWC", ""] = ""
     mode: Literal["RGB", "BGR", "L", ""] = ""
+    flag: str = ""
+    modes: dict[str, str] = {}
 
 
 class Sink(_Row, frozen=True, kw_only=True, gc=False):
