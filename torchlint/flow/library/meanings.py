@@ -13,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from torchlint.flow.interval import Interval
+from torchlint.flow.library import colours
 from torchlint.flow.library.axes import index, order_of, reduced_dims
 from torchlint.flow.library.curves import is_free
 from torchlint.flow.library.dtypes import category, dtype_of
 from torchlint.flow.library.ranges import has_own_weight, range_of
-from torchlint.flow.library.reading import Call, as_tensor, interval_of, is_scalar, items_of
+from torchlint.flow.library.reading import Call, as_tensor, dims_of, interval_of, is_scalar, items_of
 from torchlint.flow.shape import Shape
 from torchlint.flow.values import List, Meaning, Tensor, Value
 
@@ -107,6 +108,11 @@ def _squeeze(call: Call) -> Meaning | None:
 
 def _unsqueeze(call: Call) -> Meaning | None:
     meaning, shape = call.input.meaning, call.input.shape
+    if meaning is not None and meaning.kind == "image":
+        place, rank = call.integer("dim", "axis"), None if shape is None else len(shape)
+        if place is not None and place < 0:
+            place = None if rank is None else place + rank + 1
+        return colours.widened(meaning, rank, place)
     if meaning is None or meaning.dim is None:
         return meaning
     old, new = _place(meaning, shape), call.integer("dim", "axis")
@@ -116,6 +122,26 @@ def _unsqueeze(call: Call) -> Meaning | None:
     return at(meaning, old + 1 if place <= old else old)
 
 
+def _flip(call: Call) -> Meaning | None:
+    """Flipped along some dimensions: the colours turn round if theirs is among them."""
+    meaning = call.input.meaning
+    if meaning is None or meaning.kind != "image" or not meaning.mode:
+        return meaning
+    shape = call.input.shape
+    given = call.given("axis")
+    dims = call.sizes("dims") if given is None else dims_of(given)
+    axis = colours.channel_axis(meaning, None if shape is None else len(shape))
+    if dims is None or axis is None or None in dims:
+        return colours.uncertain(meaning)
+    if any(isinstance(dim, int) and dim == axis for dim in dims):
+        return colours.turned(meaning)
+    if all(isinstance(dim, int) and dim < 0 for dim in dims):
+        return meaning
+    if shape is None:
+        return colours.uncertain(meaning)
+    return colours.turned(meaning) if len(shape) + axis in dims else meaning
+
+
 def _view(call: Call) -> Meaning | None:
     meaning = call.input.meaning
     if meaning is None:
@@ -123,6 +149,12 @@ def _view(call: Call) -> Meaning | None:
     if meaning.kind == "image":
         return replace(meaning, layout="") if call.op.short not in ("contiguous", "clone") else meaning
     return at(meaning, None)
+
+
+def _repeated(call: Call) -> Meaning | None:
+    """Repeated along dimensions: an image of one channel may have several then."""
+    meaning = at(call.input.meaning, None)
+    return colours.uncertain(meaning) if meaning is not None and meaning.mode == "L" else meaning
 
 
 def _sigmoid(call: Call) -> Meaning | None:
@@ -291,6 +323,22 @@ def meaning_of_all(values: list[Value | None]) -> Meaning | None:
     return at(first, None) if first.kind in SUMMED else Meaning(first.kind) if first.kind != "image" else None
 
 
+def _joined(call: Call, meaning: Meaning, rank: int | None) -> Meaning:
+    """Images side by side, or one over the other: the layout stays where only a new dimension stands in front."""
+    dim = call.integer("dim", "axis") if call.given("dim", "axis") is not None else 0
+    stacked = call.op.shape == "stack"
+    if dim is None or rank is None:
+        return replace(colours.uncertain(meaning), layout="") if dim != 0 else meaning
+    place = dim + rank + stacked if dim < 0 else dim
+    if place == 0 and (stacked or rank > 3):
+        # greyscale images in a stack are several, or the channels of one
+        return colours.uncertain(meaning) if stacked and rank == 2 else meaning
+    axis = colours.channel_axis(meaning, rank)
+    if stacked or axis is None:
+        return replace(colours.uncertain(meaning), layout="")
+    return colours.uncertain(meaning) if place == rank + axis else meaning
+
+
 def _cat(call: Call) -> Meaning | None:
     value = call.given("tensors", "input", "arrays")
     items = items_of(value)
@@ -298,6 +346,9 @@ def _cat(call: Call) -> Meaning | None:
     meaning = meaning_of_all(values)
     if meaning is None:
         return None
+    if meaning.kind == "image":
+        first = next((t for t in (as_tensor(v) for v in values) if t is not None), None)
+        return _joined(call, meaning, None if first is None or first.shape is None else len(first.shape))
     if meaning.dim is not None:
         dim = call.integer("dim", "axis") if call.given("dim", "axis") is not None else 0
         shape = next((t.shape for t in (as_tensor(v) for v in values) if t is not None), None)
@@ -410,6 +461,8 @@ MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
     "squeeze": _squeeze,
     "unsqueeze": _unsqueeze,
     "view": _view,
+    "flip": _flip,
+    "repeat": _repeated,
     "sigmoid": _sigmoid,
     "softmax": lambda call: Meaning("distribution", softmax_dim(call)),
     "log-softmax": lambda call: Meaning("log-distribution", softmax_dim(call)),
@@ -470,9 +523,14 @@ def _colour(call: Call) -> Meaning | None:
     meaning, name = call.input.meaning, getattr(call.given("code"), "name", "")
     if meaning is None or meaning.kind != "image":
         return None
-    target = name.rsplit("2", 1)[-1]
-    modes = {"RGB": "RGB", "BGR": "BGR", "GRAY": "L"}
-    return replace(meaning, mode=modes.get(target, ""), layout="" if target == "GRAY" else meaning.layout)
+    source, _, target = name.rsplit("_", 1)[-1].partition("2")
+    if {source, target} == {"RGB", "BGR"}:  # one code is the other
+        return colours.turned(meaning) if meaning.mode in colours.REVERSED else replace(meaning, mode=target)
+    modes = {"RGB": "RGB", "BGR": "BGR", "GRAY": "L", "RGBA": "RGBA", "BGRA": "BGRA"}
+    mode = modes.get(target, "")
+    if source in colours.REVERSED and mode in colours.REVERSED and meaning.mode not in (source, ""):
+        mode = ""
+    return replace(meaning, mode=mode, layout="" if target == "GRAY" else meaning.layout)
 
 
 def _unit_if_byte(call: Call) -> Meaning | None:
@@ -491,6 +549,8 @@ def _scattered(call: Call) -> Meaning | None:
 def _expanded(call: Call) -> Meaning | None:
     """Repeated along dimensions of size 1, perhaps with new ones in front."""
     meaning = call.input.meaning
+    if meaning is not None and meaning.mode == "L":
+        return colours.uncertain(meaning)
     return at(meaning, meaning.dim if meaning is not None and meaning.dim is not None and meaning.dim < 0 else None)
 
 

@@ -474,14 +474,16 @@ def _arrays(call: Call) -> bool:
 
 
 def _colour(call: Call) -> Shape:
-    """``cv2.cvtColor``: to grey the channels vanish, between orders of three they stay."""
+    """``cv2.cvtColor``: to grey the channels vanish, from grey they come."""
     shape, code = call.input.shape, call.given("code")
-    name = getattr(code, "name", "")
-    if shape is None or len(shape) != 3:
+    source, _, target = getattr(code, "name", "").rsplit("_", 1)[-1].partition("2")
+    if shape is None or len(shape) not in (2, 3):
         return None
-    if name.endswith("2GRAY"):
+    if target == "GRAY":
         return shape[:2]
-    return shape if name.endswith(("BGR2RGB", "RGB2BGR")) else (*shape[:2], None)
+    if len(shape) == 2 and source != "GRAY":
+        return None
+    return (*shape[:2], {"RGB": 3, "BGR": 3, "RGBA": 4, "BGRA": 4}.get(target))
 
 
 def _cv2_resize(call: Call) -> Shape:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from torchlint.flow import shape as sizes
-from torchlint.flow.library.reading import dim_of
+from torchlint.flow.library import colours
+from torchlint.flow.library.reading import dim_of, items_of
 from torchlint.flow.library.results import part, without
 from torchlint.flow.shape import Dim
 from torchlint.flow.values import Const, List, Meaning, Number, Tensor, Tuple, Unknown, Value
@@ -76,7 +77,7 @@ def subscript(tensor: Tensor, index: Value) -> Value:
                             meaning=_partly(picked.meaning), range=kept)  # fmt: skip
     if any(isinstance(p, (Unknown, List)) or not _understood(p) for p in parts):
         # an unknown index may be a slice, a mask or a number
-        return tensor.with_(shape=None, meaning=_partly(tensor.meaning))
+        return _listed(tensor, parts)
     if tensor.shape is None:
         return _without_shape(tensor, parts)
     consumed = sum(1 for p in parts if isinstance(p, (Const, Number, SliceIndex, Tensor)) and not _none(p))
@@ -101,7 +102,7 @@ def subscript(tensor: Tensor, index: Value) -> Value:
             place.append(at)
             at += 1
         else:
-            result = without(result, at)
+            result = _taken(result, at)
     if advanced:
         return _gathered(result, parts, place)
     return result
@@ -167,20 +168,74 @@ def _without_shape(tensor: Tensor, parts: tuple[Value, ...]) -> Tensor:
             return tensor.with_(meaning=replace(meaning, dim=(meaning.dim or 1) - 1))
         meaning = _partly(meaning)
     elif meaning is not None and meaning.kind == "image":
-        whole = len(parts) == 1 and isinstance(parts[0], (Const, Number, SliceIndex))
-        if len(parts) == 2 and isinstance(parts[0], Ellipse):
-            meaning = _flipped(meaning, parts[1])
-        elif not whole:
-            meaning = replace(meaning, layout="")
+        meaning = _pictured(meaning, parts)
     return tensor.with_(meaning=meaning, shape=None)
 
 
-def _flipped(meaning: Meaning, one: Value) -> Meaning:
-    """``image[..., ::-1]``: the colours the other way round."""
-    if isinstance(one, SliceIndex) and isinstance(one.step, Const) and one.step.value == -1 and meaning.layout != "CHW":
-        other = {"RGB": "BGR", "BGR": "RGB"}
-        return replace(meaning, mode=other.get(meaning.mode, meaning.mode))
-    return meaning if isinstance(one, SliceIndex) else replace(meaning, layout="")
+def _pictured(meaning: Meaning, parts: tuple[Value, ...]) -> Meaning:
+    """What an index makes of an image or images whose rank is not known."""
+    if len(parts) == 1 and isinstance(parts[0], (Const, Number)) and not _none(parts[0]):
+        return meaning  # one of several
+    sliced_only = all(isinstance(p, (SliceIndex, Ellipse)) for p in parts)
+    axis = colours.channel_axis(meaning, None)
+    last = parts[-1] if axis == -1 and (len(parts) == 3 or isinstance(parts[0], Ellipse)) else None
+    if sliced_only and isinstance(last, SliceIndex):
+        return _channels_cut(meaning, last)
+    stepped = any(isinstance(p, SliceIndex) and _ends(p)[2] not in (None, 1) for p in parts)
+    if sliced_only:
+        whole = axis is not None and (len(parts) < 3 and not isinstance(parts[0], Ellipse))
+        return meaning if whole and not (stepped and axis == -3) else colours.uncertain(meaning)
+    return replace(colours.uncertain(meaning) if last is not None else meaning, layout="")
+
+
+def _listed(tensor: Tensor, parts: tuple[Value, ...]) -> Tensor:
+    """What an index picks that holds a list, or something that is not known."""
+    before, meaning = tensor.meaning, _partly(tensor.meaning)
+    rest = tensor.with_(shape=None, meaning=meaning)
+    if meaning is None or before is None or before.kind != "image":
+        return rest
+    if len(parts) == 1 and (isinstance(parts[0], Unknown) or (tensor.shape is not None and len(tensor.shape) > 3)):
+        return rest  # some of several images
+    axis = colours.channel_axis(before, None if tensor.shape is None else len(tensor.shape))
+    lists = [i for i, p in enumerate(parts) if isinstance(p, (List, Tuple))]
+    plain = all(i in lists or isinstance(p, Ellipse) or _whole(p) for i, p in enumerate(parts))
+    if plain and len(lists) == 1 and axis is not None:
+        at, rank = lists[0], 3 if tensor.shape is None else len(tensor.shape)
+        place = at - len(parts) if isinstance(parts[0], Ellipse) else at - rank
+        if place == axis:
+            numbers = items_of(parts[at])
+            order = None if numbers is None else tuple(getattr(n, "value", None) for n in numbers)
+            shape = list(tensor.shape or ())
+            if shape:
+                shape[axis] = None if order is None else len(order)
+            return tensor.with_(meaning=colours.picked(before, order), shape=tuple(shape) or None)
+    return rest.with_(meaning=colours.uncertain(meaning))
+
+
+def _whole(one: Value) -> bool:
+    return isinstance(one, SliceIndex) and _ends(one) in ((None, None, None), (None, None, 1))
+
+
+def _ends(one: SliceIndex) -> tuple[object, object, object]:
+    """Start, stop and step as constants, None where they are left out; anything else as itself."""
+    ends = (None if value is None else value.value if isinstance(value, Const) else value
+            for value in (one.lower, one.upper, one.step))  # fmt: skip
+    lower, upper, step = ends
+    return lower, upper, step
+
+
+def _channels_cut(meaning: Meaning, one: SliceIndex) -> Meaning:
+    return colours.cut(meaning, *_ends(one))
+
+
+def _taken(tensor: Tensor, at: int) -> Tensor:
+    """One dimension picked out; of an image, a channel, a row or, in front of these, one of several images."""
+    piece, shape, meaning = without(tensor, at), tensor.shape, tensor.meaning
+    if shape is None or meaning is None or meaning.kind != "image" or at < len(shape) - 3:
+        return piece
+    axis = colours.channel_axis(meaning, len(shape))
+    mode = "" if axis is None or at - len(shape) == axis else meaning.mode
+    return piece.with_(meaning=replace(meaning, mode=mode, layout=""))
 
 
 def _inserted(tensor: Tensor, at: int) -> Tensor:
@@ -189,6 +244,8 @@ def _inserted(tensor: Tensor, at: int) -> Tensor:
     if meaning is not None and meaning.dim is not None:
         old = meaning.dim + len(tensor.shape) if meaning.dim < 0 else meaning.dim
         meaning = replace(meaning, dim=old + (at <= old))
+    elif meaning is not None and meaning.kind == "image":
+        meaning = colours.widened(meaning, len(tensor.shape), at)
     return tensor.with_(shape=(*tensor.shape[:at], 1, *tensor.shape[at:]), meaning=meaning)
 
 
@@ -196,12 +253,15 @@ def _cut(tensor: Tensor, at: int, one: SliceIndex) -> Tensor:
     assert tensor.shape is not None
     size = sliced(tensor.shape[at], one)
     meaning = tensor.meaning
+    if meaning is not None and meaning.kind == "image":
+        axis = colours.channel_axis(meaning, len(tensor.shape))
+        if axis is None and not _whole(one):
+            meaning = colours.uncertain(meaning)
+        elif axis is not None and at - len(tensor.shape) == axis:
+            meaning = _channels_cut(meaning, one)
+        tensor = tensor.with_(meaning=meaning)
+    assert tensor.shape is not None
     if _none(one.lower) and _none(one.upper):
-        if meaning is not None and meaning.kind == "image" and len(tensor.shape) >= 3:
-            channel = len(tensor.shape) - (1 if meaning.layout == "HWC" else 3)
-            if at == channel:
-                meaning = _flipped(replace(meaning, layout="HWC"), one)
-                meaning = replace(meaning, layout=tensor.meaning.layout if tensor.meaning else "")
         step = 1 if _none(one.step) else dim_of(one.step)
         if step in (1, -1):
             return tensor.with_(shape=(*tensor.shape[:at], size, *tensor.shape[at + 1 :]), meaning=meaning)
@@ -217,6 +277,8 @@ def _gathered(tensor: Tensor, parts: tuple[Value, ...], place: list[int]) -> Ten
     for other in indices[1:]:
         shape = sizes.broadcast(shape, other.shape)
     meaning = _partly(tensor.meaning)
+    if meaning is not None and meaning.kind == "image":
+        meaning = colours.uncertain(meaning)
     first, last = place[0], place[-1]
     if shape is None or numbers or last - first != len(place) - 1:
         return tensor.with_(shape=None, meaning=meaning)
