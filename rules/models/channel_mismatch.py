@@ -11,7 +11,7 @@ from torchlint.rule import Finding, Severity, rule
 @rule(code="TL301", name="channel-mismatch", since="0.1.0", severity=Severity.ERROR)
 def channel_mismatch(call: LayerCalled) -> Iterator[Finding]:
     """The channels of a layer's input are known, and not those that the layer was made for."""
-    if call.given is None or call.given == call.expected:
+    if call.given is None or call.given == call.expected or call.fault is not None:
         return
     steps = trail(call.input)
     unit = "features" if call.parameter in ("in_features", "input_size", "normalized_shape") else "channels"

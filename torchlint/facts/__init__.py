@@ -5,6 +5,7 @@ need to know belongs in a fact, not in two rules.
 """
 
 from torchlint.facts.base import Fact, Occurrence, TrailStep, trail
+from torchlint.facts.channels import Fault
 from torchlint.facts.computation import Cut, computed_by_model, core, reached, same_core, several_hot
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.distributions import DistributionUsed, Meeting
@@ -22,7 +23,7 @@ from torchlint.flow.shape import Dim, Shape, differs, render
 from torchlint.flow.values import Meaning, Place, Tensor, Weights
 
 __all__ = [
-    "BackwardCalled", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Ending", "Fact", "Form", "ImageShown",
+    "BackwardCalled", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Ending", "Fact", "Fault", "Form", "ImageShown",
     "Interval", "LayerCalled", "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled",
     "ModelEvaluated", "Occurrence", "OpCalled", "PixelStep", "Place", "Prepared", "PreprocessingCompared",
     "Reshaped", "Setting", "Shape", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from torchlint.facts.base import Occurrence
+from torchlint.facts.channels import fault
 from torchlint.facts.computation import alternatives, core, given_as_data, head, options, origins
 from torchlint.facts.critics import critics
 from torchlint.facts.data import TransformApplied
@@ -224,7 +225,8 @@ def _models(events: Sequence[Event], unlike: frozenset[Place]) -> Iterable[Occur
 def _model(run: Run, image: Tensor, guard: Guard, task: str, unlike: bool) -> ModelCalled:
     words = spell_guard(guard)
     mode = run.channels, run.training, run.graded
-    return ModelCalled(run.place, words, run.name, run.weights, image, task, *mode, unlike)
+    found = None if run.channels is None else fault(image, run.channels)
+    return ModelCalled(run.place, words, run.name, run.weights, image, task, *mode, unlike, found)
 
 
 def _layers(events: Sequence[Event]) -> Iterable[Occurrence]:
@@ -234,13 +236,15 @@ def _layers(events: Sequence[Event]) -> Iterable[Occurrence]:
             groups.setdefault((event.place, event.call), []).append(event)
     for group in groups.values():
         facts = tuple(_layer(e, e.expected) for e in group if e.expected is not None)
-        if len(facts) == len(group) and any(fact.given not in (None, fact.expected) for fact in facts):
+        wrong = any(fact.given not in (None, fact.expected) or fact.fault is not None for fact in facts)
+        if wrong and len(facts) == len(group):
             yield Occurrence((facts,))
 
 
 def _layer(e: LayerEvent, expected: int) -> LayerCalled:
-    made = e.layer.made or e.place
-    return LayerCalled(e.place, spell_guard(e.guard), e.layer.short, made, e.parameter, expected, e.given, e.input)
+    made, short = e.layer.made or e.place, e.layer.short
+    found = fault(e.input, expected) if short == "Conv2d" else None
+    return LayerCalled(e.place, spell_guard(e.guard), short, made, e.parameter, expected, e.given, e.input, found)
 
 
 def _transforms(events: Sequence[Event]) -> Iterable[Occurrence]:

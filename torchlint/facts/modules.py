@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torchlint.facts.base import Fact
+from torchlint.facts.channels import Fault
 from torchlint.flow.values import Place, Tensor, Weights
 
 
@@ -14,7 +15,8 @@ class LayerCalled(Fact):
 
     layer: ``Conv2d``; made: where it was constructed; expected: its input channels; given: those of the input at
     the layer's channel dimension, or None; input: the tensor; parameter: the constructor parameter that says
-    `expected` (``in_channels``, ``in_features``, ``num_features``). `place` is the call.
+    `expected` (``in_channels``, ``in_features``, ``num_features``); fault: what is wrong with the channels of an image
+    that reaches a convolution. `place` is the call.
     """
 
     layer: str
@@ -23,6 +25,7 @@ class LayerCalled(Fact):
     expected: int
     given: int | None
     input: Tensor
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,9 @@ class ModelCalled(Fact):
     model: its class's name; weights: the trained weights that it has there, if the program asks for some; input: the
     image as it reaches that layer, so that a model which normalises by itself is seen with a normalised one; task:
     ``classifier``, ``segmenter`` or ``generative``, by the losses that its outputs meet, or ``""``; channels: how many
-    that layer takes; training, graded: as in `Run`; unlike: whether it is trained on images of another range, other
-    statistics or another order, and not by this call.
+    a known architecture takes, None for a layer of the program; training, graded: as in `Run`; unlike: whether it is
+    trained on images of another range, other statistics or another order, and not by this call; fault: what is wrong
+    with the channels of the image there.
     """
 
     model: str
@@ -44,6 +48,7 @@ class ModelCalled(Fact):
     training: bool | None = None
     graded: bool = True
     unlike: bool = False
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class PixelStep:
     (``div``, ``imread``); name: as the program spells it; place: where it would be changed, the construction of a
     transform or the operation; at: where it happens; before: what it is given, None where the way begins; after: what
     it gives, None if that is not known; transform: whether it is a transform of pictures, a library's or a method of a
-    PIL image; random, draw: as in `Applied`.
+    PIL image; random, draw: as in `Applied`; operand: where the program spells what an operation works on.
     """
 
     does: str
@@ -58,6 +58,7 @@ class PixelStep:
     transform: bool = False
     random: bool = False
     draw: int = 0
+    operand: Place | None = None
 
     def setting(self, name: str) -> Setting:
         """A setting as a Python value, a library's constant by the last component of its name; None if unknown."""
@@ -100,7 +101,8 @@ def step_of(via: Via, after: Tensor | None = None, before: Value | None = None) 
     given = before if isinstance(before, Tensor) else None
     place, name = via.made or via.place, via.text or via.op
     if not isinstance(via, Applied):
-        return PixelStep(via.op, name, place, via.place, given, after, via.arguments)
+        operand = None if via.operand is None else Place(via.place.path, via.operand)
+        return PixelStep(via.op, name, place, via.place, given, after, via.arguments, operand=operand)
     draw = via.draw if via.random else 0
     return PixelStep(via.does, name, place, via.place, given, after, via.arguments, True, via.random, draw)
 

@@ -427,8 +427,8 @@ class Weights:
 class Run:
     """A call of a model: which (`model`, an `Instance` or `Object`), where, and on what.
 
-    `image` is the image tensor as it reached the model's first convolution (or a known architecture), if one did,
-    `channels` how many channels that takes, if that is known, and `weights` the trained weights that it belongs to;
+    `image` is the image tensor as it reached the model's first convolution or a known architecture, if one did,
+    `channels` how many channels that architecture takes, and `weights` the trained weights that it has;
     `name` what to call the model; `training` whether it was in training mode, if that is known; `graded` whether
     gradients were recorded.
     """

@@ -44,8 +44,8 @@ LAYERS = frozenset({"module", "container", "model"})
 
 
 class Arrival(NamedTuple):
-    """An image at the first layer that sees it: the `image`, how many channels that layer takes, and the weights that
-    it belongs to."""
+    """An image at the first layer that sees it: the `image`, and for a known architecture how many channels it takes
+    and the weights that it has."""
 
     image: Tensor
     channels: int | None
@@ -165,4 +165,4 @@ def arrival(m: Machine, mark: int) -> Arrival | None:
     if first is None or first.layer.attrs.get("(written)"):
         return None
     image = image_of(e.input for e in events if isinstance(e, LayerEvent) and e.call == first.call)
-    return None if image is None else Arrival(image, first.expected, None)
+    return None if image is None else Arrival(image, None, None)
