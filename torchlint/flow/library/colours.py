@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from torchlint.flow.shape import Dim, Shape
 from torchlint.flow.values import Meaning
 
 REVERSED = {"RGB": "BGR", "BGR": "RGB"}
@@ -21,9 +20,9 @@ REVERSED = {"RGB": "BGR", "BGR": "RGB"}
 CHANNELS = {"L": 1, "RGB": 3, "BGR": 3, "RGBA": 4, "BGRA": 4}
 
 
-def is_image(meaning: Meaning | None) -> bool:
-    """Whether something is known to be an image."""
-    return meaning is not None and meaning.kind == "image"
+def flat(meaning: Meaning) -> bool:
+    """Whether an image has no channel axis, as grey ones before they are given one."""
+    return meaning.mode == "L" and not meaning.layout
 
 
 def channel_axis(meaning: Meaning | None, rank: int | None) -> int | None:
@@ -31,11 +30,6 @@ def channel_axis(meaning: Meaning | None, rank: int | None) -> int | None:
     if meaning is None or meaning.kind != "image" or (rank is not None and rank < 3):
         return None
     return {"HWC": -1, "CHW": -3}.get(meaning.layout)
-
-
-def has_channels(shape: Shape, axis: int) -> Dim:
-    """How many channels there are."""
-    return None if shape is None or len(shape) < -axis else shape[axis]
 
 
 def turned(meaning: Meaning) -> Meaning:

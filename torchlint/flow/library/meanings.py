@@ -496,6 +496,7 @@ MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
     "make-grid": lambda call: _grid_of_images(call),
     "colour": lambda call: _colour(call),
     "unit-if-byte": lambda call: _unit_if_byte(call),
+    "grey-if-byte": lambda call: _grey_if_byte(call),
     "array": lambda call: _held(call[call.op.parameters.params[0].name]),
 }
 
@@ -538,6 +539,11 @@ def _unit_if_byte(call: Call) -> Meaning | None:
     if meaning is None or meaning.kind != "image" or call.flag("preserve_range") is not False:
         return None
     return replace(meaning, scale="unit") if call.input.dtype == "uint8" else None
+
+
+def _grey_if_byte(call: Call) -> Meaning | None:
+    meaning = _unit_if_byte(call)
+    return None if meaning is None else replace(meaning, mode="L", layout="")
 
 
 def _scattered(call: Call) -> Meaning | None:

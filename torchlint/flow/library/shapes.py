@@ -424,6 +424,7 @@ SHAPE_RULES: dict[str, Callable[[Call], Shape]] = {
         else (_number_like(call) if call.given("size") is not None else None)
     ),
     "colour": lambda call: _colour(call),
+    "without-channels": lambda call: None if call.input.shape is None else call.input.shape[:-1],
     "cv2-resize": lambda call: _cv2_resize(call),
     "einops": lambda call: _einops(call),
     "grid-of-images": lambda call: (None, None, None),

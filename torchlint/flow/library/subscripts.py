@@ -183,7 +183,7 @@ def _pictured(meaning: Meaning, parts: tuple[Value, ...]) -> Meaning:
         return _channels_cut(meaning, last)
     stepped = any(isinstance(p, SliceIndex) and _ends(p)[2] not in (None, 1) for p in parts)
     if sliced_only:
-        whole = axis is not None and (len(parts) < 3 and not isinstance(parts[0], Ellipse))
+        whole = colours.flat(meaning) or (axis is not None and (len(parts) < 3 and not isinstance(parts[0], Ellipse)))
         return meaning if whole and not (stepped and axis == -3) else colours.uncertain(meaning)
     return replace(colours.uncertain(meaning) if last is not None else meaning, layout="")
 
@@ -234,7 +234,8 @@ def _taken(tensor: Tensor, at: int) -> Tensor:
     if shape is None or meaning is None or meaning.kind != "image" or at < len(shape) - 3:
         return piece
     axis = colours.channel_axis(meaning, len(shape))
-    mode = "" if axis is None or at - len(shape) == axis else meaning.mode
+    unsure = (axis is None and not colours.flat(meaning)) or at - len(shape) == axis
+    mode = "" if unsure else meaning.mode
     return piece.with_(meaning=replace(meaning, mode=mode, layout=""))
 
 
@@ -255,7 +256,7 @@ def _cut(tensor: Tensor, at: int, one: SliceIndex) -> Tensor:
     meaning = tensor.meaning
     if meaning is not None and meaning.kind == "image":
         axis = colours.channel_axis(meaning, len(tensor.shape))
-        if axis is None and not _whole(one):
+        if axis is None and not _whole(one) and not colours.flat(meaning):
             meaning = colours.uncertain(meaning)
         elif axis is not None and at - len(tensor.shape) == axis:
             meaning = _channels_cut(meaning, one)
