@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from skimage import color, io
+from skimage import color, io, transform
 from torchvision.datasets import MNIST
 from torchvision.io import ImageReadMode, read_image
 
@@ -70,6 +70,7 @@ COLOURS = {
     "io.imread('a.png')": "image (HWC, ",
     "io.imread('a.png', as_gray=True)": GREY,
     "color.rgb2gray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))": GREY,
+    "transform.resize(bgr, (8, 9))": "shape 8×9×3",
     "read_image('a.png')": "image (CHW, ",
     "read_image('a.png', ImageReadMode.RGB)": FIRST["RGB"],
     "read_image('a.png', mode='GRAY')": "(L, CHW, ",
