@@ -1,19 +1,25 @@
-"""TL215: an image with its channels last reaches a convolution, or was reshaped as if they were first."""
+"""TL215: an image with its channels last reaches a convolution, or a view exchanges axes without moving a number."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LayerCalled, ModelCalled, PixelStep, Shape, Tensor, history, render, trail
+from torchlint.facts import LayerCalled, ModelCalled, PixelStep, Reshaped, Shape, Tensor, history, render, trail
 from torchlint.rule import Finding, Fix, Severity, fix, rule, unwrapped, wrapped
+
+#: What the last layer of a network gives.
+SCORES = frozenset({"logits", "probability", "distribution", "log-distribution", "log-probability"})
 
 #: Functions that make a tensor of an array.
 TENSORS = frozenset({"from_numpy", "tensor", "as_tensor", "Tensor", "FloatTensor"})
 
 
 @rule(code="TL215", name="channels-last-into-conv", since="0.1.0", severity=Severity.ERROR)
-def channels_last_into_conv(call: LayerCalled | ModelCalled) -> Iterator[Finding]:
-    """Data of height, width and channels are taken for channels, height and width."""
+def channels_last_into_conv(call: LayerCalled | ModelCalled | Reshaped) -> Iterator[Finding]:
+    """Data of height, width and channels are taken for channels, height and width; scores for each class likewise."""
+    if isinstance(call, Reshaped):
+        yield from _exchanged(call)
+        return
     if call.fault is None:
         return
     taker = f"`{call.layer}`" if isinstance(call, LayerCalled) else f"`{call.model}`"
@@ -29,6 +35,20 @@ def channels_last_into_conv(call: LayerCalled | ModelCalled) -> Iterator[Finding
             trail=trail(call.input),
             fixes=() if made is None else _permuted(made),
         )
+
+
+def _exchanged(view: Reshaped) -> Iterator[Finding]:
+    """What a layer gave has the sizes of the same axes in another order."""
+    meaning = view.input.meaning
+    if view.exchanged is None or meaning is None or meaning.kind not in SCORES or view.input.grad != "attached":
+        return
+    old, new = view.exchanged
+    yield Finding(
+        view.place,
+        f"`{view.text}` makes {render(view.result.shape)} of {render(view.axes)} without moving a number: "
+        f"what was {render(old)} is not turned to {render(new)} but mixed up; keep the sizes in order, then `permute`",
+        trail=trail(view.input),
+    )
 
 
 def _scrambled(step: PixelStep, image: Tensor, taker: str) -> Iterator[Finding]:
