@@ -480,8 +480,8 @@ def _channels(settings: Settings, image: Tensor, count: int) -> Tensor:
     """One channel of brightness, or three that are alike."""
     mode = "RGB" if count == 3 else "L"
     shape = image.shape
-    if image.holder == "pil" and shape is not None:
-        shape = (*shape[:2], *((3,) if count == 3 else ()))
+    if image.holder == "pil":
+        shape = (*(shape or (None, None))[:2], *((3,) if count == 3 else ()))
     elif shape is not None and len(shape) >= 3:
         shape = (*shape[:-3], count, *shape[-2:]) if image.holder == "tensor" else (*shape[:2], count)
     return image.with_(meaning=_image(image.meaning, mode=mode), shape=shape)
