@@ -16,6 +16,7 @@ from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.modules import CriticCalled, LayerCalled, ModelCalled
 from torchlint.facts.pixels import PixelStep, Setting, history
 from torchlint.facts.reshapes import Reshaped
+from torchlint.facts.statistics import ImageRescaled, Rescaling, rescalings
 from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.training import BackwardCalled, TrainingEvent, TrainingIteration
 from torchlint.flow.interval import Interval
@@ -23,10 +24,10 @@ from torchlint.flow.shape import Dim, Shape, differs, render
 from torchlint.flow.values import Meaning, Place, Tensor, Weights
 
 __all__ = [
-    "BackwardCalled", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Ending", "Fact", "Fault", "Form", "ImageShown",
-    "Interval", "LayerCalled", "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled",
-    "ModelEvaluated", "Occurrence", "OpCalled", "PixelStep", "Place", "Prepared", "PreprocessingCompared",
-    "Reshaped", "Setting", "Shape", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied",
-    "Weights", "alike", "computed_by_model", "core", "difference", "differs", "ending", "history", "reached",
-    "render", "same_core", "several_hot", "trail",
+    "BackwardCalled", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Ending", "Fact", "Fault", "Form",
+    "ImageRescaled", "ImageShown", "Interval", "LayerCalled", "LossCalled", "LossWeighted", "Meaning", "Meeting",
+    "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence", "OpCalled", "PixelStep", "Place", "Prepared",
+    "PreprocessingCompared", "Rescaling", "Reshaped", "Setting", "Shape", "Tensor", "TrailStep", "TrainingEvent",
+    "TrainingIteration", "TransformApplied", "Weights", "alike", "computed_by_model", "core", "difference", "differs",
+    "ending", "history", "reached", "render", "rescalings", "same_core", "several_hot", "trail",
 ]  # fmt: skip

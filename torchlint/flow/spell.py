@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from torchlint.syntax import ir
@@ -20,13 +20,15 @@ def spell(node: ir.Expr | None) -> str:
 
 
 def passed(node: ir.Expr | None, names: Sequence[str]) -> dict[str, ir.Expr]:
-    """The arguments of a call as they stand there, by parameter; of a comparison, its two sides.
+    """The arguments of a call as they stand there, by parameter; of a comparison or of arithmetic, its two sides.
 
     Args:
         names: the positional parameters, in order.
     """
     if isinstance(node, ir.Compare) and len(node.comparators) == 1:
         return {"input": node.left, "other": node.comparators[0]}
+    if isinstance(node, ir.BinOp):
+        return {"input": node.left, "other": node.right}
     if not isinstance(node, ir.Call):
         return {}
     plain = takewhile(lambda argument: not isinstance(argument, ir.Starred), node.args)
@@ -124,6 +126,12 @@ def spell_key(key: object) -> str:
             inner = spell_key(key[1])
             return f"{inner}[{key[2]!r}]" if inner else ""
     return ""
+
+
+def unnamed(guard: Iterable[tuple[object, bool]]) -> bool:
+    """Whether a test was decided that has no name and is no draw: one of values that the program computed."""
+    drawn = {("fresh", "drawn")}
+    return any(not spell_key(key) for key, _ in guard if not isinstance(key, tuple) or key[:2] not in drawn)
 
 
 def spell_guard(guard: tuple[tuple[object, bool], ...]) -> str:
