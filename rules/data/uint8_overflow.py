@@ -23,9 +23,10 @@ def uint8_overflow(computed: BytesComputed) -> Iterator[Finding]:
         return
     if any(side in (0.0, 1.0) for side in sides) and computed.op in ("add", "sub"):
         return  # labels are counted from 1 that way, and 0 becomes 255, which is ignored
-    if computed.op in ("mul", "pow") and not (_in_colour(computed.left) or _in_colour(computed.right)):
-        return  # a mask of zeros and ones is stored as bytes, too
-    if computed.op == "mul" and not any(isinstance(side, float) for side in sides):
+    alone = any(isinstance(side, float) for side in sides)
+    if (computed.op in ("mul", "pow") or (computed.op == "add" and not alone)) and not any(map(_in_colour, sides)):
+        return  # masks of zeros and ones, and of objects that do not overlap, are stored as bytes, too
+    if computed.op == "mul" and not alone:
         return
     method = ".astype({numpy.int16})" if computed.holder == "numpy" else ".to({torch.int16})"
     shown = method.replace("{numpy.int16}", "np.int16").replace("{torch.int16}", "torch.int16")
