@@ -59,14 +59,16 @@ OBSERVED = frozenset(
     }
 )  # fmt: skip
 ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
+#: Arithmetic that wraps around where the result does not fit, recorded on bytes.
+WRAPPING = frozenset({"add", "sub", "mul", "pow", "subtract", "multiply", "power"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpEvent(Event):
-    """An operation of `OBSERVED`, arithmetic between two tensors, between a loss and a size or data, or on an image,
-    or anything on a mask of booleans, was done to `input` (no alternatives left in it); `call` numbers the call, whose
-    alternatives are one event each. `text` is how the program spells it; `arguments_at` says where its arguments stand,
-    for a layer those of its construction.
+    """An operation of `OBSERVED`, arithmetic between two tensors, between a loss and a size or data, on an image or on
+    bytes, or anything on a mask of booleans, was done to `input` (no alternatives left in it); `call` numbers the call,
+    whose alternatives are one event each. `text` is how the program spells it; `arguments_at` says where its arguments
+    stand, for a layer those of its construction.
 
     called, given: the call of the function in which this happened, and what that call passed; written: the arguments
     that stand in that call, with their values.

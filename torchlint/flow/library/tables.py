@@ -48,7 +48,7 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 #: The libraries whose operations torchlint's own tables describe.
-LIBRARIES = frozenset({"torch", "numpy", "einops", "timm", "cv2", "skimage", "torchvision"})
+LIBRARIES = frozenset({"torch", "numpy", "einops", "timm", "cv2", "skimage", "torchvision", "scipy"})
 
 
 class Operation(_Row, frozen=True, kw_only=True, gc=False):
@@ -159,7 +159,8 @@ class Loss(_Row, frozen=True, kw_only=True, gc=False):
 Does = Literal[
     "to_tensor", "pil_to_tensor", "to_image", "to_dtype", "convert_dtype", "normalize", "to_pil", "resize", "crop",
     "pad", "geometric", "photometric", "compose", "choice", "lambda", "identity", "grayscale", "erase", "to_float",
-    "albumentations_compose", "to_tensor_v2", "stack_crops", "from_float", "rgb", "whiten", "sequential", "unknown",
+    "albumentations_compose", "to_tensor_v2", "stack_crops", "from_float", "rgb", "whiten", "load",
+    "scale_intensity", "sequential", "unknown",
 ]  # fmt: skip
 
 
@@ -168,7 +169,7 @@ class Transform(_Row, frozen=True, kw_only=True, gc=False):
 
     passes: whether it gives back as it is what it does not work on. floats: what a ``photometric`` one does to floats:
     their range stays, is cut to [0, 1], or turned round 1; it adds noise, or refuses them. frame: whether height and
-    width stay, change places, or are free.
+    width stay, change places, or are free. keyed: it takes a dict, and transforms what its argument ``keys`` names.
     """
 
     function: tuple[str, ...] = ()
@@ -178,6 +179,7 @@ class Transform(_Row, frozen=True, kw_only=True, gc=False):
     passes: bool = False
     floats: Literal["same", "clip", "invert", "noise", "refuse", "unknown"] = "same"
     frame: Literal["same", "turned", "free"] = "same"
+    keyed: bool = False
 
     @property
     def call_parameters(self) -> Signature:
@@ -190,10 +192,12 @@ class Dataset(_Row, frozen=True, kw_only=True, gc=False):
 
     holds: what its attribute ``data`` is, all images as bytes: a tensor, or an array with channels last or first; empty
     if it has none. labels: the attribute with the classes of all samples. variants: the first and the last class id by
-    the value of the argument `variant_param`, where they depend on it.
+    the value of the argument `variant_param`, where they depend on it. mask_mode: the mode of a PIL image that is the
+    target.
     """
 
     image_mode: Literal["L", "RGB", "RGBA", ""] = ""
+    mask_mode: Literal["L", "P", ""] = ""
     size: tuple[int, ...] = ()
     target: Literal["class-index", "mask", "attributes", "boxes", "image", "unknown"] = "unknown"
     classes: int = 0
