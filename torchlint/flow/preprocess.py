@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torchlint.flow import builtins, pictures
+from torchlint.flow import builtins, join, pictures
 from torchlint.flow.events import TransformEvent
 from torchlint.flow.interval import Interval
 from torchlint.flow.library import tables
@@ -41,8 +41,12 @@ def transform(
 ) -> Value:
     """The result of one transform on one value; images among several values are treated alike."""
     if isinstance(value, Tuple):
-        items = (m.over([v], lambda one: transform(m, row, name, settings, one[0], made, place)) for v in value.items)
-        return Tuple(tuple(items))
+        taken = pictures.taken([m.resolve(v) for v in value.items])
+
+        def part(v: Value) -> Value:
+            return m.over([v], lambda one: transform(m, row, name, settings, one[0], made, place))
+
+        return Tuple(tuple(part(v) if worked_on else v for v, worked_on in zip(value.items, taken)))
     image = value if isinstance(value, Tensor) else Tensor()
     given = {"input": value, **settings}
     random = row.random and made != place  # what a function does is decided by its arguments
@@ -125,11 +129,38 @@ def _albumentations_one(m: Machine, owner: Object, name: str, value: Value, plac
             elif not (isinstance(step, Const) and step.value is None):
                 return UNKNOWN
         return value
-    if row.does == "choice" and name != "image":
-        return value
+    if row.does == "choice":
+        return m.over([value], lambda v: _chosen(m, owner, row, v[0], place)) if name == "image" else value
     if name != "image" and row.does in ("normalize", "photometric", "to_float"):
         return value
     made = owner.made or place
     if name != "image" and row.does == "to_tensor_v2":
         return m.over([value], lambda v: v[0].with_(holder="tensor") if isinstance(v[0], Tensor) else UNKNOWN)
     return m.over([value], lambda v: transform(m, row, owner.short, owner.arguments, v[0], made, place))
+
+
+def _chosen(m: Machine, owner: Object, row: tables.Transform, value: Value, place: Place) -> Value:
+    """``OneOf`` and its kin: what all that may happen to an image have in common."""
+    kept = transform(m, row, owner.short, owner.arguments, value, owner.made or place, place)
+    held = (owner.arguments.get(key, UNKNOWN) for key in ("transforms", "first", "second"))
+    steps = [step for part in held for step in (builtins.items_of(m, part) or ([part] if type(part) is Object else ()))]
+    known = [m.resolve(step) for step in steps]
+    if not isinstance(kept, Tensor) or not known or not all(isinstance(step, Object) for step in known):
+        return kept
+    outcomes = [_albumentations_one(m, step, "image", value, place) for step in known if isinstance(step, Object)]
+    chance = owner.arguments.get("p")
+    if not (isinstance(chance, Const) and chance.value == 1):
+        outcomes.append(value)
+    return common(kept, outcomes)
+
+
+def common(kept: Tensor, outcomes: list[Value]) -> Value:
+    """A picture of which is known what these have in common; `kept` says how it came to be. Where one of them is not
+    known it is a picture of the same kind still, for what comes after has to work on each of them."""
+    joined = join.collapse(outcomes)
+    if any(isinstance(v, Tensor) and v.holder != kept.holder for v in outcomes):
+        return Unknown(None, kept.via)
+    if not isinstance(joined, Tensor):
+        loose = kept.range.loose() if kept.holder == "pil" and kept.range is not None else None
+        return kept.with_(shape=None, range=loose)
+    return kept.with_(range=joined.range, meaning=joined.meaning, dtype=joined.dtype, shape=joined.shape)
