@@ -101,7 +101,9 @@ def library_init(
         row = m.contracts.lookup(base.name)
         if isinstance(row, tables.Module) and row.kind == "container":
             layers.fill_container(m, instance.attrs, row.short, args, keywords)
-        elif isinstance(row, (tables.Module, tables.Loss, tables.Model, tables.Dataset, tables.Engine)):
+        elif isinstance(row, (tables.Module, tables.Loss, tables.Model, tables.Dataset, tables.Engine)) or (
+            isinstance(row, tables.Data) and row.kind in ("loader", "tensor_dataset", "subset", "concat")
+        ):
             made = make(m, row, base.name, args, keywords, place, None)
             m.write(instance.attrs, "(layer)", made)
         return
@@ -318,7 +320,7 @@ def attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
         return Bound(name, owner, m.place(n)) if name in ("to_tuple", "keys", "items") else UNKNOWN
     if owner.kind in ("dataset", "loader", "subset", "transform", "tensor_dataset", "concat"):
         argument = owner.arguments.get(name)
-        if argument is not None:
+        if argument is not None and not (argument == NONE and name in ("loader", "transforms")):
             return m.resolve(argument)
         if name == "tensors":
             return owner.arguments.get("*", UNKNOWN)
