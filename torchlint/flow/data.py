@@ -177,7 +177,9 @@ def apply_transform(
         return UNKNOWN
     if row.does == "standard" and len(args) == 2:
         steps = (m.resolve(owner.arguments.get(part, NONE)) for part in PARTS)
-        return Tuple(tuple(v if isinstance(t, Const) else calls.call(m, t, [v], {}, place) for t, v in zip(steps, args)))
+        return Tuple(
+            tuple(v if isinstance(t, Const) else calls.call(m, t, [v], {}, place) for t, v in zip(steps, args))
+        )
     if len(args) > 1:  # version 2 transforms a picture and what goes with it by one draw
         return apply_one(m, owner, row, Tuple(tuple(args)), place)
     return apply_one(m, owner, row, args[0], place)
