@@ -198,3 +198,70 @@ def test_ranges_before_a_model(name: str, tmp_path: Path) -> None:
 def test_noise_begins_where_it_is_drawn(tmp_path: Path) -> None:
     program = 'net(torch.randn(4, 3, 8, 8, device=torch.device("cuda")))\n'
     assert "● torch.randn" in _trace(tmp_path, program)[1]
+
+
+def test_samples_of_many_random_steps_keep_their_parts(tmp_path: Path) -> None:
+    program = """
+class Flip:
+    def __call__(self, image, mask):
+        if random.random() < 0.5:
+            image, mask = image.rotate(90), mask.rotate(90)
+        return image, mask
+
+
+class Pairs(Pictures):
+    def __getitem__(self, i):
+        image, mask = Image.open(self.paths[i]).convert("RGB"), Image.open("m.png")
+        for step in [Flip(), Flip(), Flip(), Flip()]:
+            image, mask = step(image, mask)
+        return self.transform(image), 0
+
+
+loader = DataLoader(Pairs(["a.png"]), 4)
+"""
+    shown = _trace(tmp_path, program + LOOP)
+    assert "· cross_entropy · input" in shown[0]
+    assert any(line.split()[1:2] == ["ToTensor"] and "[0, 1]" in line for line in shown)
+
+
+def test_another_device_is_no_other_way(tmp_path: Path) -> None:
+    program = """
+for picture, kind in DataLoader(pictures, 4):
+    if torch.cuda.is_available():
+        picture, kind = picture.cuda(), kind.cuda()
+    nn.functional.cross_entropy(net(picture), kind)
+"""
+    shown = _trace(tmp_path, program)
+    assert shown[0].endswith("· cross_entropy · input")
+    assert shown[1].strip() == UNIT
+
+
+def test_a_module_on_the_path_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    body = "import torch.nn as nn\n\n\ndef build():\n    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten())\n"
+    (tmp_path / "parts" / "ournet.py").write_text(body, encoding="utf-8")
+    program = """
+import sys
+
+sys.path.append("/somewhere/parts")
+from ournet import build
+
+model = build()
+for picture, kind in DataLoader(pictures, 4):
+    nn.functional.cross_entropy(model(picture), kind)
+"""
+    (tmp_path / "train.py").write_text(START + program, encoding="utf-8")
+    shown = torchlint("trace", "train.py", ".", cwd=tmp_path).stdout.splitlines()
+    assert "· cross_entropy · input" in shown[0]
+    assert shown[1].strip() == UNIT
+
+
+def test_pixels_of_a_table(tmp_path: Path) -> None:
+    program = """
+import pandas as pd
+
+table = pd.read_csv("digits.csv")
+pixels = table[[str(i) for i in range(784)]].values.reshape(-1, 28, 28, 1)
+net(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255)
+"""
+    assert "● pandas" in _trace(tmp_path, program)[1]

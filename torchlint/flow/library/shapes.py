@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from torchlint.flow import shape as sizes
-from torchlint.flow.library import convolve, pictures
+from torchlint.flow.library import convolve, imaging
 from torchlint.flow.library.axes import (
     broadcast_all,
     data_shape,
