@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from torchlint.flow import shape as sizes
-from torchlint.flow.library import convolve
+from torchlint.flow.library import convolve, imaging
 from torchlint.flow.library.axes import (
     broadcast_all,
     data_shape,
@@ -372,6 +372,7 @@ def _like(call: Call, name: str) -> Shape:
 
 
 SHAPE_RULES: dict[str, Callable[[Call], Shape]] = {
+    **imaging.SHAPES,
     "same": lambda call: call.input.shape,
     "same-rank": _same_rank,
     "unknown": lambda call: None,
