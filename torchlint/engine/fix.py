@@ -284,8 +284,9 @@ def _dotted(node: ir.Expr) -> str:
 
 def _argument(text: str, node: ir.Expr, span: Span, file: _File) -> Iterator[_Made]:
     """One more argument at the end of a call, behind the last token that is there."""
-    added = expression(f"{_HOLE}({text})")
-    if not isinstance(node, ir.Call) or not isinstance(added, ir.Call):
+    spelled = _spelled(text, file)
+    added = None if spelled is None else expression(f"{_HOLE}({spelled[0]})")
+    if spelled is None or not isinstance(node, ir.Call) or not isinstance(added, ir.Call):
         return
     last = _last_token(file.offsets.cut(file.text, span))
     if last is None:
@@ -294,7 +295,7 @@ def _argument(text: str, node: ir.Expr, span: Span, file: _File) -> Iterator[_Ma
     at = Location(span.start.row + row - 1, column + (span.start.column if row == 1 else 1))
     lead = "" if token == "(" else " " if token == "," else ", "
     exchange = Exchange(ir.Call(node.n, node.func, [*node.args, *added.args], [*node.keywords, *added.keywords]))
-    yield _Made((Edit(Span(span.path, at, at), lead + text),), {node.n: exchange})
+    yield _Made((Edit(Span(span.path, at, at), lead + spelled[0]),), {node.n: exchange}, spelled[1])
 
 
 def _last_token(call: str) -> tuple[tuple[int, int], str] | None:

@@ -12,22 +12,23 @@ from torchlint.facts.distributions import DistributionUsed, Meeting
 from torchlint.facts.endings import Ending, ending
 from torchlint.facts.evaluation import ModelEvaluated, Prepared, PreprocessingCompared, alike, difference
 from torchlint.facts.fit import Form, Misfit
-from torchlint.facts.levels import Levels
 from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.modules import CriticCalled, LayerCalled, ModelCalled
-from torchlint.facts.pixels import PixelStep, Setting, history
+from torchlint.facts.pairs import Draw, PairMoved
+from torchlint.facts.pixels import KEEPING, PixelStep, Setting, history
 from torchlint.facts.reshapes import Reshaped
 from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.training import BackwardCalled, TrainingEvent, TrainingIteration
+from torchlint.facts.wrapping import BytesComputed
 from torchlint.flow.interval import Interval
 from torchlint.flow.shape import Dim, Shape, differs, render
 from torchlint.flow.values import Meaning, Place, Tensor, Weights
 
 __all__ = [
-    "BackwardCalled", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Ending", "Fact", "Fault", "Form",
-    "ImageShown", "Interval", "LayerCalled", "Levels", "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit",
-    "ModelCalled", "ModelEvaluated", "Occurrence", "OpCalled", "PixelStep", "Place", "Prepared",
-    "PreprocessingCompared", "Reshaped", "Setting", "Shape", "Tensor", "TrailStep", "TrainingEvent",
+    "KEEPING", "BackwardCalled", "BytesComputed", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Draw", "Ending",
+    "Fact", "Fault", "Form", "ImageShown", "Interval", "LayerCalled", "LossCalled", "LossWeighted", "Meaning",
+    "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence", "OpCalled", "PairMoved", "PixelStep", "Place",
+    "Prepared", "PreprocessingCompared", "Reshaped", "Setting", "Shape", "Tensor", "TrailStep", "TrainingEvent",
     "TrainingIteration", "TransformApplied", "Weights", "alike", "computed_by_model", "core", "difference", "differs",
     "ending", "history", "reached", "render", "same_core", "several_hot", "trail",
 ]  # fmt: skip

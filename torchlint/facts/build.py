@@ -24,12 +24,14 @@ from torchlint.facts.operations import (
     pictures,
     written_losses,
 )
+from torchlint.facts.pairs import pairs
 from torchlint.facts.phases import comparisons, evaluations, feedings, unlike
 from torchlint.facts.pixels import step_of
 from torchlint.facts.reshapes import reshapes
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.facts.usage import usage
 from torchlint.facts.weightings import weighted_losses
+from torchlint.facts.wrapping import computed_bytes
 from torchlint.flow.events import (
     Event,
     LayerEvent,
@@ -324,6 +326,8 @@ def facts(events: Sequence[Event]) -> list[Occurrence]:
         _layers,
         _transforms,
         reshapes,
+        pairs,
+        computed_bytes,
         critics,
         _iterations,
         backward_passes,

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torchlint.facts.base import Fact, TrailStep, trail
+from torchlint.facts.computation import parts
 from torchlint.facts.endings import Ending
 from torchlint.facts.fit import Form, Misfit, class_count, misfit
+from torchlint.facts.pixels import history
+from torchlint.flow.library.dtypes import category
 from torchlint.flow.values import Place, Tensor
 
 #: Families of losses that measure an overlap, and the weight of a focal loss that a program writes out.
@@ -142,6 +145,35 @@ class LossCalled(Fact):
     def classes(self) -> int | None:
         """How many classes a loss on class ids takes its input to have; None if it takes none, or it is not known."""
         return class_count(self.input, self.target) if self.form.per_class and not self.turned else None
+
+    @property
+    def fed(self) -> tuple[Tensor, ...]:
+        """The tensors that the model was given whose output the loss judges; where no model is known, that output."""
+        if self.input is None or self.input.run is None:
+            return () if self.input is None else (self.input,)
+        given = self.input.run.inputs
+        return tuple(part for value in given for part in parts(value) if isinstance(part, Tensor))
+
+    @property
+    def many_ids(self) -> bool:
+        """Whether the target holds class ids for certain, of more than two classes: as numbers, or as `one_hot` makes
+        rows of them."""
+        steps = history(self.target)
+        counts = [step.setting("num_classes") for step in steps if step.does == "one_hot"]
+        if any(isinstance(count, int) and count > 2 for count in counts):
+            return True
+        by_ids = self.wants == "class-index" or self.settings.get("mode") == "multiclass"
+        makes_rows = self.settings.get("to_onehot_y") is True
+        if self.target is None or self.turned or not (by_ids or makes_rows):
+            return False
+        if category(self.target.dtype) != 1 and not makes_rows:
+            return False
+        shape = self.input.shape if self.input is not None else None
+        classes = shape[1] if shape is not None and len(shape) > 1 else None
+        if isinstance(classes, int):
+            return classes > 2
+        read = [step.after.meaning for step in steps if step.does == "dataset" and step.after is not None]
+        return any(meaning is not None and meaning.kind == "class-index" for meaning in read)
 
 
 #: What a model's last layers give.

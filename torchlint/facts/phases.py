@@ -27,9 +27,9 @@ from torchlint.facts.computation import MOVES, alternatives, operand, options, p
 from torchlint.facts.evaluation import ModelEvaluated, Prepared, PreprocessingCompared, difference
 from torchlint.facts.formulas import formula
 from torchlint.facts.losses import REGIONS
+from torchlint.facts.pairs import by_chance
 from torchlint.facts.pixels import MOST_STEPS, PixelStep, history, picture
 from torchlint.flow.events import Event, LossEvent, OpEvent, RunEvent, StepEvent
-from torchlint.flow.join import DRAWN
 from torchlint.flow.models import LOADED
 from torchlint.flow.spell import spell_guard
 from torchlint.flow.values import (
@@ -285,7 +285,7 @@ def _evaluated(one: Feeding, drawn: Drawn, way: str, other: Feeding, compared: b
     steps = tuple(step for step in one.steps if chance(step))
     return ModelEvaluated(
         one.run.place,
-        spell_guard(tuple(item for item in one.guard if not _by_chance(item[0]))),
+        spell_guard(tuple(item for item in one.guard if not by_chance(item[0]))),
         one.run.name,
         one.input,
         way,
@@ -294,7 +294,7 @@ def _evaluated(one: Feeding, drawn: Drawn, way: str, other: Feeding, compared: b
         _name(ours[-1]),
         bool(isinstance(ours[0], Object) and "(split)" in ours[0].attrs),
         steps,
-        any(_by_chance(key) for key, _ in one.guard),
+        any(by_chance(key) for key, _ in one.guard),
         any(step.place in before for step in steps),
         compared,
     )
@@ -304,13 +304,9 @@ def _name(dataset: Object | Instance) -> str:
     return dataset.short if isinstance(dataset, Object) else dataset.cls.name
 
 
-def _by_chance(key: object) -> bool:
-    return isinstance(key, tuple) and len(key) == 3 and key[:2] == ("fresh", DRAWN)
-
-
 def chances(one: Feeding) -> bool:
     """Whether a feeding depends on chance."""
-    return any(chance(step) for step in one.steps) or any(_by_chance(key) for key, _ in one.guard)
+    return any(chance(step) for step in one.steps) or any(by_chance(key) for key, _ in one.guard)
 
 
 #: Ends of the names of random transforms that do one thing for certain if their probability is 1.
@@ -373,7 +369,7 @@ def comparisons(found: Sequence[Feeding]) -> Iterable[Occurrence]:
         if given is None:
             group.append(_UNKNOWN)
             continue
-        words = spell_guard(tuple(item for item in one.guard if not _by_chance(item[0])))
+        words = spell_guard(tuple(item for item in one.guard if not by_chance(item[0])))
         group.append(
             PreprocessingCompared(
                 one.run.place, words, one.run.name, other.run.place, training, given, other.run.weights

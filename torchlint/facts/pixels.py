@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from torchlint.facts.computation import parts
+from torchlint.facts.computation import MOVES, parts
 from torchlint.flow.values import (
     Applied,
     Const,
@@ -34,6 +34,12 @@ from torchlint.flow.values import (
 #: Steps of one history that are looked at.
 MOST_STEPS = 200
 
+#: Operations that leave numbers as they are, but for what a cast to integers cuts off.
+KEEPING = MOVES | {
+    "long", "int", "short", "byte", "char", "ascontiguousarray", "asanyarray", "pin_memory", "expand_dims",
+    "atleast_2d", "atleast_3d", "repeat", "tile", "flip", "fliplr", "flipud", "rot90", "roll", "swapaxes", "rollaxis",
+}  # fmt: skip
+
 Setting = bool | int | float | str | None | tuple["Setting", ...]
 
 
@@ -45,7 +51,7 @@ class PixelStep:
     (``div``, ``imread``); name: as the program spells it; place: where it would be changed, the construction of a
     transform or the operation; at: where it happens; before: what it is given, None where the way begins; after: what
     it gives, None if that is not known; transform: whether it is a transform of pictures, a library's or a method of a
-    PIL image; random, draw: as in `Applied`; operand: where the program spells what an operation works on.
+    PIL image; random, draw, seeded: as in `Applied`; operand: where the program spells what an operation works on.
     """
 
     does: str
@@ -58,11 +64,22 @@ class PixelStep:
     transform: bool = False
     random: bool = False
     draw: int = 0
+    seeded: int = 0
     operand: Place | None = None
 
     def setting(self, name: str) -> Setting:
         """A setting as a Python value, a library's constant by the last component of its name; None if unknown."""
         return setting(self.arguments.get(name))
+
+    @property
+    def displaces(self) -> bool:
+        """Whether it moves pixels to places that it draws: not where it always does the same."""
+        if not self.random or self.does not in ("geometric", "crop", "resize"):
+            return False
+        if "Flip" in self.name and self.setting("p") in (0, 1):
+            return False
+        degrees = self.setting("degrees")
+        return not (isinstance(degrees, tuple) and len(set(degrees)) == 1 and "translate" not in self.arguments)
 
 
 def setting(value: Value | None) -> Setting:
@@ -104,7 +121,7 @@ def step_of(via: Via, after: Tensor | None = None, before: Value | None = None) 
         operand = None if via.operand is None else Place(via.place.path, via.operand)
         return PixelStep(via.op, name, place, via.place, given, after, via.arguments, operand=operand)
     draw = via.draw if via.random else 0
-    return PixelStep(via.does, name, place, via.place, given, after, via.arguments, True, via.random, draw)
+    return PixelStep(via.does, name, place, via.place, given, after, via.arguments, True, via.random, draw, via.seeded)
 
 
 def picture(via: Via) -> Value | None:

@@ -248,12 +248,16 @@ def _named(m: Machine) -> frozenset[str]:
 #: Operations that may be wrong by themselves, whatever loss there is.
 OPERATIONS = frozenset({"softmax", "log_softmax", "Softmax", "LogSoftmax", "argmax", "round", "multinomial"})
 
+#: Readers of images whose names anything else may have.
+COMMONPLACE = frozenset({"open", "new", "fromarray"})
+
 SEEDS = frozenset({"backward", "fit", "training_step", "validation_step"})
 
 
 def _interesting(m: Machine) -> tuple[frozenset[str], frozenset[str]]:
     """Names whose use can lead to a fact: losses, backward passes, pictures that are converted or shown; and with
-    them, and some operations, the project's own functions and classes that use such a name, to any depth."""
+    them, some operations and readers of images, the project's own functions and classes that use such a name, to any
+    depth."""
     seeds = set(SEEDS)
     for row in m.contracts.rows:
         if isinstance(row, tables.Loss):
@@ -271,6 +275,8 @@ def _interesting(m: Machine) -> tuple[frozenset[str], frozenset[str]]:
         seeds.update((*held, cls.name) if held else ())
     near = frozenset(seeds)
     seeds.update(OPERATIONS)
+    readers = (row.short for row in m.contracts.rows if isinstance(row, tables.Source))
+    seeds.update(name for name in readers if name not in COMMONPLACE)
     users: dict[str, list[str]] = {}
     for cls in m.classes:
         for base in cls.mro[1:]:

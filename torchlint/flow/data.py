@@ -134,7 +134,7 @@ def sink(
     for guard, value in given.options if isinstance(given, Alternatives) else (((), given),):
         if isinstance(value, Tensor):
             where = join.merge(m.guard(), guard)
-            m.events.append(SinkEvent(place, where, row.name, row.does, value, m.calls, spell(written), at, row))
+            m.events.append(SinkEvent(place, where, row.name, row.does, value, m.calls, spell(written), at))
     return UNKNOWN
 
 
@@ -293,6 +293,11 @@ def _row(m: Machine, value: Value) -> Value:
 def _library_sample(m: Machine, dataset: Object, place: Place) -> Value:
     """A sample of a known dataset, its transforms applied."""
     row = m.contracts.lookup(dataset.name)
+    if isinstance(row, tables.Data) and "data" in dataset.arguments:  # a list of samples, and a transform of each
+        held = m.resolve(dataset.arguments["data"])
+        items = builtins.items_of(m, held)
+        one = items[0] if items and isinstance(items[0], Dict) else builtins.element(m, held, place)
+        return _transformed(m, dataset, "transform", one, place)
     if not isinstance(row, tables.Dataset):
         return UNKNOWN
     made = dataset.made or place
@@ -316,10 +321,13 @@ def _library_sample(m: Machine, dataset: Object, place: Place) -> Value:
         target = Tensor(UNIT, Meaning("binary"), "int64", (row.classes,), "detached", Trail(made, note), via=via)
     elif row.target == "mask":
         target = Tensor(
-            Interval(0.0, 255.0, False), Meaning("class-index"), "uint8", (None, None), "detached",
+            Interval(0.0, 255.0, False), Meaning("class-index", mode=row.mask_mode), "uint8", (None, None), "detached",
             Trail(made, f"`{dataset.short}` yields masks of class ids"), None, "pil", _from(dataset, made),
         )  # fmt: skip
     target = _transformed(m, dataset, "target_transform", target, place)
+    both = m.resolve(dataset.attrs.get("transforms", dataset.arguments.get("transforms", NONE)))
+    if not (isinstance(both, Const) and both.value is None):
+        return calls.call(m, both, [image, target], {}, place)
     return Tuple((image, target))
 
 
@@ -441,7 +449,7 @@ def _batch(m: Machine, loader: Object, place: Place) -> Value:
     if isinstance(size, Const) and size.value is None:
         return item
     function = m.resolve(loader.arguments.get("collate_fn", NONE))
-    if isinstance(function, Const):
+    if isinstance(function, Const) or ("**" in loader.arguments and function is UNKNOWN):  # keywords of a configuration
         return collate(m, item, loader.made or place)
     return calls.call(m, function, [list_of(item)], {}, place)
 

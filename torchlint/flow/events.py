@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from torchlint.flow.library.tables import Loss, Sink
+from torchlint.flow.library.tables import Loss
 from torchlint.flow.values import Applied, Guard, Object, Place, Run, Tensor, Value, Via, Weights
 from torchlint.syntax import ir
 
@@ -59,14 +59,16 @@ OBSERVED = frozenset(
     }
 )  # fmt: skip
 ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
+#: Arithmetic that wraps around where the result does not fit, recorded on bytes.
+WRAPPING = frozenset({"add", "sub", "mul", "pow", "subtract", "multiply", "power"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpEvent(Event):
-    """An operation of `OBSERVED`, arithmetic between two tensors, or between a loss and a size or data, or anything on
-    a mask of booleans, was done to `input` (no alternatives left in it); `call` numbers the call, whose alternatives
-    are one event each. `text` is how the program spells it; `arguments_at` says where its arguments stand, for a layer
-    those of its construction.
+    """An operation of `OBSERVED`, arithmetic between two tensors, or between a loss and a size or data, arithmetic on
+    bytes, or anything on a mask of booleans, was done to `input` (no alternatives left in it); `call` numbers the call,
+    whose alternatives are one event each. `text` is how the program spells it; `arguments_at` says where its arguments
+    stand, for a layer those of its construction.
 
     called, given: the call of the function in which this happened, and what that call passed; written: the arguments
     that stand in that call, with their values.
@@ -102,7 +104,7 @@ class ReshapeEvent(Event):
 @dataclass(frozen=True, slots=True, eq=False)
 class SinkEvent(Event):
     """A tensor was shown or saved as a picture: does is ``show`` or ``save``; `name` the function's canonical name;
-    `text` and `input_at` how and where the program spells the tensor; row: its contract, None for a PIL image."""
+    `text` and `input_at` how and where the program spells the tensor."""
 
     name: str
     does: str
@@ -110,7 +112,6 @@ class SinkEvent(Event):
     call: int
     text: str
     input_at: Place | None
-    row: Sink | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -151,8 +151,8 @@ def _dict(m: Machine, node: ir.DictExpr) -> Value:
     return out
 
 
-def binary(m: Machine, op: str, left: Value, right: Value, n: int, text: str) -> Value:
-    """``left op right`` for any two values."""
+def binary(m: Machine, op: str, left: Value, right: Value, n: int, text: str, node: ir.BinOp | None = None) -> Value:
+    """``left op right`` for any two values; `node` is the operator, where it stands between them."""
     m.calls += 1
     call = m.calls
 
@@ -165,7 +165,7 @@ def binary(m: Machine, op: str, left: Value, right: Value, n: int, text: str) ->
             return builtins.formatted(a.value, known) if len(known) == len(b.items) else Text()
         if isinstance(a, Tensor) or isinstance(b, Tensor):
             result = apply.binary(op, a, b, m.place(n), text)
-            m.observe(result, text, call)
+            m.observe(result, text, call, node)
             return tensors.grad_mode(m, result)
         if isinstance(a, (Const, Number)) and isinstance(b, (Const, Number)):
             return builtins.number(op, a, b)
@@ -193,7 +193,7 @@ def _binop(m: Machine, node: ir.BinOp) -> Value:
     for step in reversed(chain):
         right = evaluate(m, step.right)
         tensor = isinstance(value, (Tensor, Alternatives)) or isinstance(right, (Tensor, Alternatives))
-        value = binary(m, step.op, value, right, step.n, spell(step) if tensor else "")
+        value = binary(m, step.op, value, right, step.n, spell(step) if tensor else "", step)
     return value
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torchlint.flow import join
-from torchlint.flow.events import ARITHMETIC, OBSERVED, RESHAPING, Event, OpEvent, ReshapeEvent
+from torchlint.flow.events import ARITHMETIC, OBSERVED, RESHAPING, WRAPPING, Event, OpEvent, ReshapeEvent
 from torchlint.flow.library.tables import Contracts
 from torchlint.flow.spell import passed
 from torchlint.flow.values import (
@@ -150,6 +150,7 @@ class Machine:
         self.drawn = 0
         self.loops = 0
         self.calls = 0
+        self.seeded = 0
         self.exhausted = 0
         self.cut = 0
         self.group = 0
@@ -365,7 +366,7 @@ class Machine:
         if via is None:
             return
         given, other = next(iter(via.arguments.values()), None), via.arguments.get("other")
-        if type(given) in (Number, Unknown) and via.op in ARITHMETIC:
+        if type(given) in (Number, Unknown, Const) and via.op in ARITHMETIC:
             given, other = other, given
         if type(given) is Unknown and via.op in OBSERVED:
             given = Tensor()
@@ -376,7 +377,7 @@ class Machine:
         beside = type(other) is Number or (type(other) is Unknown and other.grad == "detached")
         sized = beside and given.meaning is not None and given.meaning.kind == "loss"
         arithmetic = via.op in ARITHMETIC and (type(other) is Tensor or sized)
-        if via.op in OBSERVED or arithmetic or given.dtype == "bool":
+        if via.op in OBSERVED or arithmetic or given.dtype == "bool" or (given.dtype == "uint8" and via.op in WRAPPING):
             frame, path = self.frame, (via.made or via.place).path
             places = {name: Place(path, argument.n) for name, argument in passed(node, names).items()}
             self.events.append(

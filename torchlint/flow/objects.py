@@ -107,6 +107,13 @@ def library_init(
         return
 
 
+#: What functions are called that set the state from which random numbers are drawn.
+SEEDING = frozenset({
+    "manual_seed", "manual_seed_all", "seed", "seed_all", "set_rng_state", "set_rng_state_all", "setstate", "set_state",
+    "seed_everything", "set_seed", "fork_rng", "set_determinism", "set_random_seed",
+})  # fmt: skip
+
+
 def call_library(
     m: Machine,
     name: str,
@@ -116,6 +123,8 @@ def call_library(
     node: ir.Call | None,
 ) -> Value:
     """Calling a name of a library: a function's result, or a new object."""
+    if name.rsplit(".", 1)[-1] in SEEDING:
+        m.seeded += 1
     handler = functions.HANDLERS.get(name)
     if handler is not None and name not in m.contracts.taught:
         return handler(m, args, keywords, place)

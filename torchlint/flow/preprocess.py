@@ -7,7 +7,9 @@ Worked example: a PIL image is uint8 in [0, 255], height by width by channels. `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+from msgspec.structs import replace
 
 from torchlint.flow import builtins, pictures
 from torchlint.flow.events import TransformEvent
@@ -19,6 +21,8 @@ from torchlint.flow.values import (
     Applied,
     Const,
     Dict,
+    Library,
+    List,
     Meaning,
     Object,
     Place,
@@ -27,7 +31,16 @@ from torchlint.flow.values import (
     Tuple,
     Unknown,
     Value,
+    make_list,
 )
+
+#: What is done to images, and not to what is known as a mask.
+IMAGES_ONLY = frozenset({
+    "normalize", "photometric", "to_float", "from_float", "to_dtype", "convert_dtype", "grayscale", "rgb", "erase",
+    "whiten",
+})  # fmt: skip
+#: How masks are resized and turned.
+NEAREST = {"interpolation": Const("nearest")}
 
 
 def transform(
@@ -40,23 +53,34 @@ def transform(
     place: Place,
 ) -> Value:
     """The result of one transform on one value; images among several values are treated alike."""
-    if isinstance(value, Tuple):
-        items = (m.over([v], lambda one: transform(m, row, name, settings, one[0], made, place)) for v in value.items)
-        return Tuple(tuple(items))
+    if row.keyed:
+        return _keyed(m, row, name, settings, value, made, place)
+    if isinstance(value, (Tuple, Dict, List)):
+        inside = _inside(m, value, lambda one: transform(m, row, name, settings, one, made, place))
+        if inside is not None:
+            return inside
     image = value if isinstance(value, Tensor) else Tensor()
+    if image.meaning is not None and image.meaning.kind == "mask":
+        if row.does in IMAGES_ONLY:
+            return value
+        settings = {**settings, **NEAREST} if "interpolation" in settings else settings
     given = {"input": value, **settings}
     random = row.random and made != place  # what a function does is decided by its arguments
-    via = Applied("transform", given, place, made, None, name, row.does, random, m.calls)
+    via = Applied("transform", given, place, made, None, name, row.does, random, m.calls, m.seeded)
     m.events.append(TransformEvent(place, m.guard(), name, made, image, m.calls, via))
     if row.does == "normalize":
         result: Tensor | None = normalize(m, settings, image)
+    elif row.does == "load":
+        result = Tensor(None, None, "float32", None, "detached", image.trail)
+    elif row.does == "scale_intensity":
+        result = _rescaled(m, settings, image)
     else:
         result = pictures.change(m, row, settings, image)
     if result is None or (
         not isinstance(value, Tensor)
         and result.range is None
         and result.meaning is None
-        and row.does not in ("to_tensor", "to_tensor_v2")
+        and row.does not in ("to_tensor", "to_tensor_v2", "load")
     ):
         return Unknown(None, via, value.grad, value.origin) if isinstance(value, Unknown) else Unknown(None, via)
     trail = image.trail
@@ -68,6 +92,44 @@ def transform(
     if row.does == "stack_crops":
         return Tuple((result,) * (10 if "vertical_flip" in settings else 5))
     return result
+
+
+def _keyed(
+    m: Machine, row: tables.Transform, name: str, settings: Mapping[str, Value], value: Value, made: Place, place: Place
+) -> Value:
+    """A dict of which some items are transformed, each with a setting of its own if there are as many."""
+    keys = m.resolve(settings.get("keys", UNKNOWN))
+    named = (keys,) if isinstance(keys, Const) else builtins.items_of(m, keys)
+    if not isinstance(value, Dict) or named is None:
+        return UNKNOWN
+    each = replace(row, keyed=False)
+    modes = mode.items if isinstance(mode := m.resolve(settings.get("mode", UNKNOWN)), (Tuple, List)) else None
+    result = Dict(dict(value.items), dict(value.meta))
+    for number, key in enumerate(m.resolve(one) for one in named):
+        if not isinstance(key, Const):
+            return UNKNOWN
+        own = dict(settings)
+        if "mode" in settings and row.does in ("resize", "geometric"):
+            chosen = settings["mode"] if modes is None else modes[number] if number < len(modes) else UNKNOWN
+            own["interpolation"] = m.resolve(chosen)
+        if key.value in value.items:
+            given = value.items[key.value]
+            result.items[key.value] = m.over(
+                [given],
+                lambda v, own=own: transform(m, each, name, own, v[0], made, place),  # type: ignore[misc]
+            )
+    return result
+
+
+def _inside(m: Machine, value: Tuple | Dict | List, each: Callable[[Value], Value]) -> Value | None:
+    """What is held by a sample, each part of it transformed; None for a list of unknown length."""
+    if isinstance(value, Dict):
+        items = {key: m.over([v], lambda one: each(one[0])) for key, v in value.items.items()}
+        return Dict(items, dict(value.meta))
+    if value.items is None:
+        return None
+    made = [m.over([v], lambda one: each(one[0])) for v in value.items]
+    return Tuple(tuple(made)) if isinstance(value, Tuple) else make_list(made)
 
 
 def numbers(m: Machine, value: Value | None) -> list[float] | None:
@@ -102,15 +164,50 @@ def normalize(m: Machine, settings: Mapping[str, Value], image: Tensor) -> Tenso
     return image.with_(range=found, meaning=meaning, dtype=image.dtype if image.holder == "tensor" else "float32")
 
 
+def _rescaled(m: Machine, settings: Mapping[str, Value], image: Tensor) -> Tensor:
+    """From the least and greatest value, or from given ones, to a range of the program's."""
+    names = ("minv", "maxv") if "minv" in settings else ("b_min", "b_max")
+    ends = [end.value for end in (m.resolve(settings.get(name, UNKNOWN)) for name in names) if isinstance(end, Const)]
+    low, high = [float(end) for end in ends if isinstance(end, (int, float))] if len(ends) == 2 else (None, None)
+    clipped = "minv" in settings or settings.get("clip") == Const(True)
+    known = low is not None and high is not None and clipped and settings.get("factor", Const(None)) == Const(None)
+    return image.with_(range=Interval(low, high) if known and low is not None and high is not None else None,
+                       meaning=None, dtype="float32")  # fmt: skip
+
+
 def albumentations(m: Machine, owner: Object, keywords: Mapping[str, Value], place: Place) -> Value:
-    """``pipeline(image=image, mask=mask)``: a dict of the same names; only images are scaled."""
+    """``pipeline(image=image, mask=mask)``: a dict of the same names; only images are scaled, and all by one draw."""
     result = Dict({}, {"open": True})
+    others = m.resolve(owner.arguments.get("additional_targets", UNKNOWN))
+    kinds = {**TARGETS, **(_words(m, others) if isinstance(others, Dict) else {})}
+    m.calls += 1
     for name, value in keywords.items():
-        result.items[name] = _albumentations_one(m, owner, name, value, place)
+        kind = kinds.get(name, "")
+        if kind in ("masks", "images"):
+            result.items[name] = _several(m, owner, kind[:-1], m.resolve(value), place)
+        else:
+            result.items[name] = _albumentations_one(m, owner, kind, value, place)
     return result
 
 
-def _albumentations_one(m: Machine, owner: Object, name: str, value: Value, place: Place) -> Value:
+def _several(m: Machine, owner: Object, kind: str, value: Value, place: Place) -> Value:
+    """A list of masks or images."""
+    if not isinstance(value, (Tuple, List)):
+        return UNKNOWN
+    found = _inside(m, value, lambda one: _albumentations_one(m, owner, kind, one, place))
+    return UNKNOWN if found is None else found
+
+
+#: What albumentations takes the arguments of a pipeline for.
+TARGETS = {"image": "image", "mask": "mask", "masks": "masks", "images": "images"}
+
+
+def _words(m: Machine, names: Dict) -> dict[str, str]:
+    known = ((name, m.resolve(kind)) for name, kind in names.items.items())
+    return {str(name): str(kind.value) for name, kind in known if isinstance(kind, Const)}
+
+
+def _albumentations_one(m: Machine, owner: Object, kind: str, value: Value, place: Place) -> Value:
     row = m.contracts.lookup(owner.name)
     if not isinstance(row, tables.Transform):
         return UNKNOWN
@@ -121,15 +218,28 @@ def _albumentations_one(m: Machine, owner: Object, name: str, value: Value, plac
         for step in steps:
             step = m.resolve(step)
             if isinstance(step, Object) and step.kind == "transform":
-                value = _albumentations_one(m, step, name, value, place)
+                value = _albumentations_one(m, step, kind, value, place)
             elif not (isinstance(step, Const) and step.value is None):
                 return UNKNOWN
         return value
-    if row.does == "choice" and name != "image":
+    if row.does == "choice" and kind != "image":
         return value
-    if name != "image" and row.does in ("normalize", "photometric", "to_float"):
-        return value
+    settings = owner.arguments
+    if kind != "image":
+        if row.does in IMAGES_ONLY:
+            return value
+        if row.does == "to_tensor_v2":
+            return m.over([value], lambda v: _moved(v[0], m.resolve(settings.get("transpose_mask", UNKNOWN))))
+        if "interpolation" in settings:
+            chosen = m.resolve(settings.get("mask_interpolation", UNKNOWN))
+            settings = {**settings, **({"interpolation": chosen} if isinstance(chosen, Library) else NEAREST)}
     made = owner.made or place
-    if name != "image" and row.does == "to_tensor_v2":
-        return m.over([value], lambda v: v[0].with_(holder="tensor") if isinstance(v[0], Tensor) else UNKNOWN)
-    return m.over([value], lambda v: transform(m, row, owner.short, owner.arguments, v[0], made, place))
+    return m.over([value], lambda v: transform(m, row, owner.short, settings, v[0], made, place))
+
+
+def _moved(value: Value, first: Value) -> Value:
+    """A mask as a tensor: its channels come first if that is asked for."""
+    if not isinstance(value, Tensor):
+        return UNKNOWN
+    shape = value.shape if not (isinstance(first, Const) and first.value) else pictures.channels_first(value.shape)
+    return value.with_(holder="tensor", shape=shape)

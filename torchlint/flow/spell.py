@@ -20,13 +20,15 @@ def spell(node: ir.Expr | None) -> str:
 
 
 def passed(node: ir.Expr | None, names: Sequence[str]) -> dict[str, ir.Expr]:
-    """The arguments of a call as they stand there, by parameter; of a comparison, its two sides.
+    """The arguments of a call as they stand there, by parameter; of a comparison or an operator, its two sides.
 
     Args:
         names: the positional parameters, in order.
     """
     if isinstance(node, ir.Compare) and len(node.comparators) == 1:
         return {"input": node.left, "other": node.comparators[0]}
+    if isinstance(node, ir.BinOp):
+        return {"input": node.left, "other": node.right}
     if not isinstance(node, ir.Call):
         return {}
     plain = takewhile(lambda argument: not isinstance(argument, ir.Starred), node.args)

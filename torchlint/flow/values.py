@@ -75,13 +75,14 @@ class Applied(Via):
     """A transform of a picture, whose `op` is ``transform``: `arguments` are the picture (``input``) and the settings.
 
     does: what it does (``to_tensor``, ``normalize``, ``resize``, …, the words of the contracts); random: whether it
-    draws, and then `draw` numbers the draw, which all pictures share that were transformed by the same call; made:
-    where it was constructed, for a function the call.
+    draws, and then `draw` numbers the draw, which all pictures share that were transformed by the same call; seeded:
+    how often the state of random numbers was set before; made: where it was constructed, for a function the call.
     """
 
     does: str = ""
     random: bool = False
     draw: int = 0
+    seeded: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -396,7 +397,8 @@ class Meaning:
     kind is one of: ``logits`` (output of an affine layer, no activation since), ``activation`` (a hidden
     activation), ``probability`` (a sigmoid's), ``distribution`` (a softmax's), ``log-distribution``,
     ``log-probability``, ``binary`` (only 0 and 1), ``class-index``, ``image``, ``noise`` (random draws), ``loss``,
-    ``standardized`` (mean 0 and unit variance in every column). `dim` is the dimension a distribution sums over;
+    ``standardized`` (mean 0 and unit variance in every column), ``mask`` (labels of pixels, which transforms of
+    version 2 know as such). `dim` is the dimension a distribution sums over;
     `classes` bounds class indices. For an image: `scale` is ``unit`` ([0, 1]), ``byte`` ([0, 255]) or ``none``;
     `normalized` says that statistics were taken off; `layout` is ``CHW`` or ``HWC``; `mode` is ``RGB``, ``BGR``,
     ``L``.

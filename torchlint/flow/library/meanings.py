@@ -569,7 +569,7 @@ def part_of(meaning: Meaning | None) -> Meaning | None:
 
 KINDS = frozenset({
     "logits", "activation", "probability", "distribution", "log-distribution", "log-probability", "binary",
-    "class-index", "image", "noise", "loss", "standardized",
+    "class-index", "image", "noise", "loss", "standardized", "mask",
 })  # fmt: skip
 
 

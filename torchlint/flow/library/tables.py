@@ -48,7 +48,7 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 #: The libraries whose operations torchlint's own tables describe.
-LIBRARIES = frozenset({"torch", "numpy", "einops", "timm", "cv2", "skimage", "torchvision"})
+LIBRARIES = frozenset({"torch", "numpy", "einops", "timm", "cv2", "skimage", "torchvision", "scipy"})
 
 
 class Operation(_Row, frozen=True, kw_only=True, gc=False):
@@ -159,7 +159,8 @@ class Loss(_Row, frozen=True, kw_only=True, gc=False):
 Does = Literal[
     "to_tensor", "pil_to_tensor", "to_image", "to_dtype", "convert_dtype", "normalize", "to_pil", "resize", "crop",
     "pad", "geometric", "photometric", "compose", "choice", "lambda", "identity", "grayscale", "erase", "to_float",
-    "albumentations_compose", "to_tensor_v2", "stack_crops", "from_float", "rgb", "whiten", "unknown",
+    "albumentations_compose", "to_tensor_v2", "stack_crops", "from_float", "rgb", "whiten", "load",
+    "scale_intensity", "unknown",
 ]  # fmt: skip
 
 
@@ -168,7 +169,7 @@ class Transform(_Row, frozen=True, kw_only=True, gc=False):
 
     passes: whether it gives back as it is what it does not work on. floats: what a ``photometric`` one does to floats:
     their range stays, is cut to [0, 1], or turned round 1; it adds noise, or refuses them. frame: whether height and
-    width stay, change places, or are free.
+    width stay, change places, or are free. keyed: it takes a dict, and transforms what its argument ``keys`` names.
     """
 
     function: tuple[str, ...] = ()
@@ -178,6 +179,7 @@ class Transform(_Row, frozen=True, kw_only=True, gc=False):
     passes: bool = False
     floats: Literal["same", "clip", "invert", "noise", "refuse", "unknown"] = "same"
     frame: Literal["same", "turned", "free"] = "same"
+    keyed: bool = False
 
     @property
     def call_parameters(self) -> Signature:
@@ -190,10 +192,12 @@ class Dataset(_Row, frozen=True, kw_only=True, gc=False):
 
     holds: what its attribute ``data`` is, all images as bytes: a tensor, or an array with channels last or first; empty
     if it has none. labels: the attribute with the classes of all samples. variants: the first and the last class id by
-    the value of the argument `variant_param`, where they depend on it.
+    the value of the argument `variant_param`, where they depend on it. mask_mode: the mode of a PIL image that is the
+    target.
     """
 
     image_mode: Literal["L", "RGB", "RGBA", ""] = ""
+    mask_mode: Literal["L", "P", ""] = ""
     size: tuple[int, ...] = ()
     target: Literal["class-index", "mask", "attributes", "boxes", "image", "unknown"] = "unknown"
     classes: int = 0
@@ -335,15 +339,11 @@ class Sink(_Row, frozen=True, kw_only=True, gc=False):
     """A function that shows or saves the tensor `argument` as a picture.
 
     rescales: the argument that, if it is true, scales the values to what a picture needs. methods: what methods of
-    objects that no contract knows are called, if they are taken for this function. floats: what it takes numbers with
-    a fraction for: ``unit`` if it cuts them off at 0 and 1, ``bytes`` if at 0 and 255; empty if it scales them itself,
-    or that is not known. planes: whether it scales a picture of one channel by what that holds.
+    objects that no contract knows are called, if they are taken for this function.
     """
 
     argument: str
     does: Literal["show", "save"]
-    floats: Literal["unit", "bytes", ""] = ""
-    planes: bool = False
     rescales: str = ""
     methods: tuple[str, ...] = ()
 
