@@ -12,6 +12,7 @@ from torchlint.facts.distributions import DistributionUsed, Meeting
 from torchlint.facts.endings import Ending, ending
 from torchlint.facts.evaluation import ModelEvaluated, Prepared, PreprocessingCompared, alike, difference
 from torchlint.facts.fit import Form, Misfit
+from torchlint.facts.levels import Levels
 from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.modules import CriticCalled, LayerCalled, ModelCalled
 from torchlint.facts.pairs import Draw, PairMoved
@@ -26,7 +27,7 @@ from torchlint.flow.values import Meaning, Place, Tensor, Weights
 
 __all__ = [
     "KEEPING", "BackwardCalled", "BytesComputed", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Draw", "Ending",
-    "Fact", "Fault", "Form", "ImageShown", "Interval", "LayerCalled", "LossCalled", "LossWeighted", "Meaning",
+    "Fact", "Fault", "Form", "ImageShown", "Interval", "LayerCalled", "Levels", "LossCalled", "LossWeighted", "Meaning",
     "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence", "OpCalled", "PairMoved", "PixelStep", "Place",
     "Prepared", "PreprocessingCompared", "Reshaped", "Setting", "Shape", "Tensor", "TrailStep", "TrainingEvent",
     "TrainingIteration", "TransformApplied", "Weights", "alike", "computed_by_model", "core", "difference", "differs",

@@ -11,12 +11,14 @@ from torchlint.facts.base import Occurrence
 from torchlint.facts.computation import MOVES, core, operand, parts
 from torchlint.facts.endings import ending
 from torchlint.facts.formulas import Formula, formula
+from torchlint.facts.levels import levels_of, taught
 from torchlint.facts.losses import LossCalled
+from torchlint.facts.pixels import MOST_STEPS, picture
 from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.usage import Usage, result_of, site
 from torchlint.flow.events import OBSERVED, Event, LossEvent, OpEvent, SinkEvent
 from torchlint.flow.spell import spell, spell_guard
-from torchlint.flow.values import Const, Guard, Place, Tensor, Value
+from torchlint.flow.values import Const, Guard, Place, Tensor, Value, Via
 from torchlint.syntax import ir
 
 #: What a formula is called, and what it wants its prediction to be.
@@ -63,6 +65,12 @@ def _operation(event: OpEvent, found: Usage) -> OpCalled:
 def pictures(events: Sequence[Event], found: Usage) -> Iterable[Occurrence]:
     """What is shown or saved."""
     groups: dict[tuple[Place, int], list[ImageShown]] = {}
+    known = taught(events)
+    restored: set[tuple[str, int]] = set()
+    for event in events:
+        levels = levels_of(event.input, known) if isinstance(event, SinkEvent) else None
+        if isinstance(event, SinkEvent) and levels is not None and not levels.raised:
+            restored.update((event.place.path, one) for one in _way(event.input))
     for event in events:
         if isinstance(event, SinkEvent):
             source = _unscaled(event.input)
@@ -76,10 +84,40 @@ def pictures(events: Sequence[Event], found: Usage) -> Iterable[Occurrence]:
                 event.input_at,
                 source,
                 *found.meets(source),
+                levels_of(event.input, known),
+                _taken(event),
+                (event.place.path, id(_made_by(event.input))) in restored,
             )
             groups.setdefault((event.place, event.call), []).append(fact)
     for group in groups.values():
         yield Occurrence((tuple(group),))
+
+
+def _way(value: Value | None) -> Iterable[int]:
+    """The identities of the operations on the way of a picture."""
+    for _ in range(MOST_STEPS):
+        if not isinstance(value, Tensor) or value.via is None:
+            return
+        yield id(value.via)
+        value = picture(value.via)
+
+
+def _made_by(tensor: Tensor) -> Via | None:
+    """The operation that gave a tensor, moves left aside."""
+    found = core(tensor)
+    return found.via if isinstance(found, Tensor) else None
+
+
+def _taken(event: SinkEvent) -> str:
+    """What a function takes this picture's numbers for, as in `ImageShown`."""
+    if event.row is None:
+        return "bytes"
+    shape, meaning = event.input.shape, event.input.meaning
+    if not event.row.planes:
+        return event.row.floats
+    coloured = meaning is not None and meaning.kind == "image" and meaning.mode in ("RGB", "BGR")
+    known = shape is not None and len(shape) == 3 and (shape[2] in (3, 4) or (shape[2] is None and coloured))
+    return event.row.floats if known else ""
 
 
 def _unscaled(tensor: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from torchlint.facts.base import Fact
 from torchlint.facts.computation import core, operand
+from torchlint.facts.levels import Levels
 from torchlint.flow.values import Const, Number, Place, Tensor, Value
 
 SOFTMAXES = frozenset({"softmax", "log_softmax", "softmin", "Softmax2d", "gumbel_softmax"})
@@ -178,7 +179,10 @@ class ImageShown(Fact):
 
     does: ``show`` or ``save``; function: the function that did it (``save_image``). text, input_at: how and where the
     program spells the tensor. source: what it was before it was moved about and multiplied by numbers.
-    losses, activated: as in `OpCalled`, for the source.
+    losses, activated: as in `OpCalled`, for the source. levels: what black and white are, if that is known. takes: what
+    the function takes numbers with a fraction for, cutting off the rest: ``unit`` ([0, 1]) or ``bytes`` ([0, 255]),
+    empty if it does not, or scales this picture by what it holds. restored: whether the file also
+    shows it with black at 0.
     """
 
     does: str
@@ -189,3 +193,6 @@ class ImageShown(Fact):
     source: Tensor
     losses: frozenset[str]
     activated: frozenset[str]
+    levels: Levels | None = None
+    takes: str = ""
+    restored: bool = False

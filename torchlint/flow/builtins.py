@@ -355,9 +355,8 @@ def element(m: Machine, value: Value, place: Place) -> Value:
     if isinstance(value, (Tuple, List)):
         return join.element_of(value)
     if isinstance(value, Tensor):
-        if value.shape:
-            return value.with_(shape=value.shape[1:])
-        return value.with_(shape=None)
+        via = Via("unbind", {"input": value}, place)
+        return value.with_(shape=value.shape[1:] if value.shape else None, via=via)
     if isinstance(value, Object):
         return data.drawn_from(m, value, place)
     if isinstance(value, Instance):

@@ -163,6 +163,8 @@ def _in_place(m: Machine, func: ir.Attr, callee: Value, result: Value, place: Pl
     receivers = [c.receiver for c in flatten([callee]) if isinstance(c, Bound)]
     if not receivers or not all(isinstance(r, Tensor) for r in receivers):
         return
+    for receiver in receivers:
+        _forget_whole(m, receiver)
     target: ir.Expr = func.value
     while isinstance(target, ir.Call) and isinstance(target.func, ir.Attr) and target.func.name.endswith("_"):
         target = target.func.value  # in-place methods give their receiver back
@@ -176,6 +178,24 @@ def _in_place(m: Machine, func: ir.Attr, callee: Value, result: Value, place: Pl
         from torchlint.flow import subscripts
 
         subscripts.assign(m, target, result)
+
+
+#: Operations whose result is a part of what they work on, or that in another shape.
+VIEWS = frozenset(
+    {"select", "unbind", "narrow", "chunk", "split", "view", "permute", "transpose", "squeeze", "unsqueeze"}
+)
+
+
+def _forget_whole(m: Machine, part: Value) -> None:
+    """Where a part of a tensor is changed in place, nothing is known any more of the values of the whole."""
+    while isinstance(part, Tensor) and part.via is not None and part.via.op in VIEWS:
+        part = next(iter(part.via.arguments.values()), UNKNOWN)
+        if not isinstance(part, Tensor) or part.via is None:
+            return
+        for frame in (m.frame, *m.frames):
+            for name, value in list(frame.vars.items()):
+                if isinstance(value, Tensor) and value.via is part.via:
+                    m.write(frame.vars, name, value.with_(range=None, meaning=None, via=None))
 
 
 def arguments(m: Machine, node: ir.Call) -> tuple[list[Value], Keywords]:

@@ -134,7 +134,7 @@ def sink(
     for guard, value in given.options if isinstance(given, Alternatives) else (((), given),):
         if isinstance(value, Tensor):
             where = join.merge(m.guard(), guard)
-            m.events.append(SinkEvent(place, where, row.name, row.does, value, m.calls, spell(written), at))
+            m.events.append(SinkEvent(place, where, row.name, row.does, value, m.calls, spell(written), at, row))
     return UNKNOWN
 
 

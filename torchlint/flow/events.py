@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from torchlint.flow.library.tables import Loss
+from torchlint.flow.library.tables import Loss, Sink
 from torchlint.flow.values import Applied, Guard, Object, Place, Run, Tensor, Value, Via, Weights
 from torchlint.syntax import ir
 
@@ -104,7 +104,7 @@ class ReshapeEvent(Event):
 @dataclass(frozen=True, slots=True, eq=False)
 class SinkEvent(Event):
     """A tensor was shown or saved as a picture: does is ``show`` or ``save``; `name` the function's canonical name;
-    `text` and `input_at` how and where the program spells the tensor."""
+    `text` and `input_at` how and where the program spells the tensor; row: its contract, None for a PIL image."""
 
     name: str
     does: str
@@ -112,6 +112,7 @@ class SinkEvent(Event):
     call: int
     text: str
     input_at: Place | None
+    row: Sink | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

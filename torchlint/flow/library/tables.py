@@ -339,11 +339,15 @@ class Sink(_Row, frozen=True, kw_only=True, gc=False):
     """A function that shows or saves the tensor `argument` as a picture.
 
     rescales: the argument that, if it is true, scales the values to what a picture needs. methods: what methods of
-    objects that no contract knows are called, if they are taken for this function.
+    objects that no contract knows are called, if they are taken for this function. floats: what it takes numbers with
+    a fraction for: ``unit`` if it cuts them off at 0 and 1, ``bytes`` if at 0 and 255; empty if it scales them itself,
+    or that is not known. planes: whether it scales a picture of one channel by what that holds.
     """
 
     argument: str
     does: Literal["show", "save"]
+    floats: Literal["unit", "bytes", ""] = ""
+    planes: bool = False
     rescales: str = ""
     methods: tuple[str, ...] = ()
 
