@@ -31,7 +31,7 @@ pipeline = A.Compose([A.Resize(64, 64), A.Normalize()], additional_targets={"sec
 
 class Data(Dataset):
     def __getitem__(self, i):
-        image, mask = cv2.imread(f"{i}.jpg"), cv2.imread(f"{i}.png", 0)
+        image, mask = cv2.imread(f"{i}.jpg")[..., ::-1], cv2.imread(f"{i}.png", 0)
         found = pipeline(%s)
         return torch.tensor(found["image"]).permute(2, 0, 1), torch.tensor(%s).long()
 
