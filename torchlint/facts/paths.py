@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from torchlint.facts.computation import alternatives, options
-from torchlint.facts.pixels import MOST_STEPS, PixelStep, picture, step_of
+from torchlint.facts.pixels import MOST_STEPS, SETTINGS, PixelStep, picture, step_of
 from torchlint.flow.events import Event, LossEvent, RunEvent, SinkEvent
 from torchlint.flow.spell import spell_guard
 from torchlint.flow.values import Const, Guard, Number, Place, Tensor, Unknown, Value
@@ -177,7 +177,9 @@ def _stage(step: PixelStep) -> Stage:
         return Stage("transform", step.name, step.place, step.after, step.random)
     if step.does in PLACES:
         return Stage("move", step.name, step.place, step.after)
-    begins = step.before is None and not any(isinstance(v, Unknown) for v in step.arguments.values())
+    begins = step.before is None and not any(
+        isinstance(v, Unknown) and name not in SETTINGS for name, v in step.arguments.items()
+    )
     return Stage("source" if begins else "operation", _name(step), step.place, step.after)
 
 

@@ -40,6 +40,9 @@ KEEPING = MOVES | {
     "atleast_2d", "atleast_3d", "repeat", "tile", "flip", "fliplr", "flipud", "rot90", "roll", "swapaxes", "rollaxis",
 }  # fmt: skip
 
+#: Arguments that say where and how the numbers of a result are held, and not what they are.
+SETTINGS = frozenset({"device", "dtype", "generator", "requires_grad", "size", "pin_memory", "memory_format", "*"})
+
 Setting = bool | int | float | str | None | tuple["Setting", ...]
 
 
@@ -127,8 +130,8 @@ def step_of(via: Via, after: Tensor | None = None, before: Value | None = None) 
 def picture(via: Via) -> Value | None:
     """The operand that the way of an image goes through."""
     candidates: list[Value] = []
-    for argument in via.arguments.values():
-        if isinstance(argument, (Tensor, Unknown)):
+    for name, argument in via.arguments.items():
+        if isinstance(argument, Tensor) or (isinstance(argument, Unknown) and name not in SETTINGS):
             candidates.append(argument)
         elif isinstance(argument, (List, Tuple)):
             candidates.extend(part for part in parts(argument) if isinstance(part, Tensor))

@@ -551,7 +551,7 @@ def enter(m: Machine, value: Value) -> Value:
         if value.kind == "autocast":
             m.autocast = True
         return value
-    return value if isinstance(value, (Tuple, List)) else UNKNOWN
+    return value if isinstance(value, (Tuple, List, Tensor)) else UNKNOWN
 
 
 def never_returns(node: ir.Expr) -> bool:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from torchlint.flow import builtins
+from torchlint.flow import builtins, dynamic
 from torchlint.flow.interval import REAL, Interval, hull
 from torchlint.flow.library.reading import interval_of
 from torchlint.flow.machine import Machine
-from torchlint.flow.values import UNKNOWN, Chance, Const, Number, Place, Value, kind_of, list_of
+from torchlint.flow.values import UNKNOWN, Chance, Const, Instance, Number, Object, Place, Value, kind_of, list_of
 
 Handler = Callable[[Machine, Sequence[Value], Mapping[str, Value], Place], Value]
 
@@ -37,6 +37,9 @@ def _below(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], pla
 
 def _picked(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
     """``random.choice(values)``."""
+    items = builtins.items_of(m, args[0]) if args else None
+    if items and all(isinstance(m.resolve(item), (*dynamic.CALLABLE, Instance, Object)) for item in items):
+        return dynamic.choice(m.fresh_key(), enumerate(items))
     found = builtins.element(m, args[0], place) if args else UNKNOWN
     return Chance(kind=kind_of(found)) if kind_of(found) is not None else found
 

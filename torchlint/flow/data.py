@@ -95,12 +95,22 @@ def make(m: Machine, row: tables.Data, bound: dict[str, Value], attrs: dict[str,
             for _ in range(len(lengths) if lengths is not None else 1)
         ]
         return make_list(parts) if lengths is not None else list_of(parts[0])
-    return Object({"base": "dataset", "sampler": "sampler", "collate": "sampler"}.get(row.kind, row.kind), row.name,
-                  bound, attrs, place)  # fmt: skip
+    if row.kind == "collate":
+        return collate(m, builtins.element(m, bound.get("batch", UNKNOWN), place), place)
+    return Object("dataset" if row.kind == "base" else row.kind, row.name, bound, attrs, place)
 
 
 #: Objects that give samples.
 SAMPLED = frozenset({"dataset", "subset", "concat", "tensor_dataset"})
+
+
+def is_dataset(value: Value) -> bool:
+    """Whether a value is a dataset, a library's or the program's own."""
+    if not isinstance(value, Instance):
+        return isinstance(value, Object) and value.kind in SAMPLED
+    bases = value.cls.mro
+    own = any(isinstance(b, Class) and "__add__" in b.attrs for b in bases)
+    return not own and any(isinstance(b, Library) and b.name.endswith(".Dataset") for b in bases)
 
 
 def copied(value: Value, place: Place) -> Value:
@@ -165,6 +175,11 @@ def apply_transform(
         return preprocess.albumentations(m, owner, keywords, place)
     if not args:
         return UNKNOWN
+    if row.does == "standard" and len(args) == 2:
+        steps = (m.resolve(owner.arguments.get(part, NONE)) for part in PARTS)
+        return Tuple(
+            tuple(v if isinstance(t, Const) else calls.call(m, t, [v], {}, place) for t, v in zip(steps, args))
+        )
     if len(args) > 1:  # version 2 transforms a picture and what goes with it by one draw
         return apply_one(m, owner, row, Tuple(tuple(args)), place)
     return apply_one(m, owner, row, args[0], place)
@@ -249,7 +264,12 @@ def sample(m: Machine, dataset: Value, place: Place) -> Value:
         if method is not None:
             return calls.call_function(m, method, [dataset, Number(kind="int")], {}, dataset)
         inherited = dataset.attrs.get("(layer)")
-        return sample(m, inherited, place) if isinstance(inherited, Object) else UNKNOWN
+        if isinstance(inherited, Object):
+            return sample(m, inherited, place)
+        method = attributes.find_method(m, dataset, "__iter__")
+        if method is None:
+            return UNKNOWN
+        return builtins.element(m, calls.call_function(m, method, [dataset], {}, dataset), place)
     if isinstance(dataset, (Tuple, List)):
         return join.element_of(dataset)
     if isinstance(dataset, Tensor):
@@ -303,7 +323,8 @@ def _library_sample(m: Machine, dataset: Object, place: Place) -> Value:
     made = dataset.made or place
     size = row.size if row.size else (None, None)
     channels = {"RGB": (3,), "RGBA": (4,)}.get(row.image_mode, ())
-    image: Value = Tensor(
+    loader = m.resolve(dataset.attrs.get("loader", dataset.arguments.get("loader", NONE)))
+    image: Value = calls.call(m, loader, [Text()], {}, place) if not isinstance(loader, Const) else Tensor(
         Interval(0.0, 255.0), Meaning("image", scale="byte", layout="HWC", mode=row.image_mode), "uint8",
         (*size, *channels) if row.image_mode else None, "detached",
         Trail(made, f"`{dataset.short}` yields images in [0, 255]"), None, "pil",
@@ -378,6 +399,10 @@ def _held(dataset: Object, row: tables.Dataset) -> Tensor:
     )  # fmt: skip
 
 
+#: What applies a dataset's two transforms to a picture and its target.
+STANDARD, PARTS = "torchvision.datasets.vision.StandardTransform", ("transform", "target_transform")
+
+
 def dataset_attribute(m: Machine, dataset: Object, name: str) -> Value:
     """``dataset.classes`` and the like."""
     row = m.contracts.lookup(dataset.name)
@@ -395,6 +420,11 @@ def dataset_attribute(m: Machine, dataset: Object, name: str) -> Value:
             return known
     if name in ("data", "targets", "imgs", "samples", "labels"):
         return UNKNOWN
+    if name == "loader" and isinstance(row, tables.Dataset) and row.image_mode == "RGB":
+        return Library("torchvision.datasets.folder.default_loader")
+    if name == "transforms":
+        steps = {part: dataset.attrs.get(part, dataset.arguments.get(part, NONE)) for part in PARTS}
+        return Object("transform", STANDARD, {k: v for k, v in steps.items() if isinstance(v, Value)}, {}, dataset.made)
     return Bound(name, dataset)
 
 
@@ -510,5 +540,8 @@ def drawn_from_instance(m: Machine, owner: Instance, place: Place) -> Value:
         return builtins.element(m, calls.call_function(m, method, [owner], {}, owner), place)
     if attributes.find_method(m, owner, "__getitem__") is not None:
         return sample(m, owner, place)
+    inherited = owner.attrs.get("(layer)")
+    if isinstance(inherited, Object) and (inherited.kind == "loader" or inherited.kind in SAMPLED):
+        return drawn_from(m, inherited, place)
     element = owner.attrs.get("element()")
     return element if isinstance(element, Value) else UNKNOWN

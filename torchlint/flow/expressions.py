@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from torchlint.flow import attributes, builtins, calls, join, losses, subscripts, tensors
+from torchlint.flow import attributes, builtins, calls, data, join, losses, subscripts, tensors
 from torchlint.flow.library import apply
 from torchlint.flow.library.operators import NAMES
 from torchlint.flow.machine import NEXT, Frame, Machine
@@ -169,6 +169,8 @@ def binary(m: Machine, op: str, left: Value, right: Value, n: int, text: str, no
             return tensors.grad_mode(m, result)
         if isinstance(a, (Const, Number)) and isinstance(b, (Const, Number)):
             return builtins.number(op, a, b)
+        if op == "+" and data.is_dataset(a) and data.is_dataset(b):
+            return Object("concat", "torch.utils.data.ConcatDataset", {"datasets": Tuple((a, b))}, {}, m.place(n))
         if isinstance(a, Instance):
             return calls.operator(m, a, op, b, m.place(n))
         if isinstance(a, Object) or isinstance(b, Object):

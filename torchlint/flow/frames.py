@@ -15,7 +15,21 @@ from collections.abc import Callable, Mapping, Sequence
 from torchlint.flow.library.reading import dtype_name, items_of
 from torchlint.flow.machine import Machine
 from torchlint.flow.shape import Dim
-from torchlint.flow.values import UNKNOWN, Bound, Const, Number, Place, Tensor, Tuple, Unknown, Value, list_of
+from torchlint.flow.values import (
+    UNKNOWN,
+    Bound,
+    Const,
+    List,
+    Number,
+    Place,
+    Tensor,
+    Text,
+    Tuple,
+    Unknown,
+    Value,
+    Via,
+    list_of,
+)
 
 FRAME = "frame"
 
@@ -42,14 +56,14 @@ OTHERS = frozenset({
 UNFOLLOWED = frozenset({"columns", "index", "dtypes", "str", "dt", "cat", "empty", "name", "axes", "attrs"})
 
 
-def frame(columns: Dim = None) -> Tensor:
+def frame(columns: Dim = None, via: Via | None = None) -> Tensor:
     """A table with so many columns."""
-    return Tensor(None, None, None, (None, columns), "detached", holder=FRAME)
+    return Tensor(None, None, None, (None, columns), "detached", holder=FRAME, via=via)
 
 
-def column(dtype: str | None = None) -> Tensor:
+def column(dtype: str | None = None, via: Via | None = None) -> Tensor:
     """A column of a table, or a row."""
-    return Tensor(None, None, dtype, (None,), "detached", holder=FRAME)
+    return Tensor(None, None, dtype, (None,), "detached", holder=FRAME, via=via)
 
 
 def is_frame(value: Value) -> bool:
@@ -58,7 +72,9 @@ def is_frame(value: Value) -> bool:
 
 
 def _read(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
-    return UNKNOWN if "chunksize" in keywords or "iterator" in keywords else frame()
+    if "chunksize" in keywords or "iterator" in keywords:
+        return UNKNOWN
+    return frame(via=Via("table", {}, place, None, None, "pandas"))
 
 
 def _joined(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
@@ -94,7 +110,11 @@ def attribute(tensor: Tensor, name: str, place: Place) -> Value | None:
         return UNKNOWN
     if name in ("shape", "ndim", "size", "dtype", "T", "array"):
         return None
-    return column() if tensor.shape is not None and len(tensor.shape) == 2 else Tensor(None, None, None, (), "detached")
+    return (
+        column(via=tensor.via)
+        if tensor.shape is not None and len(tensor.shape) == 2
+        else Tensor(None, None, None, (), "detached", via=tensor.via)
+    )
 
 
 def call_method(tensor: Tensor, name: str, args: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
@@ -110,19 +130,19 @@ def call_method(tensor: Tensor, name: str, args: Sequence[Value], keywords: Mapp
         dtype = "bool" if name in ("isin", "isna", "isnull", "notna", "notnull") else None
         return tensor.with_(shape=(None, *tensor.shape[1:]), dtype=dtype)
     if name in RESHAPED and table:
-        return frame()
+        return frame(via=tensor.via)
     if name in ("pop", "get"):
-        return column() if table else UNKNOWN
+        return column(via=tensor.via) if table else UNKNOWN
     if name in ("map", "apply") and not table:
-        return column()
+        return column(via=tensor.via)
     if name in REDUCED and not keywords:
-        return column() if table else Number()
+        return column(via=tensor.via) if table else Number()
     if name in ("tolist", "to_list"):
         return list_of(Number())
     if name == "unique":
         return Tensor(None, None, tensor.dtype, (None,), "detached", holder="numpy")
     if name == "iterrows":
-        return list_of(Tuple((UNKNOWN, column())))
+        return list_of(Tuple((UNKNOWN, column(via=tensor.via))))
     return UNKNOWN
 
 
@@ -134,9 +154,11 @@ def subscript(tensor: Tensor, index: Value, sliced: Callable[[Value], bool]) -> 
         one = parts[0]
         names = items_of(one)
         if isinstance(one, Const) and isinstance(one.value, str):
-            return column()
+            return column(via=tensor.via)
+        if isinstance(one, List) and isinstance(one.element, Text):
+            return frame(via=tensor.via)
         if names is not None and all(isinstance(n, Const) and isinstance(n.value, str) for n in names):
-            return frame(len(names))
+            return frame(len(names), tensor.via)
     shape: list[Dim] = []
     for at, size in enumerate(tensor.shape):
         part = parts[at] if at < len(parts) else None

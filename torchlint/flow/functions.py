@@ -43,6 +43,7 @@ from torchlint.flow.values import (
     Object,
     Partial,
     Place,
+    Rest,
     Super,
     Tensor,
     Text,
@@ -96,11 +97,19 @@ def _range(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
 
 
 def _zip(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
+    if len(args) == 1 and isinstance(args[0], Rest) and not args[0].variants:
+        return m.over([args[0].element], lambda v: _columns(m, v[0], place))
     columns = [builtins.items_of(m, a) for a in args]
     known = [c for c in columns if c is not None]
     if len(known) == len(columns) and columns:
         return make_list(Tuple(tuple(row)) for row in zip(*known))
     return list_of(Tuple(tuple(builtins.element(m, a, place) for a in args)))
+
+
+def _columns(m: Machine, row: Value, place: Place) -> Value:
+    """``zip(*rows)`` of an unknown number of such rows."""
+    items = builtins.items_of(m, row)
+    return list_of(list_of(builtins.element(m, row, place))) if items is None else make_list(map(list_of, items))
 
 
 def _enumerate(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
@@ -392,7 +401,7 @@ def _chain(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     columns = [builtins.items_of(m, a) for a in args]
     if all(c is not None for c in columns):
         return make_list(v for c in columns for v in c or ())
-    return list_of(UNKNOWN)
+    return list_of(join.summary(builtins.element(m, a, place) for a in args))
 
 
 def _transparent(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
@@ -488,7 +497,8 @@ HANDLERS: dict[str, Handler] = {
     "builtins.str": _convert(str), "builtins.bool": _convert(bool), "builtins.type": _type,
     "builtins.callable": _callable, "builtins.print": _none,
     "functools.partial": _partial, "functools.reduce": lambda m, a, k, p: UNKNOWN, "copy.copy": _copy,
-    "copy.deepcopy": _copy, "itertools.chain": _chain, "itertools.cycle": _transparent, "tqdm.tqdm": _transparent,
+    "copy.deepcopy": _copy, "itertools.chain": _chain, "itertools.cycle": _transparent,
+    "itertools.islice": _transparent, "tqdm.tqdm": _transparent,
     "tqdm.auto.tqdm": _transparent, "tqdm.notebook.tqdm": _transparent, "tqdm.tqdm_notebook": _transparent,
     "tqdm.trange": _range, "tqdm.auto.trange": _range, "rich.progress.track": _transparent,
     "collections.OrderedDict": _dict,

@@ -108,9 +108,24 @@ def equal(a: Value, b: Value) -> bool:
     if isinstance(a, Unknown):
         assert isinstance(b, Unknown)
         return a.key == b.key if a.key is not None else a.blank and b.blank
-    if isinstance(a, (Tensor, List, Dict, Alternatives)):
+    if isinstance(a, Tensor):
+        assert isinstance(b, Tensor)
+        return moved(a, b) or moved(b, a)
+    if isinstance(a, (List, Dict, Alternatives)):
         return False
     return bool(a == b)
+
+
+#: Operations that bring a tensor to another place and change nothing of it.
+MOVES = frozenset({"cuda", "to", "cpu", "pin_memory", "contiguous"})
+
+
+def moved(a: Tensor, b: Tensor) -> bool:
+    """Whether `a` is `b` on another device: ``if torch.cuda.is_available(): x = x.cuda()`` makes no difference."""
+    via = a.via
+    if via is None or via.op not in MOVES or next(iter(via.arguments.values()), None) is not b:
+        return False
+    return (a.range, a.meaning, a.dtype, a.shape, a.grad) == (b.range, b.meaning, b.dtype, b.shape, b.grad)
 
 
 def alternatives(options: Iterable[tuple[Guard, Value]]) -> Value:
@@ -128,11 +143,15 @@ def alternatives(options: Iterable[tuple[Guard, Value]]) -> Value:
     first = flat[0][1]
     if all(equal(first, v) for _, v in flat[1:]):
         return first
-    if len(flat) > MOST_ALTERNATIVES:
+    if len(flat) > MOST_ALTERNATIVES or any(_is_moved(v) for _, v in flat):
         flat = _merge_equal(flat)
         if len(flat) > MOST_ALTERNATIVES:
             return collapse([v for _, v in flat])
     return Alternatives(tuple(flat))
+
+
+def _is_moved(value: Value) -> bool:
+    return type(value) is Tensor and value.via is not None and value.via.op in MOVES
 
 
 def _merge_equal(flat: list[tuple[Guard, Value]]) -> list[tuple[Guard, Value]]:
@@ -167,7 +186,23 @@ def collapse(values: list[Value]) -> Value:
         if switches:
             return Unknown(object())  # tests of the one value must still agree
         return Number(kind=common_kind(values))
+    tuples = [v.items for v in values if isinstance(v, Tuple)]
+    if len(tuples) == len(values) and len(set(map(len, tuples))) == 1:
+        return Tuple(tuple(_one_of(column) for column in zip(*tuples)))
+    if all(isinstance(v, Dict) for v in values):
+        return _common_entries([v for v in values if isinstance(v, Dict)])
     return UNKNOWN
+
+
+def _one_of(values: Sequence[Value]) -> Value:
+    return values[0] if all(equal(values[0], v) for v in values[1:]) else collapse(list(values))
+
+
+def _common_entries(dicts: list[Dict]) -> Value:
+    """One dict for any of these, of which what they all have is known."""
+    common = [key for key in dicts[0].items if all(key in d.items for d in dicts)]
+    is_open = any(d.meta.get("open") or len(d.items) != len(common) for d in dicts)
+    return Dict({key: _one_of([d.items[key] for d in dicts]) for key in common}, {"open": is_open})
 
 
 def join_tensors(a: Tensor, b: Tensor) -> Tensor:

@@ -18,13 +18,14 @@ from torchlint.flow import (
     losses,
     models,
     records,
+    subscripts,
     taught,
     training,
 )
 from torchlint.flow.interval import REAL
 from torchlint.flow.library import apply, tables
-from torchlint.flow.machine import Machine
-from torchlint.flow.spell import spell
+from torchlint.flow.machine import Machine, flatten
+from torchlint.flow.spell import passed, spell
 from torchlint.flow.tensors import grad_mode
 from torchlint.flow.values import (
     NONE,
@@ -101,7 +102,9 @@ def library_init(
         row = m.contracts.lookup(base.name)
         if isinstance(row, tables.Module) and row.kind == "container":
             layers.fill_container(m, instance.attrs, row.short, args, keywords)
-        elif isinstance(row, (tables.Module, tables.Loss, tables.Model, tables.Dataset, tables.Engine)):
+        elif isinstance(row, (tables.Module, tables.Loss, tables.Model, tables.Dataset, tables.Engine)) or (
+            isinstance(row, tables.Data) and row.kind in ("loader", "tensor_dataset", "subset", "concat")
+        ):
             made = make(m, row, base.name, args, keywords, place, None)
             m.write(instance.attrs, "(layer)", made)
         return
@@ -220,7 +223,12 @@ def operation(
         m.observe(seen, spelled, number, node, row.parameters.positional)
         return grad_mode(m, result)
 
-    return m.over([m.opened(v) for v in (*args, *keywords.values())], one)
+    result = m.over([m.opened(v) for v in (*args, *keywords.values())], one)
+    if row.writes:
+        written = passed(node, row.parameters.positional).get(row.writes)
+        if isinstance(written, (ir.Name, ir.Attr)) and not any(isinstance(v, Unknown) for v in flatten(args[:1])):
+            subscripts.assign(m, written, result)
+    return result
 
 
 def make(
@@ -252,9 +260,9 @@ def make(
     kinds = {
         tables.Loss: "loss", tables.Transform: "transform", tables.Dataset: "dataset", tables.Model: "model",
         tables.Scheduler: "scheduler", tables.Estimator: "estimator", tables.Engine: "engine", tables.Caller: "caller",
-        tables.Operation: "operation",
+        tables.Operation: "operation", tables.Maker: "package",
     }  # fmt: skip
-    known = row.name if "*" not in row.name else name
+    known = row.name if "*" not in row.name and not isinstance(row, tables.Maker) else name
     return Object(kinds[type(row)], known, bound, attrs, place)
 
 
@@ -280,6 +288,8 @@ def call_object(
     if owner.kind == "operation":
         row = m.contracts.operation(owner.name)
         return operation(m, row, args, keywords, place, node, owner.name) if row is not None else UNKNOWN
+    if owner.kind == "package" and m.contracts.operation(f"{owner.name}.__call__") is not None:
+        return call_library(m, f"{owner.name}.__call__", args, keywords, place, node)
     if owner.kind == "no_grad" and args:
         return args[0]
     if owner.kind == "record":
@@ -296,7 +306,7 @@ def attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
         return Unknown(("name", name, id(owner)))
     if owner.kind == "package":
         full = f"{owner.name}.{name}"
-        known = full in m.contracts.taught or m.contracts.leads_on(full)
+        known = m.contracts.lookup(full) is not None or m.contracts.leads_on(full)
         return Library(full) if known else Unknown((".", ("name", owner.short, id(owner)), name))
     if owner.kind in ("module", "container", "loss"):
         if name == "training":
@@ -327,7 +337,7 @@ def attribute(m: Machine, owner: Object, name: str, n: int) -> Value:
         return Bound(name, owner, m.place(n)) if name in ("to_tuple", "keys", "items") else UNKNOWN
     if owner.kind in ("dataset", "loader", "subset", "transform", "tensor_dataset", "concat"):
         argument = owner.arguments.get(name)
-        if argument is not None:
+        if argument is not None and not (argument == NONE and name in ("loader", "transforms")):
             return m.resolve(argument)
         if name == "tensors":
             return owner.arguments.get("*", UNKNOWN)

@@ -195,4 +195,13 @@ class Project:
             found = self.find(root, dotted)
             if found is not None and found != importer:
                 return found
-        return None
+        unit = self.unit(importer)
+        return None if unit is None or b"sys.path" not in unit.data else self._elsewhere(top, dotted)
+
+    def _elsewhere(self, top: str, dotted: str) -> str | None:
+        """What a file that writes to ``sys.path`` imports from a folder that nobody would look in: the only module or
+        package of that name in the project."""
+        modules = [path for path in self.linted if posixpath.basename(path) == f"{top}.py"]
+        packages = [posixpath.dirname(path) for path in self.linted if path.endswith(f"/{top}/__init__.py")]
+        folders = {posixpath.dirname(path) for path in (*modules, *packages)}
+        return self.find(folders.pop(), dotted) if len(folders) == 1 else None

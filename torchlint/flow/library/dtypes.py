@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from torchlint.flow.library import imaging
 from torchlint.flow.library.reading import (
     FLOATS,
     INTEGERS,
@@ -249,6 +250,7 @@ def _other(call: Call) -> str | None:
 
 
 DTYPE_RULES: dict[str, Callable[[Call], str | None]] = {
+    **imaging.DTYPES,
     "same": _same,
     "layer": _layer,
     "floating": lambda call: floating(call.input),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from torchlint.flow.interval import Interval
-from torchlint.flow.library import colours
+from torchlint.flow.library import colours, imaging
 from torchlint.flow.library.axes import index, order_of, reduced_dims
 from torchlint.flow.library.curves import is_free
 from torchlint.flow.library.dtypes import category, dtype_of
@@ -453,6 +453,7 @@ def _drawn_integers(call: Call) -> Meaning | None:
 
 
 MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
+    **imaging.MEANINGS,
     "keep": _keep,
     "keep-without-dim": _forget_dim,
     "drop": lambda call: None,
@@ -495,8 +496,6 @@ MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
     "scatter": lambda call: _scattered(call),
     "make-grid": lambda call: _grid_of_images(call),
     "colour": lambda call: _colour(call),
-    "unit-if-byte": lambda call: _unit_if_byte(call),
-    "grey-if-byte": lambda call: _grey_if_byte(call),
     "array": lambda call: _held(call[call.op.parameters.params[0].name]),
 }
 
@@ -532,18 +531,6 @@ def _colour(call: Call) -> Meaning | None:
     if source in colours.REVERSED and mode in colours.REVERSED and meaning.mode not in (source, ""):
         mode = ""
     return replace(meaning, mode=mode, layout="" if target == "GRAY" else meaning.layout)
-
-
-def _unit_if_byte(call: Call) -> Meaning | None:
-    meaning = call.input.meaning
-    if meaning is None or meaning.kind != "image" or call.flag("preserve_range") is not False:
-        return None
-    return replace(meaning, scale="unit") if call.input.dtype == "uint8" else None
-
-
-def _grey_if_byte(call: Call) -> Meaning | None:
-    meaning = _unit_if_byte(call)
-    return None if meaning is None else replace(meaning, mode="L", layout="")
 
 
 def _scattered(call: Call) -> Meaning | None:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from torchlint.flow import interval as arithmetic
 from torchlint.flow import shape as sizes
 from torchlint.flow.interval import INF, REAL, UNIT, Interval, hull
+from torchlint.flow.library import imaging
 from torchlint.flow.library.axes import reduced_dims
 from torchlint.flow.library.curves import CURVES, is_free, outer
 from torchlint.flow.library.dtypes import category, dtype_of, is_float
@@ -476,12 +477,6 @@ def _cv2_resized(call: Call) -> Interval | None:
     return Interval(0.0, 255.0, False) if call.input.dtype == "uint8" else None
 
 
-def _unit_if_byte(call: Call) -> Interval | None:
-    if call.input.dtype != "uint8" or call.flag("preserve_range") is not False:
-        return None
-    return arithmetic.divide(call.input.range, arithmetic.point(255.0))
-
-
 def _copied(call: Call) -> Interval | None:
     return call.tensor("src" if "src" in call.arguments else "other").range
 
@@ -521,6 +516,7 @@ def _norm_loose(call: Call) -> Interval:
 
 RANGE_RULES: dict[str, Callable[[Call], Interval | None]] = {
     **CURVES,
+    **imaging.RANGES,
     "same": lambda call: call.input.range,
     "same-loose": lambda call: _loose(call.input.range),
     "unknown": lambda call: None,
@@ -566,7 +562,6 @@ RANGE_RULES: dict[str, Callable[[Call], Interval | None]] = {
     "cast": _cast,
     "make-grid": lambda call: _grid_of_images(call),
     "cv2-resize": lambda call: _cv2_resized(call),
-    "unit-if-byte": lambda call: _unit_if_byte(call),
     "cast-src": lambda call: cast(call.tensor("src").range, call.tensor("src").dtype, call.input.dtype),
     "scatter": lambda call: hull(call.input.range, interval_of(call.given("src", "value"))),
     "index-fill": lambda call: hull(call.input.range, interval_of(call["value"])),

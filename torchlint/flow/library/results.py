@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from torchlint.flow import shape as sizes
 from torchlint.flow.interval import REAL, Interval
+from torchlint.flow.library import imaging
 from torchlint.flow.library.axes import data_shape, index
 from torchlint.flow.library.dtypes import category
 from torchlint.flow.library.meanings import MEANING_RULES
@@ -431,6 +432,7 @@ def _reinterpreted(call: Call) -> Value | None:
 
 
 RESULT_RULES: dict[str, Callable[[Call], Value | None]] = {
+    **imaging.RESULTS,
     "chunk": _chunk,
     "split": _split,
     "unbind": _unbind,

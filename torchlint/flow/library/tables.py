@@ -57,7 +57,8 @@ class Operation(_Row, frozen=True, kw_only=True, gc=False):
     range: ``[low, high]`` or the name of a rule in `ranges`; `loose` says that the ends may not be reached.
     meaning: a word of `values.Meaning`, or a rule of `meanings`; dtype: a dtype or a rule of `dtypes`; shape: a rule
     of `shapes`. result: a rule of `results` for what is not one tensor (``chunk``, ``size``). grad: ``parameters``
-    is a layer's own: attached unless its weight is given.
+    is a layer's own: attached unless its weight is given. writes: the parameter that is changed in place, and given
+    back.
     """
 
     methods: tuple[str, ...] = ()
@@ -70,6 +71,7 @@ class Operation(_Row, frozen=True, kw_only=True, gc=False):
     grad: Literal["same", "detach", "none", "parameters"] = "same"
     holder: Literal["", "tensor", "numpy", "pil"] = ""
     result: str = ""
+    writes: str = ""
 
     @property
     def verb(self) -> str:
@@ -160,7 +162,7 @@ Does = Literal[
     "to_tensor", "pil_to_tensor", "to_image", "to_dtype", "convert_dtype", "normalize", "to_pil", "resize", "crop",
     "pad", "geometric", "photometric", "compose", "choice", "lambda", "identity", "grayscale", "erase", "to_float",
     "albumentations_compose", "to_tensor_v2", "stack_crops", "from_float", "rgb", "whiten", "load",
-    "scale_intensity", "unknown",
+    "scale_intensity", "standard", "unknown",
 ]  # fmt: skip
 
 
@@ -310,6 +312,10 @@ class Engine(_Row, frozen=True, kw_only=True, gc=False):
     evaluates: bool = False
 
 
+class Maker(_Row, frozen=True, kw_only=True, gc=False):
+    """Makes an object of which nothing is known but the methods that have rows of their own, below its name."""
+
+
 class Caller(_Row, frozen=True, kw_only=True, gc=False):
     """A function that calls its argument `calls` on its arguments `given` (``*`` for the rest), and gives what comes
     of it; with a `call_signature`, a class whose objects do."""
@@ -391,7 +397,7 @@ class Package(_Row, frozen=True, kw_only=True, gc=False):
 
 Row = Union[
     Operation, Module, Loss, Transform, Dataset, Model, Optimizer, Scheduler, Data, Wrapper, Source, Sink, Estimator,
-    Samples, Engine, Caller, Package, Trained,
+    Samples, Engine, Caller, Maker, Package, Trained,
 ]  # fmt: skip
 
 
@@ -585,7 +591,8 @@ def modules_at(path: str) -> tuple[str, ...]:
 
 
 __all__ = [
-    "KINDS", "Caller", "ContractError", "Contracts", "Data", "Dataset", "Engine", "Estimator", "Loss", "Model",
+    "KINDS", "Caller", "ContractError", "Contracts", "Data", "Dataset", "Engine", "Estimator", "Loss", "Maker",
+    "Model",
     "Module", "Operation", "Optimizer", "Package", "Parameter", "Row", "Samples", "Scheduler", "Signature", "Sink",
     "Source", "Table", "Transform", "Wrapper", "modules_at", "names_of", "parse_signature",
 ]  # fmt: skip
