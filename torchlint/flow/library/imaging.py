@@ -264,7 +264,7 @@ def _resized(call: Call) -> Shape:
     dims = None if size is None else dims_of(size)
     if dims is None:
         return _same_rank(call)
-    return dims if shape is None or len(dims) >= len(shape) else (*dims, *shape[len(dims) :])
+    return None if shape is None else dims if len(dims) >= len(shape) else (*dims, *shape[len(dims) :])
 
 
 def _same_rank(call: Call) -> Shape:

@@ -425,8 +425,6 @@ SHAPE_RULES: dict[str, Callable[[Call], Shape]] = {
         else (_number_like(call) if call.given("size") is not None else None)
     ),
     "colour": lambda call: _colour(call),
-    "output-shape": lambda call: _output_shape(call),
-    "without-channels": lambda call: None if call.input.shape is None else call.input.shape[:-1],
     "cv2-resize": lambda call: _cv2_resize(call),
     "einops": lambda call: _einops(call),
     "grid-of-images": lambda call: (None, None, None),
@@ -487,13 +485,6 @@ def _colour(call: Call) -> Shape:
     if len(shape) == 2 and source != "GRAY":
         return None
     return (*shape[:2], {"RGB": 3, "BGR": 3, "RGBA": 4, "BGRA": 4}.get(target))
-
-
-def _output_shape(call: Call) -> Shape:
-    """``skimage.transform.resize``: the leading dimensions are named, those behind them stay."""
-    shape, given = call.input.shape, call.given("output_shape")
-    dims = None if given is None else dims_of(given)
-    return None if shape is None or dims is None or len(dims) > len(shape) else (*dims, *shape[len(dims) :])
 
 
 def _cv2_resize(call: Call) -> Shape:
