@@ -13,9 +13,13 @@ from tests.frontends.test_cli import torchlint
 
 HEAD = """\
 import albumentations as A
+import blurs
 import cv2
 import numpy as np
+import skimage
 import torch
+from skimage import color as colors
+from skimage import transform
 from PIL import Image, ImageEnhance, ImageOps
 from torchvision import io, tv_tensors
 from torchvision.transforms import functional as TF
@@ -46,6 +50,7 @@ signed = tensor01 * 2 - 1
 square = color.resize((64, 64))
 wide = color.resize((200, 100))
 pure = v2.ToImage()(color)
+blur = blurs.make()
 """
 
 #: An expression, and what is known of it: what it is, its dtype, shape and range.
@@ -257,6 +262,44 @@ ROWS = [
     ("T.RandomApply([T.RandomErasing(value=3)])(tensor01)", "tensor, float32, shape 3×?×?, range [0, 3]"),
     ("T.RandomChoice([T.CenterCrop(32), T.Resize((32, 40))])(color)", "image, uint8, shape 32×?×3, range [0, 255]"),
     ("T.RandomApply([T.ToTensor()])(color)", "unknown"),
+    (
+        "A.OneOf([A.RandomBrightnessContrast(), A.GaussNoise()])(image=array)['image']",
+        "array, uint8, shape ?×?×3, range [0, 255]",
+    ),
+    (
+        "A.OneOf([A.CenterCrop(8, 9), A.Resize(8, 8)], p=1.0)(image=array)['image']",
+        "array, uint8, shape 8×?×3, range [0, 255]",
+    ),
+    (
+        "A.OneOf([A.CoarseDropout(fill=3), A.InvertImg()])(image=array01)['image']",
+        "array, float32, shape ?×?×3, range [0, 3]",
+    ),
+    (
+        "A.OneOf([A.Normalize(0.5, 0.5), A.ToFloat()], p=1)(image=array)['image']",
+        "array, float32, shape ?×?×3, range [−1, 1]",
+    ),
+    ("T.RandomApply([blur])(color)", "image, uint8, shape ?, range [0, 255] (at most)"),
+    # parts of a sample: of tensors that are marked as nothing only the first is an image
+    ("v2.ToDtype(torch.float32, scale=True)(tensor, tensor)[0]", "tensor, float32, shape 3×?×?, range [0, 1]"),
+    ("v2.ToDtype(torch.float32, scale=True)(tensor, tensor)[1]", "tensor, uint8, shape 3×?×?, range [0, 255]"),
+    ("v2.ToDtype(torch.float32, scale=True)(pure, tensor)[1]", "tensor, uint8, shape 3×?×?, range [0, 255]"),
+    (
+        "v2.ToDtype(torch.float32, scale=True)(pure, v2.ToImage()(gray))[1]",
+        "tensor, float32, shape 1×?×?, range [0, 1]",
+    ),
+    ("v2.Resize((8, 9))(color, 3)[0]", "image, uint8, shape 8×9×3, range [0, 255]"),
+    ("v2.Resize((8, 9))(color, 3)[1]", "3"),
+    # scikit-image
+    ("transform.resize(array, (8, 9))", "array, float64, shape 8×9×3, range [0, 1]"),
+    ("transform.resize(array, (8, 9), preserve_range=True)", "array, float64, shape 8×9×3, range [0, 255]"),
+    ("transform.resize(array255, (8, 9), order=3)", "array, float32, shape 8×9×3, range [0, 255]"),
+    ("transform.resize(array64, (8, 9))", "array, float64, shape 8×9×3, range None"),
+    ("colors.rgb2gray(array)", "array, float64, shape ?×?, range [0, 1], meaning image (L"),
+    ("colors.rgb2gray(array255)", "array, float32, shape ?×?, range [0, 255]"),
+    ("skimage.img_as_float(array)", "array, float64, shape ?×?×3, range [0, 1]"),
+    ("skimage.img_as_float(arraybool)", "array, float64, shape ?×?×3, range [0, 1]"),
+    ("skimage.img_as_float32(array)", "array, float32, shape ?×?×3, range [0, 1]"),
+    ("skimage.img_as_ubyte(array01)", "array, uint8, shape ?×?×3, range [0, 255]"),
     # readers
     ("cv2.imread('leaf.png')", "array, uint8, shape ?×?×3, range [0, 255], meaning image (BGR"),
     ("cv2.imread('leaf.png', cv2.IMREAD_COLOR)", "array, uint8, shape ?×?×3, range [0, 255], meaning image (BGR"),

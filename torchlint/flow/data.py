@@ -197,11 +197,7 @@ def _chosen(m: Machine, owner: Object, row: tables.Transform, value: Value, plac
         chance = m.resolve(owner.arguments.get("p", NONE))
         if owner.short == "RandomApply" and not (isinstance(chance, Const) and chance.value == 1):
             outcomes.append(value)
-    joined = join.collapse(outcomes)
-    if not isinstance(joined, Tensor) or any(isinstance(v, Tensor) and v.holder != joined.holder for v in outcomes):
-        return Unknown(None, kept.via)
-    return kept.with_(range=joined.range, meaning=joined.meaning, dtype=joined.dtype, shape=joined.shape,
-                      holder=joined.holder)  # fmt: skip
+    return preprocess.common(kept, outcomes)
 
 
 def compose(m: Machine, owner: Object, value: Value, place: Place) -> Value:

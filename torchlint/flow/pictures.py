@@ -12,7 +12,7 @@ Worked example: ``ColorJitter`` multiplies and then cuts to [0, bound], so that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torchlint.flow import builtins, interval
 from torchlint.flow.interval import REAL, UNIT, Interval
@@ -21,7 +21,7 @@ from torchlint.flow.library.dtypes import category
 from torchlint.flow.library.reading import dtype_name
 from torchlint.flow.machine import Machine
 from torchlint.flow.shape import Dim, Shape
-from torchlint.flow.values import Const, Dict, Library, Meaning, Tensor, Value
+from torchlint.flow.values import Applied, Const, Dict, Library, Meaning, Number, Tensor, Value
 
 BYTES = Interval(0.0, 255.0)
 
@@ -134,6 +134,34 @@ def change(m: Machine, row: tables.Transform, values: Mapping[str, Value], image
     if does == "whiten":
         return Tensor(None, None, "float32", image.shape, "detached", image.trail) if image.holder == "tensor" else None
     return image if does in ("identity", "choice") else None
+
+
+def plain(value: Value) -> bool:
+    """Whether it is a tensor that is marked neither as an image nor as a mask."""
+    return isinstance(value, Tensor) and value.holder == "tensor" and not _marked(value)
+
+
+def taken(values: Sequence[Value]) -> list[bool]:
+    """Which parts of a sample a transform of version 2 works on: no numbers; plain tensors only where there is no
+    image, and then the first of them."""
+    pictured = any(isinstance(v, Tensor) and (v.holder == "pil" or _marked(v) == "Image") for v in values)
+    out: list[bool] = []
+    for value in values:
+        out.append(not isinstance(value, (Const, Number)) and not (plain(value) and pictured))
+        pictured = pictured or plain(value)
+    return out
+
+
+def _marked(value: Tensor) -> str:
+    """What a tensor is marked as: ``Image`` or ``Mask``, which transforms keep and arithmetic loses; empty if it is
+    marked as nothing."""
+    mark, step = "", value.via
+    while step is not None and not mark:
+        mark = "Image" if isinstance(step, Applied) and step.does == "to_image" else ""
+        mark = step.op if step.op in ("Image", "Mask") else mark
+        before = step.arguments.get("input") if isinstance(step, Applied) else None
+        step = before.via if isinstance(before, Tensor) and before.holder == "tensor" else None
+    return mark or ("Mask" if value.meaning is not None and value.meaning.kind == "mask" else "")
 
 
 # --- layouts and dtypes ------------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def attribute(image: Tensor, name: str) -> Value | None:
 
 
 def _number(size: Dim) -> Value:
-    return Const(size) if isinstance(size, int) else Number(kind="int") if size is None else Number(size)
+    return Const(size) if isinstance(size, int) else UNKNOWN if size is None else Number(size)
 
 
 def method(image: Tensor, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from torchlint.flow import builtins, pictures
+from torchlint.flow import builtins, join, pictures
 from torchlint.flow.events import TransformEvent
 from torchlint.flow.interval import Interval
 from torchlint.flow.library import tables
@@ -55,7 +55,19 @@ def transform(
     """The result of one transform on one value; images among several values are treated alike."""
     if row.keyed:
         return _keyed(m, row, name, settings, value, made, place)
-    if isinstance(value, (Tuple, Dict, List)):
+    if isinstance(value, Tuple):  # a sample
+        parts = [m.resolve(v) for v in value.items]
+        pictured = any(isinstance(v, Tensor) and not pictures.plain(v) for v in parts)
+
+        def part(v: Value) -> Value:
+            if pictured and pictures.plain(v):
+                return v
+            if pictured and isinstance(v, (Dict, List)):
+                return _inside(m, v, part) or UNKNOWN
+            return m.over([v], lambda one: transform(m, row, name, settings, one[0], made, place))
+
+        return Tuple(tuple(part(v) if worked_on else v for v, worked_on in zip(parts, pictures.taken(parts))))
+    if isinstance(value, (Dict, List)):
         inside = _inside(m, value, lambda one: transform(m, row, name, settings, one, made, place))
         if inside is not None:
             return inside
@@ -222,7 +234,9 @@ def _albumentations_one(m: Machine, owner: Object, kind: str, value: Value, plac
             elif not (isinstance(step, Const) and step.value is None):
                 return UNKNOWN
         return value
-    if row.does == "choice" and kind != "image":
+    if row.does == "choice" and kind == "image":
+        return m.over([value], lambda v: _chosen(m, owner, row, v[0], place))
+    if row.does == "choice":
         return value
     settings = owner.arguments
     if kind != "image":
@@ -243,3 +257,30 @@ def _moved(value: Value, first: Value) -> Value:
         return UNKNOWN
     shape = value.shape if not (isinstance(first, Const) and first.value) else pictures.channels_first(value.shape)
     return value.with_(holder="tensor", shape=shape)
+
+
+def _chosen(m: Machine, owner: Object, row: tables.Transform, value: Value, place: Place) -> Value:
+    """``OneOf`` and its kin: what all that may happen to an image have in common."""
+    kept = transform(m, row, owner.short, owner.arguments, value, owner.made or place, place)
+    held = (owner.arguments.get(key, UNKNOWN) for key in ("transforms", "first", "second"))
+    steps = [step for part in held for step in (builtins.items_of(m, part) or ([part] if type(part) is Object else ()))]
+    known = [m.resolve(step) for step in steps]
+    if not isinstance(kept, Tensor) or not known or not all(isinstance(step, Object) for step in known):
+        return kept
+    outcomes = [_albumentations_one(m, step, "image", value, place) for step in known if isinstance(step, Object)]
+    chance = owner.arguments.get("p")
+    if not (isinstance(chance, Const) and chance.value == 1):
+        outcomes.append(value)
+    return common(kept, outcomes)
+
+
+def common(kept: Tensor, outcomes: list[Value]) -> Value:
+    """A picture of which is known what these have in common; `kept` says how it came to be. Where one of them is not
+    known it is a picture of the same kind still, for what comes after has to work on each of them."""
+    joined = join.collapse(outcomes)
+    if any(isinstance(v, Tensor) and v.holder != kept.holder for v in outcomes):
+        return Unknown(None, kept.via)
+    if not isinstance(joined, Tensor):
+        loose = kept.range.loose() if kept.holder == "pil" and kept.range is not None else None
+        return kept.with_(shape=None, range=loose)
+    return kept.with_(range=joined.range, meaning=joined.meaning, dtype=joined.dtype, shape=joined.shape)

@@ -497,6 +497,11 @@ MEANING_RULES: dict[str, Callable[[Call], Meaning | None]] = {
     "colour": lambda call: _colour(call),
     "unit-if-byte": lambda call: _unit_if_byte(call),
     "grey-if-byte": lambda call: _grey_if_byte(call),
+    "bytes": lambda call: (
+        replace(call.input.meaning, scale="byte")
+        if call.input.meaning is not None and call.input.meaning.kind == "image" and not call.input.meaning.normalized
+        else None
+    ),
     "array": lambda call: _held(call[call.op.parameters.params[0].name]),
 }
 
@@ -535,10 +540,11 @@ def _colour(call: Call) -> Meaning | None:
 
 
 def _unit_if_byte(call: Call) -> Meaning | None:
-    meaning = call.input.meaning
-    if meaning is None or meaning.kind != "image" or call.flag("preserve_range") is not False:
+    meaning, kept = call.input.meaning, call.flag("preserve_range")
+    if meaning is None or meaning.kind != "image" or kept is None or call.input.dtype is None:
         return None
-    return replace(meaning, scale="unit") if call.input.dtype == "uint8" else None
+    scaled = not kept and call.input.dtype in ("uint8", "uint16", "bool")
+    return replace(meaning, scale="unit" if scaled else meaning.scale)
 
 
 def _grey_if_byte(call: Call) -> Meaning | None:

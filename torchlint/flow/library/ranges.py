@@ -477,9 +477,14 @@ def _cv2_resized(call: Call) -> Interval | None:
 
 
 def _unit_if_byte(call: Call) -> Interval | None:
-    if call.input.dtype != "uint8" or call.flag("preserve_range") is not False:
+    """What scikit-image makes floats of: integers are divided by the greatest number of their dtype, floats stay."""
+    kept, dtype = call.flag("preserve_range"), call.input.dtype
+    if kept is None or category(dtype) not in (0, 1, 2):
         return None
-    return arithmetic.divide(call.input.range, arithmetic.point(255.0))
+    if kept or category(dtype) == 2:
+        return call.input.range
+    white = {"bool": 1.0, "uint8": 255.0, "uint16": 65535.0}.get(dtype or "")
+    return None if white is None else arithmetic.divide(call.input.range, arithmetic.point(white))
 
 
 def _copied(call: Call) -> Interval | None:
