@@ -136,15 +136,19 @@ def change(m: Machine, row: tables.Transform, values: Mapping[str, Value], image
     return image if does in ("identity", "choice") else None
 
 
+def plain(value: Value) -> bool:
+    """Whether it is a tensor that is marked neither as an image nor as a mask."""
+    return isinstance(value, Tensor) and value.holder == "tensor" and not _marked(value)
+
+
 def taken(values: Sequence[Value]) -> list[bool]:
-    """Which parts of a sample a transform of version 2 works on: no numbers; tensors that are marked as nothing only
-    where there is no image, and then the first of them."""
-    marked = any(isinstance(v, Tensor) and (v.holder == "pil" or _marked(v) == "Image") for v in values)
+    """Which parts of a sample a transform of version 2 works on: no numbers; plain tensors only where there is no
+    image, and then the first of them."""
+    pictured = any(isinstance(v, Tensor) and (v.holder == "pil" or _marked(v) == "Image") for v in values)
     out: list[bool] = []
     for value in values:
-        plain = isinstance(value, Tensor) and value.holder == "tensor" and not _marked(value)
-        out.append(not isinstance(value, (Const, Number)) and not (plain and marked))
-        marked = marked or plain
+        out.append(not isinstance(value, (Const, Number)) and not (plain(value) and pictured))
+        pictured = pictured or plain(value)
     return out
 
 

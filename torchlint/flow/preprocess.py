@@ -57,7 +57,19 @@ def transform(
     if row.keyed:
         return _keyed(m, row, name, settings, value, made, place)
     full, name = name, name.rsplit(".", 1)[-1]
-    if isinstance(value, (Tuple, Dict, List)):
+    if isinstance(value, Tuple):  # a sample
+        parts = [m.resolve(v) for v in value.items]
+        pictured = any(isinstance(v, Tensor) and not pictures.plain(v) for v in parts)
+
+        def part(v: Value) -> Value:
+            if pictured and pictures.plain(v):
+                return v
+            if pictured and isinstance(v, (Dict, List)):
+                return _inside(m, v, part) or UNKNOWN
+            return m.over([v], lambda one: transform(m, row, full, settings, one[0], made, place))
+
+        return Tuple(tuple(part(v) if worked_on else v for v, worked_on in zip(parts, pictures.taken(parts))))
+    if isinstance(value, (Dict, List)):
         inside = _inside(m, value, lambda one: transform(m, row, full, settings, one, made, place))
         if inside is not None:
             return inside
@@ -130,8 +142,7 @@ def _inside(m: Machine, value: Tuple | Dict | List, each: Callable[[Value], Valu
         return Dict(items, dict(value.meta))
     if value.items is None:
         return None
-    taken = pictures.taken([m.resolve(v) for v in value.items])
-    made = [m.over([v], lambda one: each(one[0])) if some else v for v, some in zip(value.items, taken)]
+    made = [m.over([v], lambda one: each(one[0])) for v in value.items]
     return Tuple(tuple(made)) if isinstance(value, Tuple) else make_list(made)
 
 

@@ -156,14 +156,18 @@ def _preserved(call: Call) -> bool | None:
     return call.flag("preserve_range")
 
 
+#: The greatest number of a dtype that scikit-image divides by (skimage/util/dtype.py).
+WHITE: dict[str | None, float] = {"bool": 1.0, "uint8": 255.0, "uint16": 65535.0}
+
+
 def _unit_if_byte(call: Call) -> Interval | None:
-    """Bytes become floats in [0, 1], unless they are to be preserved; floats stay what they are."""
+    """Integers are divided by the greatest number of their dtype, unless they are to be preserved; floats stay."""
     preserved, dtype = _preserved(call), call.input.dtype
     if preserved is None:
         return None
     if preserved or dtype in FLOATS:
         return call.input.range
-    return arithmetic.divide(call.input.range, point(255.0)) if dtype == "uint8" else None
+    return arithmetic.divide(call.input.range, point(WHITE[dtype])) if dtype in WHITE else None
 
 
 def _unit_or_zero(call: Call) -> Interval | None:
@@ -181,7 +185,7 @@ def _unit_meaning(call: Call) -> Meaning | None:
         return None
     if preserved or call.input.dtype in FLOATS:
         return meaning
-    return replace(meaning, scale="unit") if call.input.dtype == "uint8" else None
+    return replace(meaning, scale="unit") if call.input.dtype in WHITE else None
 
 
 def _grey_meaning(call: Call) -> Meaning | None:
