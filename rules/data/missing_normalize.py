@@ -10,7 +10,7 @@ from torchlint.rule import Finding, Severity, rule
 
 @rule(code="TL201", name="missing-normalize", since="0.1.0", severity=Severity.WARNING)
 def missing_normalize(call: ModelCalled) -> Iterator[Finding]:
-    """An image reaches a pretrained model, or a classifier in colour, as it left the scaling to [0, 1]."""
+    """An image reaches trained weights, or a classifier in colour, as it left the scaling to [0, 1]."""
     image, weights = call.input, call.weights
     if call.task not in ("classifier", "segmenter") or call.unlike or (weights is not None and weights.mean):
         return

@@ -18,6 +18,7 @@ from torchlint.facts.modules import CriticCalled, LayerCalled, ModelCalled
 from torchlint.facts.pairs import Draw, PairMoved
 from torchlint.facts.pixels import KEEPING, PixelStep, Setting, history
 from torchlint.facts.reshapes import Reshaped
+from torchlint.facts.statistics import ImageRescaled, Rescaling, rescalings
 from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.training import BackwardCalled, TrainingEvent, TrainingIteration
 from torchlint.facts.wrapping import BytesComputed
@@ -26,10 +27,11 @@ from torchlint.flow.shape import Dim, Shape, differs, render
 from torchlint.flow.values import Meaning, Place, Tensor, Weights
 
 __all__ = [
-    "KEEPING", "BackwardCalled", "BytesComputed", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Draw", "Ending",
-    "Fact", "Fault", "Form", "ImageShown", "Interval", "LayerCalled", "Levels", "LossCalled", "LossWeighted", "Meaning",
-    "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence", "OpCalled", "PairMoved", "PixelStep", "Place",
-    "Prepared", "PreprocessingCompared", "Reshaped", "Setting", "Shape", "Tensor", "TrailStep", "TrainingEvent",
-    "TrainingIteration", "TransformApplied", "Weights", "alike", "computed_by_model", "core", "difference", "differs",
-    "ending", "history", "reached", "render", "same_core", "several_hot", "trail",
+    "BackwardCalled", "BytesComputed", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Draw", "Ending", "Fact",
+    "Fault", "Form", "ImageRescaled", "ImageShown", "Interval", "KEEPING", "LayerCalled", "Levels", "LossCalled",
+    "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence", "OpCalled",
+    "PairMoved", "PixelStep", "Place", "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped", "Setting",
+    "Shape", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "Weights", "alike",
+    "computed_by_model", "core", "difference", "differs", "ending", "history", "reached", "render", "rescalings",
+    "same_core", "several_hot", "trail",
 ]  # fmt: skip

@@ -28,6 +28,7 @@ from torchlint.facts.pairs import pairs
 from torchlint.facts.phases import comparisons, evaluations, feedings, unlike
 from torchlint.facts.pixels import step_of
 from torchlint.facts.reshapes import reshapes
+from torchlint.facts.statistics import images_rescaled
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.facts.usage import usage
 from torchlint.facts.weightings import weighted_losses
@@ -52,6 +53,10 @@ MOST_COMBINATIONS = 32
 CLASSIFICATION = frozenset(
     {"cross-entropy", "nll", "bce", "bce-with-logits", "dice", "focal", "multilabel-soft-margin"}
 )
+
+
+#: Losses whose targets are class ids, or that are looked up by them.
+CLASS_IDS = frozenset({"cross-entropy", "nll"})
 
 
 def loss_facts(event: LossEvent, company: Company) -> tuple[LossCalled, ...]:
@@ -191,12 +196,35 @@ def _task(event: LossEvent, given: Tensor, target: Tensor | None) -> str:
     if event.family not in CLASSIFICATION and not taught:
         return "generative" if target is not None and target.meaning and target.meaning.kind == "image" else ""
     if target is not None:
-        constant = target.range is not None and target.range.low == target.range.high
-        if constant or (target.meaning is not None and target.meaning.kind == "image"):
+        if (_constant(target) and event.family not in CLASS_IDS) or _picture(target, given):
             return "generative"
     elif event.family.startswith("bce"):
         return ""
     return "segmenter" if given.shape is not None and len(given.shape) == 4 else "classifier"
+
+
+def _constant(target: Tensor) -> bool:
+    return target.range is not None and target.range.low == target.range.high
+
+
+def _picture(target: Tensor, given: Tensor) -> bool:
+    """Whether the target is a picture like that which the model was given, and no mask that was read from a file."""
+    if target.meaning is None or target.meaning.kind != "image" or (target.dtype or "").startswith(("int", "uint")):
+        return False
+    image = given.run.image if given.run is not None else None
+    mode = image.meaning.mode if image is not None and image.meaning is not None else ""
+    return not (target.meaning.mode == "L" and mode in ("RGB", "BGR"))
+
+
+def _judges(event: RunEvent) -> bool:
+    """Whether a model is given what another model made, and no picture that was only moved about."""
+    return any(
+        isinstance(given, Tensor)
+        and given.run is not None
+        and given.run.model is not event.run.model
+        and (given.meaning is None or given.meaning.kind != "image")
+        for given in event.run.inputs
+    )
 
 
 def _models(events: Sequence[Event], unlike: frozenset[Place]) -> Iterable[Occurrence]:
@@ -212,14 +240,18 @@ def _models(events: Sequence[Event], unlike: frozenset[Place]) -> Iterable[Occur
                 continue
             key = (run.place, id(run.model))
             calls.setdefault(key, (given, guard))
-            tasks[key].update(_task(event, given, target) for _, target in targets)
+            # several constants are labels that depend on something
+            several = len({t.range for _, t in targets if t is not None and _constant(t)}) > 1
+            kept = [t for _, t in targets if not (several and t is not None and _constant(t))]
+            tasks[key].update(_task(event, given, target) for target in kept or [Tensor()])
     runs = {key: (given.run, guard) for key, (given, guard) in calls.items()}
     for event in events:
         if isinstance(event, RunEvent) and event.run.image is not None:
             runs.setdefault((event.run.place, id(event.run.model)), (event.run, event.guard))
+    judged = {id(event.run.model) for event in events if isinstance(event, RunEvent) and _judges(event)}
     for key, (run, guard) in runs.items():
         assert run is not None and run.image is not None
-        found = tasks[key]
+        found = tasks[key] | ({"generative"} if id(run.model) in judged else set())
         task = "generative" if "generative" in found else next(iter(sorted(found - {""})), "")
         yield Occurrence(((_model(run, run.image, guard, task, run.place in unlike),),))
 
@@ -256,7 +288,10 @@ def _transforms(events: Sequence[Event]) -> Iterable[Occurrence]:
             groups.setdefault((event.place, event.made, event.call), []).append(event)
     for group in groups.values():
         facts = tuple(
-            TransformApplied(e.made, spell_guard(e.guard), e.transform, e.made, e.input, step_of(e.via)) for e in group
+            TransformApplied(
+                e.made, spell_guard(e.guard), e.transform, e.made, e.input, step_of(e.via), e.full.rpartition(".")[0]
+            )
+            for e in group
         )
         yield Occurrence((facts,))
 
@@ -328,6 +363,7 @@ def facts(events: Sequence[Event]) -> list[Occurrence]:
         reshapes,
         pairs,
         computed_bytes,
+        images_rescaled,
         critics,
         _iterations,
         backward_passes,

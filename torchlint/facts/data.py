@@ -15,10 +15,12 @@ class TransformApplied(Fact):
 
     transform: ``ToPILImage``; made: where it was constructed (or the call of a functional form); input: what it is
     given, of which nothing is known if `step.before` is None; step: what it does, with its settings; `place` is
-    `made`, where the user would change the pipeline.
+    `made`, where the user would change the pipeline. library: its canonical name without the last part:
+    ``torchvision.transforms.v2``.
     """
 
     transform: str
     made: Place
     input: Tensor
     step: PixelStep
+    library: str = ""

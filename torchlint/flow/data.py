@@ -149,9 +149,7 @@ def functional_transform(
     image = next(iter(bound.values()), UNKNOWN)
     settings = {**row.parameters.bind([], {}), **bound}
     m.calls += 1
-    return m.over(
-        [image], lambda v: preprocess.transform(m, row, name.rsplit(".", 1)[-1], settings, v[0], place, place)
-    )
+    return m.over([image], lambda v: preprocess.transform(m, row, name, settings, v[0], place, place))
 
 
 def apply_transform(
@@ -165,6 +163,9 @@ def apply_transform(
         return preprocess.albumentations(m, owner, keywords, place)
     if not args:
         return UNKNOWN
+    if row.does == "sequential":  # what goes with the picture is treated in its own way
+        image = compose(m, owner, args[0], place)
+        return image if len(args) == 1 else Tuple((image, *(UNKNOWN for _ in args[1:])))
     if len(args) > 1:  # version 2 transforms a picture and what goes with it by one draw
         return apply_one(m, owner, row, Tuple(tuple(args)), place)
     return apply_one(m, owner, row, args[0], place)
@@ -172,7 +173,7 @@ def apply_transform(
 
 def apply_one(m: Machine, owner: Object, row: tables.Transform, value: Value, place: Place) -> Value:
     """A transform on one value, alternatives kept apart."""
-    if row.does == "compose":
+    if row.does in ("compose", "sequential"):
         return compose(m, owner, value, place)
     if row.does == "lambda":
         function = owner.arguments.get("lambd", owner.arguments.get("lambda", UNKNOWN))
@@ -181,12 +182,12 @@ def apply_one(m: Machine, owner: Object, row: tables.Transform, value: Value, pl
     m.calls += 1
     if row.does == "choice":
         return m.over([value], lambda v: _chosen(m, owner, row, v[0], place))
-    return m.over([value], lambda v: preprocess.transform(m, row, owner.short, owner.arguments, v[0], made, place))
+    return m.over([value], lambda v: preprocess.transform(m, row, owner.name, owner.arguments, v[0], made, place))
 
 
 def _chosen(m: Machine, owner: Object, row: tables.Transform, value: Value, place: Place) -> Value:
     """One of several transforms, all in some order, or perhaps none: what all that may happen have in common."""
-    kept = preprocess.transform(m, row, owner.short, owner.arguments, value, owner.made or place, place)
+    kept = preprocess.transform(m, row, owner.name, owner.arguments, value, owner.made or place, place)
     steps = builtins.items_of(m, owner.arguments.get("transforms", UNKNOWN))
     if not isinstance(kept, Tensor) or not isinstance(value, Tensor) or not steps:
         return kept
@@ -206,7 +207,7 @@ def _chosen(m: Machine, owner: Object, row: tables.Transform, value: Value, plac
 
 def compose(m: Machine, owner: Object, value: Value, place: Place) -> Value:
     """A pipeline: each step on what the one before gave."""
-    steps = m.resolve(owner.arguments.get("transforms", UNKNOWN))
+    steps = m.resolve(owner.arguments.get("transforms", owner.arguments.get("*", UNKNOWN)))
 
     def run(items: Sequence[Value]) -> Value:
         result = value

@@ -65,7 +65,7 @@ WRAPPING = frozenset({"add", "sub", "mul", "pow", "subtract", "multiply", "power
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpEvent(Event):
-    """An operation of `OBSERVED`, arithmetic between two tensors, or between a loss and a size or data, arithmetic on
+    """An operation of `OBSERVED`, arithmetic between two tensors, between a loss and a size or data, on an image or on
     bytes, or anything on a mask of booleans, was done to `input` (no alternatives left in it); `call` numbers the call,
     whose alternatives are one event each. `text` is how the program spells it; `arguments_at` says where its arguments
     stand, for a layer those of its construction.
@@ -140,13 +140,15 @@ class ReachedEvent(Event):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TransformEvent(Event):
-    """A library transform was applied to `input`; made where it was constructed; `via` as the result has it."""
+    """A library transform was applied to `input`; made where it was constructed; `via` as the result has it; `full` is
+    its canonical name."""
 
     transform: str
     made: Place
     input: Tensor
     call: int
     via: Applied
+    full: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

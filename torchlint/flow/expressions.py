@@ -9,6 +9,7 @@ from typing import Any
 from torchlint.flow import attributes, builtins, calls, join, losses, subscripts, tensors
 from torchlint.flow.library import apply
 from torchlint.flow.library.operators import NAMES
+from torchlint.flow.library.reading import dtype_name
 from torchlint.flow.machine import NEXT, Frame, Machine
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
@@ -303,6 +304,8 @@ def _compare_one(m: Machine, op: str, a: Value, b: Value, node: ir.Compare) -> V
         return Unknown((op, a.key, b.value))
     if isinstance(b, Unknown) and b.key is not None and isinstance(a, Const) and op == "==":
         return Unknown((op, b.key, a.value))
+    if op == "==" and (dtypes := _same_dtype(a, b)) is not None:
+        return dtypes
     if op == "==" and isinstance(a, (Const, Tuple, Function, Class)) and type(a) is type(b):
         return builtins.same(a, b)
     if (
@@ -314,6 +317,18 @@ def _compare_one(m: Machine, op: str, a: Value, b: Value, node: ir.Compare) -> V
     result = builtins.compare_numbers(op, a, b)
     chance = result is UNKNOWN and (isinstance(a, Chance) or isinstance(b, Chance))
     return Unknown(m.fresh_key(join.DRAWN)) if chance else result
+
+
+def _same_dtype(a: Value, b: Value) -> Value | None:
+    """Whether two dtypes of one library are the same, or one of numpy has a name; None if these are none."""
+    if isinstance(a, Const):
+        a, b = b, a
+    if not isinstance(a, Library) or not isinstance(b, (Library, Const)):
+        return None
+    root, left, right = a.name.partition(".")[0], dtype_name(a), dtype_name(b)
+    if left is None or right is None or (isinstance(b, Const) and root != "numpy"):
+        return None
+    return TRUE if left == right else FALSE if isinstance(b, Const) or b.name.partition(".")[0] == root else None
 
 
 def _ifexp(m: Machine, node: ir.IfExp) -> Value:

@@ -375,26 +375,15 @@ class Machine:
         if via.op in RESHAPING and type(value) is Tensor and value.shape and given.shape:
             self.events.append(ReshapeEvent(via.place, self.guard(), via, given, value, text, call))
         beside = type(other) is Number or (type(other) is Unknown and other.grad == "detached")
-        sized = beside and given.meaning is not None and given.meaning.kind == "loss"
-        arithmetic = via.op in ARITHMETIC and (type(other) is Tensor or sized)
+        kind = given.meaning.kind if given.meaning is not None else ""
+        arithmetic = via.op in ARITHMETIC and (type(other) is Tensor or kind == "image" or (beside and kind == "loss"))
         if via.op in OBSERVED or arithmetic or given.dtype == "bool" or (given.dtype == "uint8" and via.op in WRAPPING):
             frame, path = self.frame, (via.made or via.place).path
             places = {name: Place(path, argument.n) for name, argument in passed(node, names).items()}
-            self.events.append(
-                OpEvent(
-                    via.place,
-                    self.guard(),
-                    via,
-                    given,
-                    value,
-                    text,
-                    call,
-                    places,
-                    frame.called,
-                    frame.given,
-                    frame.written,
-                )
+            event = OpEvent(
+                via.place, self.guard(), via, given, value, text, call, places, frame.called, frame.given, frame.written
             )
+            self.events.append(event)
 
     # --- keeping time --------------------------------------------------------------------------------------------
 
@@ -475,6 +464,8 @@ class Machine:
             return self._decide_key(None, True)
         if kind in (Function, Class, Bound, Partial, Namespace, Object, Instance, Library):
             return [((), True)]
+        if isinstance(value, Tensor) and value.dtype == "bool" and (a := value.range) is not None and a.low == a.high:
+            return [((), a.low != 0)]
         return self._decide_key(self.fresh_key(join.DRAWN) if join.drawn(value) else None, True)
 
     def _decide_key(self, key: Key, way: bool) -> list[tuple[Guard, bool]]:

@@ -7,11 +7,12 @@ Worked example: a PIL image is uint8 in [0, 255], height by width by channels. `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from torchlint.flow import builtins, pictures
+from torchlint.flow.constants import constants
 from torchlint.flow.events import TransformEvent
 from torchlint.flow.interval import Interval
 from torchlint.flow.library import tables
@@ -59,6 +60,7 @@ def transform(
         inside = _inside(m, value, lambda one: transform(m, row, name, settings, one, made, place))
         if inside is not None:
             return inside
+    full, name = name, name.rsplit(".", 1)[-1]
     image = value if isinstance(value, Tensor) else Tensor()
     if image.meaning is not None and image.meaning.kind == "mask":
         if row.does in IMAGES_ONLY:
@@ -67,7 +69,7 @@ def transform(
     given = {"input": value, **settings}
     random = row.random and made != place  # what a function does is decided by its arguments
     via = Applied("transform", given, place, made, None, name, row.does, random, m.calls, m.seeded)
-    m.events.append(TransformEvent(place, m.guard(), name, made, image, m.calls, via))
+    m.events.append(TransformEvent(place, m.guard(), name, made, image, m.calls, via, full))
     if row.does == "normalize":
         result: Tensor | None = normalize(m, settings, image)
     elif row.does == "load":
@@ -132,25 +134,22 @@ def _inside(m: Machine, value: Tuple | Dict | List, each: Callable[[Value], Valu
     return Tuple(tuple(made)) if isinstance(value, Tuple) else make_list(made)
 
 
-def numbers(m: Machine, value: Value | None) -> list[float] | None:
-    """A list of constants as floats; one number is a list of one."""
-    value = m.resolve(value) if value is not None else None
-    if isinstance(value, Const) and isinstance(value.value, (int, float)):
-        return [float(value.value)]
-    if value is None:
-        return None
-    items = builtins.items_of(m, value)
-    if items is None:
-        return None
-    out = [v.value for v in (m.resolve(i) for i in items) if isinstance(v, Const) and isinstance(v.value, (int, float))]
-    return [float(x) for x in out] if len(out) == len(items) and out else None
+def numbers(m: Machine, value: Value | None) -> tuple[float, ...] | None:
+    """Statistics as floats, of a list, a tensor or an array; one number is a list of one."""
+    return constants(m.resolve(value)) if value is not None else None
 
 
 def normalize(m: Machine, settings: Mapping[str, Value], image: Tensor) -> Tensor:
     """(x - mean) / std channel by channel; the range is the hull over the channels."""
     mean, std = numbers(m, settings.get("mean")), numbers(m, settings.get("std"))
-    limit = settings.get("max_pixel_value")
-    factor = float(limit.value) if isinstance(limit, Const) and isinstance(limit.value, (int, float)) else 1.0
+    limit = m.resolve(settings.get("max_pixel_value", Const(1.0)))
+    factor = float(limit.value) if isinstance(limit, Const) and isinstance(limit.value, (int, float)) else None
+    way = m.resolve(settings.get("normalization", Const("standard")))
+    if factor is None or not (isinstance(way, Const) and way.value == "standard"):
+        mean, factor = None, 1.0  # by the statistics of each image
+    before = _undone(m, image, mean, std) if mean and std and factor == 1.0 else None
+    if before is not None:
+        return image.with_(range=before.range, meaning=before.meaning)
     meaning = None
     if image.meaning is not None and image.meaning.kind == "image":
         meaning = Meaning("image", scale="none", normalized=True, layout=image.meaning.layout, mode=image.meaning.mode)
@@ -173,6 +172,34 @@ def _rescaled(m: Machine, settings: Mapping[str, Value], image: Tensor) -> Tenso
     known = low is not None and high is not None and clipped and settings.get("factor", Const(None)) == Const(None)
     return image.with_(range=Interval(low, high) if known and low is not None and high is not None else None,
                        meaning=None, dtype="float32")  # fmt: skip
+
+
+#: What may stand between a normalization and its undoing.
+_BETWEEN = frozenset({"geometric", "resize", "crop", "identity"})
+_MOVES = frozenset(
+    {"batch", "select", "to", "cpu", "cuda", "detach", "clone", "squeeze", "unsqueeze", "data", "no_grad"}
+)
+
+
+def _undone(m: Machine, image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor | None:
+    """What the image was before normalizations that this one takes back, by itself or with others before it."""
+    scale, shift = [1 / s for s in std if s], [-a / s for a, s in zip(mean, std) if s]
+    value: Value | None = image
+    while isinstance(value, Tensor) and value.via is not None and len(scale) == len(std) == len(mean):
+        via = value.via
+        value = next(iter(via.arguments.values()), None)
+        if isinstance(via, Applied) and via.does == "normalize":
+            means, stds = numbers(m, via.arguments.get("mean")), numbers(m, via.arguments.get("std"))
+            if means is None or stds is None or 0.0 in stds or not len(means) == len(stds) == len(scale):
+                return None
+            # a · (x − n) / t + b
+            shift = [b - a * n / t for a, b, n, t in zip(scale, shift, means, stds)]
+            scale = [a / t for a, t in zip(scale, stds)]
+            if all(abs(a - 1) < 0.02 and abs(b) < 0.02 for a, b in zip(scale, shift)):
+                return value if isinstance(value, Tensor) else None
+        elif via.op not in _MOVES and not (isinstance(via, Applied) and via.does in _BETWEEN):
+            return None
+    return None
 
 
 def albumentations(m: Machine, owner: Object, keywords: Mapping[str, Value], place: Place) -> Value:
@@ -234,7 +261,7 @@ def _albumentations_one(m: Machine, owner: Object, kind: str, value: Value, plac
             chosen = m.resolve(settings.get("mask_interpolation", UNKNOWN))
             settings = {**settings, **({"interpolation": chosen} if isinstance(chosen, Library) else NEAREST)}
     made = owner.made or place
-    return m.over([value], lambda v: transform(m, row, owner.short, settings, v[0], made, place))
+    return m.over([value], lambda v: transform(m, row, owner.name, settings, v[0], made, place))
 
 
 def _moved(value: Value, first: Value) -> Value:

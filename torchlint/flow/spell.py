@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from torchlint.syntax import ir
@@ -126,6 +126,12 @@ def spell_key(key: object) -> str:
             inner = spell_key(key[1])
             return f"{inner}[{key[2]!r}]" if inner else ""
     return ""
+
+
+def unnamed(guard: Iterable[tuple[object, bool]]) -> bool:
+    """Whether a test was decided that has no name and is no draw: one of values that the program computed."""
+    drawn = {("fresh", "drawn")}
+    return any(not spell_key(key) for key, _ in guard if not isinstance(key, tuple) or key[:2] not in drawn)
 
 
 def spell_guard(guard: tuple[tuple[object, bool], ...]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from torchlint.flow import interval as arithmetic
 from torchlint.flow import shape as sizes
+from torchlint.flow.constants import constants
 from torchlint.flow.interval import REAL, UNIT, Interval
 from torchlint.flow.library import curves, meanings, ranges, widths
 from torchlint.flow.library.axes import matmul_shapes
@@ -18,12 +19,14 @@ from torchlint.flow.shape import Shape
 from torchlint.flow.values import (
     UNKNOWN,
     Const,
+    List,
     Meaning,
     Number,
     Place,
     Run,
     Tensor,
     Trail,
+    Tuple,
     Unknown,
     Value,
     Via,
@@ -90,6 +93,7 @@ def binary(op: str, left: Value, right: Value, place: Place, spelled: str) -> Va
     """``left op right`` for tensors and numbers; two plain constants are the interpreter's own business."""
     if not isinstance(left, Tensor) and not isinstance(right, Tensor):
         return _numbers(op, left, right)
+    left, right = _array(left, right), _array(right, left)
     operands = [left, right]
     if op in ("in", "not in", "is", "is not", "and", "or"):
         return UNKNOWN
@@ -97,7 +101,7 @@ def binary(op: str, left: Value, right: Value, place: Place, spelled: str) -> Va
     known = all(isinstance(v, Tensor) or is_scalar(v) for v in operands)
     shape = _shape(op, left, right)
     if op in COMPARISONS:
-        found: Interval | None = ranges.compare(op, left, right)
+        found: Interval | None = _decided(op, left, right) or ranges.compare(op, left, right)
         meaning: Meaning | None = meanings.BINARY
         dtype: str | None = "bool"
     elif op in LOGICAL or op in ("<<", ">>"):
@@ -128,6 +132,33 @@ def binary(op: str, left: Value, right: Value, place: Place, spelled: str) -> Va
     if shape is None:
         width = widths.matmul(left, right) if op == "@" else widths.broadcast(operands)
     return Tensor(found, meaning, dtype, shape, grad, trail, run_of(tensors), holder_of(tensors), via, width)
+
+
+def _array(value: Value, beside: Value) -> Value:
+    """A list of numbers beside an array, which makes an array of it."""
+    if not isinstance(value, (Tuple, List)) or not isinstance(beside, Tensor) or beside.holder != "numpy":
+        return value
+    numbers = constants(value)
+    if numbers is None or value.items is None or len(numbers) != len(value.items):
+        return value
+    whole = all(isinstance(item, Const) and isinstance(item.value, int) for item in value.items)
+    dtype = "int64" if whole else "float64"
+    return Tensor(Interval(min(numbers), max(numbers)), None, dtype, (len(numbers),), "detached", holder="numpy",
+                  via=Via("array", {"object": value}, Place("", 0)))  # fmt: skip
+
+
+def _decided(op: str, left: Value, right: Value) -> Interval | None:
+    """How a single number, such as a tensor's greatest, compares with what it cannot reach; else None."""
+    a, b = interval_of(left), interval_of(right)
+    single = any(isinstance(v, Tensor) and v.shape == () for v in (left, right))
+    if a is None or b is None or not single or op not in ("<", "<=", ">", ">="):
+        return None
+    above, below = (a, b) if op[0] == ">" else (b, a)
+    if above.low > below.high or (op[1:] and above.low == below.high):
+        return arithmetic.point(1.0)
+    if above.high < below.low or (not op[1:] and above.high == below.low):
+        return arithmetic.point(0.0)
+    return None
 
 
 def unknown_binary(op: str, left: Value, right: Value, place: Place) -> Unknown:

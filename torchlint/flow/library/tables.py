@@ -160,7 +160,7 @@ Does = Literal[
     "to_tensor", "pil_to_tensor", "to_image", "to_dtype", "convert_dtype", "normalize", "to_pil", "resize", "crop",
     "pad", "geometric", "photometric", "compose", "choice", "lambda", "identity", "grayscale", "erase", "to_float",
     "albumentations_compose", "to_tensor_v2", "stack_crops", "from_float", "rgb", "whiten", "load",
-    "scale_intensity", "unknown",
+    "scale_intensity", "sequential", "unknown",
 ]  # fmt: skip
 
 
