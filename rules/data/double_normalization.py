@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from torchlint.facts import ImageRescaled, Interval, Rescaling, TrailStep, trail
 from torchlint.rule import Finding, Fix, Severity, fix, rule, unwrapped
 
-#: What divides bytes, and the most that values have which are scaled or normalised already.
-BYTES, SMALL = 200.0, 20.0
+#: What bytes are divided by, at least and at most, and the greatest value of what is scaled or normalised already.
+LEAST, MOST, SMALL = 250.0, 260.0, 20.0
 
 
 @rule(code="TL206", name="double-normalization", since="0.1.0", severity=Severity.ERROR)
@@ -24,7 +24,7 @@ def double_normalization(image: ImageRescaled) -> Iterator[Finding]:
         verb = "already scaled to [0, 1]" if not meaning.normalized else f"already normalized{_by(image.earlier)}"
         what = f"`{done.name}` divides it" if done.name else "it is divided"
         left = f", which leaves {done.result}" if done.result is not None and done.result.tight else ""
-        amount = _number(done.limit if done.limit >= BYTES else done.std[0] if done.std else BYTES)
+        amount = _number(done.limit if done.limit > 1 else done.std[0] if done.std else done.limit)
         message = (
             f"the image is {verb} and ranges over {before.range}, but {what} by {amount} again{left}; {_cure(done)}"
         )
@@ -48,9 +48,9 @@ def double_normalization(image: ImageRescaled) -> Iterator[Finding]:
 
 def _divides_bytes(done: Rescaling) -> bool:
     """Whether a transform or a division takes its input for bytes."""
-    if done.limit >= BYTES:
+    if LEAST <= done.limit <= MOST:
         return True
-    return not done.moves and done.std is not None and all(s >= BYTES for s in done.std)
+    return not done.moves and done.std is not None and all(LEAST <= s <= MOST for s in done.std)
 
 
 def _by(earlier: tuple[Rescaling, ...]) -> str:
@@ -64,7 +64,7 @@ def _words(done: Rescaling) -> str:
 
 
 def _cure(done: Rescaling) -> str:
-    if done.limit >= BYTES:
+    if done.limit > 1:
         return "give it `max_pixel_value=1.0`, or let it do the scaling"
     return f"take `{done.name}` out" if done.name else "take this division out"
 

@@ -529,6 +529,8 @@ def _colour(call: Call) -> Meaning | None:
         return colours.turned(meaning) if meaning.mode in colours.REVERSED else replace(meaning, mode=target)
     modes = {"RGB": "RGB", "BGR": "BGR", "GRAY": "L", "RGBA": "RGBA", "BGRA": "BGRA"}
     mode = modes.get(target, "")
+    if target not in modes and call.input.dtype != "uint8":
+        return None  # hues go up to 360
     if source in colours.REVERSED and mode in colours.REVERSED and meaning.mode not in (source, ""):
         mode = ""
     return replace(meaning, mode=mode, layout="" if target == "GRAY" else meaning.layout)

@@ -459,6 +459,11 @@ def _cast(call: Call) -> Interval | None:
     return cast(call.input.range, call.input.dtype, dtype_of(call))
 
 
+def _same_scale(call: Call) -> bool:
+    """Whether a conversion of colours is between those that all have one scale."""
+    return getattr(call.given("code"), "name", "").rsplit("2", 1)[-1] in ("RGB", "BGR", "GRAY", "RGBA", "BGRA")
+
+
 def _grid_of_images(call: Call) -> Interval | None:
     """`make_grid`: normalised to [0, 1] if asked, else as it was, with a border."""
     normalized = call.flag("normalize")
@@ -565,6 +570,7 @@ RANGE_RULES: dict[str, Callable[[Call], Interval | None]] = {
     "data": lambda call: data_range(call.given("data", "object", "a", "obj")),
     "cast": _cast,
     "make-grid": lambda call: _grid_of_images(call),
+    "colour": lambda call: call.input.range if call.input.dtype == "uint8" or _same_scale(call) else None,
     "cv2-resize": lambda call: _cv2_resized(call),
     "unit-if-byte": lambda call: _unit_if_byte(call),
     "cast-src": lambda call: cast(call.tensor("src").range, call.tensor("src").dtype, call.input.dtype),
