@@ -289,6 +289,11 @@ ROWS = [
     ),
     ("v2.Resize((8, 9))(color, 3)[0]", "image, uint8, shape 8×9×3, range [0, 255]"),
     ("v2.Resize((8, 9))(color, 3)[1]", "3"),
+    ("v2.ToDtype(torch.float32, scale=True)(array, tensor)[1]", "tensor, float32, shape 3×?×?, range [0, 1]"),
+    (
+        "v2.ToDtype(torch.float32, scale=True)(pure, {'boxes': tensor255})[1]['boxes']",
+        "tensor, float32, shape 3×?×?, range [0, 255]",
+    ),
     # scikit-image
     ("transform.resize(array, (8, 9))", "array, float64, shape 8×9×3, range [0, 1]"),
     ("transform.resize(array, (8, 9), preserve_range=True)", "array, float64, shape 8×9×3, range [0, 255]"),

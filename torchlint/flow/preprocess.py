@@ -59,7 +59,7 @@ def transform(
     full, name = name, name.rsplit(".", 1)[-1]
     if isinstance(value, Tuple):  # a sample
         parts = [m.resolve(v) for v in value.items]
-        pictured = any(isinstance(v, Tensor) and not pictures.plain(v) for v in parts)
+        pictured = any(isinstance(v, Tensor) and v.holder != "numpy" and not pictures.plain(v) for v in parts)
 
         def part(v: Value) -> Value:
             if pictured and pictures.plain(v):
