@@ -364,7 +364,6 @@ def facts(events: Sequence[Event]) -> list[Occurrence]:
         images_rescaled,
         pairs,
         computed_bytes,
-        images_rescaled,
         critics,
         _iterations,
         backward_passes,

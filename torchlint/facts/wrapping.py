@@ -12,7 +12,7 @@ from torchlint.flow import interval
 from torchlint.flow.events import WRAPPING, Event, OpEvent
 from torchlint.flow.interval import Interval
 from torchlint.flow.library.reading import interval_of
-from torchlint.flow.spell import spell_guard
+from torchlint.flow.spell import spell_guard, unnamed
 from torchlint.flow.values import Const, Place, Tensor, Value
 
 SIGNS = {"subtract": "sub", "multiply": "mul", "power": "pow"}
@@ -41,10 +41,11 @@ class BytesComputed(Fact):
 
 
 def computed_bytes(events: Sequence[Event]) -> Iterable[Occurrence]:
-    """The facts of all arithmetic on bytes, alternatives of the data together."""
+    """The facts of all arithmetic on bytes, alternatives of the data together; not of that which a test of computed
+    values decides on, for it may ask whether there is room."""
     groups: dict[tuple[Place, int], list[BytesComputed]] = defaultdict(list)
     for event in events:
-        if isinstance(event, OpEvent) and event.via.op in WRAPPING:
+        if isinstance(event, OpEvent) and event.via.op in WRAPPING and not unnamed(event.guard):
             groups[event.place, event.call].append(_computed(event))
     for group in groups.values():
         if any(fact.exact is not None for fact in group):

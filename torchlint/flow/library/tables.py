@@ -71,13 +71,16 @@ class Operation(_Row, frozen=True, kw_only=True, gc=False):
     grad: Literal["same", "detach", "none", "parameters"] = "same"
     holder: Literal["", "tensor", "numpy", "pil"] = ""
     result: str = ""
+    word: str = ""
     writes: str = ""
 
     @property
     def verb(self) -> str:
         """What the operation is called: its short name, without the ``_`` of an in-place form; a layer's class where
         the operation is the layer's own (``LSTM.forward``). An operation that is no library's keeps its full name, so
-        that a project's ``softmax`` is not taken for torch's."""
+        that a project's ``softmax`` is not taken for torch's. A row for functions of different kinds says a `word`."""
+        if self.word:
+            return self.word
         head, _, last = self.name.rpartition(".")
         if self.name.partition(".")[0] not in LIBRARIES:
             return self.name
