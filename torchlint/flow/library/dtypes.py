@@ -266,9 +266,6 @@ DTYPE_RULES: dict[str, Callable[[Call], str | None]] = {
     "default-float": _default_float,
     "other": _other,
     "unknown": lambda call: None,
-    "float64-unless-float": lambda call: (
-        None if call.input.dtype is None else call.input.dtype if is_float(call.input.dtype) else "float64"
-    ),
     "clamp": lambda call: promote(
         [v for v in (call["input"], call.given("min", "a_min"), call.given("max", "a_max")) if v is not None]
     ),
