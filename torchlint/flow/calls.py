@@ -229,7 +229,12 @@ def arguments(m: Machine, node: ir.Call) -> tuple[list[Value], Keywords]:
 def _named(value: Value) -> Keywords:
     """``**value``: of one of several dicts, what each key has in any of them; what it has in none of some is not known,
     for it is the parameter's default."""
-    options = value.options if isinstance(value, Alternatives) else (((), value),)
+    if isinstance(value, Dict):
+        named: Keywords = {str(key): v for key, v in value.items.items()}
+        return {**named, "**": UNKNOWN} if value.meta.get("open") else named
+    if not isinstance(value, Alternatives):
+        return {"**": UNKNOWN}
+    options = value.options
     keys: dict[str, list[tuple[Guard, Value]]] = {}
     is_open = False
     for _, option in options:

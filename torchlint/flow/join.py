@@ -143,15 +143,18 @@ def alternatives(options: Iterable[tuple[Guard, Value]]) -> Value:
     first = flat[0][1]
     if all(equal(first, v) for _, v in flat[1:]):
         return first
-    if len(flat) > MOST_ALTERNATIVES or any(_is_moved(v) for _, v in flat):
+    if len(flat) > MOST_ALTERNATIVES or _some_moved(flat):
         flat = _merge_equal(flat)
         if len(flat) > MOST_ALTERNATIVES:
             return collapse([v for _, v in flat])
     return Alternatives(tuple(flat))
 
 
-def _is_moved(value: Value) -> bool:
-    return type(value) is Tensor and value.via is not None and value.via.op in MOVES
+def _some_moved(flat: list[tuple[Guard, Value]]) -> bool:
+    for _, value in flat:  # noqa: SIM110 (this is asked very often)
+        if type(value) is Tensor and value.via is not None and value.via.op in MOVES:
+            return True
+    return False
 
 
 def _merge_equal(flat: list[tuple[Guard, Value]]) -> list[tuple[Guard, Value]]:
