@@ -130,8 +130,12 @@ def spell_key(key: object) -> str:
 
 def unnamed(guard: Iterable[tuple[object, bool]]) -> bool:
     """Whether a test was decided that has no name and is no draw: one of values that the program computed."""
-    drawn = {("fresh", "drawn")}
-    return any(not spell_key(key) for key, _ in guard if not isinstance(key, tuple) or key[:2] not in drawn)
+    return any(not spell_key(key) for key, _ in guard if not _is_draw(key))
+
+
+def _is_draw(key: object) -> bool:
+    """Whether a test is of a number that the program draws, which has no name that would tell a reader anything."""
+    return isinstance(key, tuple) and key[:2] == ("fresh", "drawn")
 
 
 def spell_guard(guard: tuple[tuple[object, bool], ...]) -> str:
@@ -139,6 +143,8 @@ def spell_guard(guard: tuple[tuple[object, bool], ...]) -> str:
     parts = []
     decided = {key[1] for key, way in guard if way and isinstance(key, tuple) and key[0] == "=="}
     for key, way in guard:
+        if _is_draw(key):
+            continue
         if not way and isinstance(key, tuple) and key[0] == "==" and key[1] in decided:
             continue
         text = spell_key(key)
