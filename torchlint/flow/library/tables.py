@@ -545,10 +545,8 @@ class Contracts:
         return full_name in self._packages
 
     def taught_name(self, path: str, name: str) -> str:
-        """The taught name that means `name` in the module at `path`, or leads on from there; empty if none does.
-
-        The longest way of writing the module counts first.
-        """
+        """The taught name that means `name` in the module at `path`, or leads on from there; empty if none does. The
+        longest way of writing the module counts first."""
         if not self.taught:
             return ""
         for module in modules_at(posixpath.join(self.folder, path)):
