@@ -19,7 +19,7 @@ def unscaled_image_input(call: ModelCalled) -> Iterator[Finding]:
         return
     if extent is None or not extent.tight or not (extent.low == 0.0 and extent.high == 255.0):
         return
-    if image.dtype not in FLOATS:
+    if image.dtype not in FLOATS or (call.loaded and not call.task):  # what was loaded may have been trained so
         return
     steps = trail(image)
     if any("→ [0, 1]" in step.note for step in steps):  # scaled once, and brought back to 255 on purpose

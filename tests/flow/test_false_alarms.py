@@ -170,6 +170,126 @@ def prepare(picture, small=True):
 net = models.alexnet(pretrained=True)
 print(net(prepare(Image.open("snake.png").convert("RGB"))).argmax(1))
 """,
+    "one number is drawn, and asked for twice": """
+import random
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import functional as TF
+
+
+class Cells(Dataset):
+    def __len__(self):
+        return 30
+
+    def __getitem__(self, i):
+        cell = Image.open(f"cell{i}.png").convert("RGB")
+        mask = Image.open(f"mask{i}.png").convert("L")
+        p = random.random()
+        if p > 0.5:
+            cell = TF.hflip(cell)
+        if p > 0.5:
+            mask = TF.hflip(mask)
+        return TF.normalize(TF.to_tensor(cell), [0.5] * 3, [0.5] * 3), torch.from_numpy(np.array(mask)).long()
+
+
+net = nn.Conv2d(3, 4, 3, padding=1)
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for cell, mask in DataLoader(Cells(), batch_size=4):
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(net(cell), mask).backward()
+    optimizer.step()
+""",
+    "trained weights inside a model that is given its own": """
+import torch
+from PIL import Image
+from torch import nn
+from torchvision import models, transforms
+
+
+class Sorter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = models.resnet18(pretrained=True)
+        self.body.fc = nn.Linear(512, 3)
+
+    def forward(self, x):
+        return self.body(x)
+
+
+net = Sorter()
+net.load_state_dict(torch.load("sorter.pt"))
+net.eval()
+look = transforms.Compose([transforms.Resize((224, 224)), transforms.ToTensor()])
+with torch.no_grad():
+    print(net(look(Image.open("a.jpg").convert("RGB")).unsqueeze(0)).argmax(1))
+""",
+    "a picture is undone in one way as an array, in another as a tensor": """
+import numpy as np
+import torch
+from PIL import Image
+from torchvision.transforms.functional import normalize, to_tensor
+
+
+def undo(x):
+    if isinstance(x, np.ndarray):
+        return (x + 1) / 2
+    return normalize(x, [-1, -1, -1], [2, 2, 2])
+
+
+def undo_too(x):
+    if not torch.is_tensor(x):
+        return (x + 1) / 2
+    return normalize(x, [-1, -1, -1], [2, 2, 2])
+
+
+picture = normalize(to_tensor(Image.open("a.png").convert("RGB")), [0.5] * 3, [0.5] * 3).numpy()
+for seen in (undo(picture), undo_too(picture)):
+    Image.fromarray((seen * 255).transpose(1, 2, 0).astype(np.uint8)).save("x.png")
+""",
+    "bytes are taken off bytes in floats": """
+import cv2
+import numpy as np
+import torch
+
+before, after = cv2.imread("a.png"), cv2.imread("b.png")
+change = np.subtract(after, before, dtype=np.float32)
+print(torch.from_numpy(change).abs().mean())
+""",
+    "a painter that was trained on bytes, and is loaded": """
+import cv2
+import torch
+from torch import nn
+
+
+class Painter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.paint = nn.Conv2d(3, 3, 9, padding=4)
+
+    def forward(self, x):
+        return self.paint(x)
+
+
+net = Painter()
+net.load_state_dict(torch.load("waves.pth"))
+frame = torch.from_numpy(cv2.imread("a.png").transpose(2, 0, 1)).unsqueeze(0).float()
+print(net(frame).clamp(0, 255))
+""",
+    "the whole end of a known architecture is exchanged, and axes are called as numpy calls them": """
+import torch
+import torchvision
+from torch import nn
+
+net = torchvision.models.vgg16(weights="DEFAULT")
+net.classifier = nn.Sequential(nn.Linear(25088, 256), nn.ReLU(), nn.Linear(256, 5))
+print(net(torch.rand(2, 3, 224, 224)))
+maps = nn.Conv2d(3, 64, 3)(torch.rand(1, 3, 8, 8))
+print(nn.Conv2d(128, 8, 3)(torch.cat((maps, maps), axis=1)))
+""",
     "noise in place of pictures, to measure speed": """
 import torch
 from torch import nn

@@ -37,7 +37,7 @@ class ModelCalled(Fact):
     ``classifier``, ``segmenter`` or ``generative``, by the losses that its outputs meet, or ``""``; channels: how many
     a known architecture takes, None for a layer of the program; training, graded: as in `Run`; unlike: whether it is
     trained on images of another range, other statistics or another order, and not by this call; fault: what is wrong
-    with the channels of the image there.
+    with the channels of the image there; loaded: whether other weights were loaded into it.
     """
 
     model: str
@@ -49,6 +49,7 @@ class ModelCalled(Fact):
     graded: bool = True
     unlike: bool = False
     fault: Fault | None = None
+    loaded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

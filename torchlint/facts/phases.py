@@ -30,7 +30,6 @@ from torchlint.facts.losses import REGIONS
 from torchlint.facts.pairs import by_chance
 from torchlint.facts.pixels import MOST_STEPS, PixelStep, history, picture
 from torchlint.flow.events import Event, LossEvent, OpEvent, RunEvent, StepEvent
-from torchlint.flow.models import LOADED
 from torchlint.flow.spell import spell_guard
 from torchlint.flow.values import (
     Class,
@@ -46,6 +45,7 @@ from torchlint.flow.values import (
     Unknown,
     Value,
 )
+from torchlint.flow.weights import LOADED
 
 #: Readings of an output as predictions.
 READINGS = frozenset({"argmax", "max", "topk", "sort", "gt", "ge", "lt", "le", "round"})

@@ -60,6 +60,8 @@ def _computed(event: OpEvent) -> BytesComputed:
     exact = _exact(op, sides[0], sides[-1]) if len(sides) == 2 and result is not None and _bytes(result) else None
     known = left is not None and right is not None and event.via.arguments.get("alpha", Const(1)) == Const(1)
     at = event.arguments_at.get("input")
+    elsewhere = (event.via.arguments.get(name, Const(None)) for name in ("dtype", "out"))
+    known = known and all(value == Const(None) for value in elsewhere)
     nothing = Tensor()
     return BytesComputed(
         event.place, spell_guard(event.guard), op, event.text, nothing if left is None else left,

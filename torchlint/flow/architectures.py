@@ -125,6 +125,15 @@ def _head(m: Machine, model: Object, row: tables.Model) -> Value | None:
     return None
 
 
+def _at(m: Machine, model: Object, path: str) -> Value | None:
+    """What stands at a path of attributes: the head itself, if it is not replaced with something round it."""
+    value: Value | None = model
+    for part in path.split("."):
+        inner = value.attrs.get(part) if isinstance(value, Object) and value.kind in ("model", "part") else None
+        value = m.resolve(inner) if isinstance(inner, Value) else None
+    return value
+
+
 def _replaced(m: Machine, value: object) -> Value | None:
     """A layer that the program put at this attribute, or inside the part that it names."""
     if not isinstance(value, Value):
@@ -151,7 +160,8 @@ def call(m: Machine, model: Object, args: Sequence[Value], keywords: Mapping[str
     replaced = _head(m, model, row)
     result: Value = UNKNOWN
     if replaced is not None:
-        shape: Shape = (symbol("B"), row.head_in or None) if row.head and row.task != "segmenter" else None
+        width = row.head_in or None if replaced is _at(m, model, row.head) else None
+        shape: Shape = (symbol("B"), width) if row.head and row.task != "segmenter" else None
         result = calls.call(m, replaced, [Tensor(None, Meaning("activation"), "float32", shape, "attached")], {}, place)
     elif row.returns in RETURNED or row.returns in ("dict:out", "object:logits", "tuple"):
         result = _last(m, model, row, given, place)

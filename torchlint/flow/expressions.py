@@ -319,8 +319,9 @@ def _compare_one(m: Machine, op: str, a: Value, b: Value, node: ir.Compare) -> V
     ):
         return FALSE
     result = builtins.compare_numbers(op, a, b)
-    chance = result is UNKNOWN and (isinstance(a, Chance) or isinstance(b, Chance))
-    return Unknown(m.fresh_key(join.DRAWN)) if chance else result
+    if result is not UNKNOWN or not (isinstance(a, Chance) or isinstance(b, Chance)):
+        return result
+    return Unknown(m.draw_key(a, op, b) if isinstance(a, Chance) else m.draw_key(b, FLIPPED.get(op, op), a))
 
 
 def _same_dtype(a: Value, b: Value) -> Value | None:

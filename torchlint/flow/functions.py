@@ -200,6 +200,10 @@ def is_instance(m: Machine, value: Value, cls: Value) -> Value:
     return FALSE if isinstance(cls, Class) else UNKNOWN
 
 
+#: The classes of what holds numbers.
+HOLDERS = {"torch.Tensor": "tensor", "numpy.ndarray": "numpy", "PIL.Image.Image": "pil"}
+
+
 def _is_library_instance(m: Machine, value: Value, name: str) -> Value:
     if isinstance(value, Object):
         row = m.contracts.lookup(name)
@@ -213,7 +217,7 @@ def _is_library_instance(m: Machine, value: Value, name: str) -> Value:
     python: dict[str, tuple[type, ...]] = {
         "builtins.list": (List,), "builtins.dict": (Dict,), "builtins.tuple": (Tuple,), "builtins.int": (int,),
         "builtins.float": (float,), "builtins.str": (str, Text), "builtins.bool": (bool,),
-        "torch.Tensor": (Tensor,),
+        **dict.fromkeys(HOLDERS, (Tensor,)),
     }  # fmt: skip
     kinds = python.get(name)
     if kinds is None:
@@ -223,7 +227,7 @@ def _is_library_instance(m: Machine, value: Value, name: str) -> Value:
             isinstance(value.value, tuple(k for k in kinds if k in (int, float, str, bool)) or (Ellipsis.__class__,))
         )
     if isinstance(value, Tensor):
-        return Const(value.holder == "tensor") if Tensor in kinds else FALSE
+        return Const(value.holder == HOLDERS.get(name))
     if isinstance(value, (List, Dict, Tuple, Text)):
         return Const(isinstance(value, kinds))
     return UNKNOWN
@@ -370,7 +374,14 @@ def _convert(kind: Callable[[Any], Any]) -> Handler:
 
 def _type(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     value = _first(m, args)
+    if isinstance(value, Tensor) and value.holder == "numpy":
+        return Library("numpy.ndarray")
     return value.cls if isinstance(value, Instance) else UNKNOWN
+
+
+def _is_tensor(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
+    value = _first(m, args)
+    return Const(value.holder == "tensor") if isinstance(value, Tensor) else UNKNOWN
 
 
 def _callable(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
@@ -495,6 +506,7 @@ HANDLERS: dict[str, Handler] = {
     "builtins.filter": _filter, "builtins.sum": _sum, "builtins.max": _extreme(max), "builtins.min": _extreme(min),
     "builtins.abs": _abs, "builtins.int": _convert(int), "builtins.float": _convert(float),
     "builtins.str": _convert(str), "builtins.bool": _convert(bool), "builtins.type": _type,
+    "torch.is_tensor": _is_tensor,
     "builtins.callable": _callable, "builtins.print": _none,
     "functools.partial": _partial, "functools.reduce": lambda m, a, k, p: UNKNOWN, "copy.copy": _copy,
     "copy.deepcopy": _copy, "itertools.chain": _chain, "itertools.cycle": _transparent,

@@ -84,13 +84,20 @@ def resolve(value: Value, path: Path) -> Value:
     return alternatives(kept)
 
 
-def drawn(value: Value) -> bool:
-    """Whether the program draws a number by itself, or compares one that it drew: ``torch.rand(1) > 0.5``."""
-    if isinstance(value, Tensor) and value.via is not None and value.via.op in ("gt", "ge", "lt", "le", "eq"):
-        value = next(iter(value.via.arguments.values()), value)
-    if isinstance(value, Tensor):
-        return value.meaning is not None and value.meaning.kind == "noise"
-    return isinstance(value, Chance)
+#: Comparisons by the names that torch has for them.
+COMPARED = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "=="}
+
+
+def drawn(value: Value) -> tuple[Value, str, Value] | None:
+    """The number that the program drew by itself, how it compares it, and with what: ``torch.rand(1) > 0.5``; None if
+    it is something else."""
+    source, op = value, ""
+    other: Value = UNKNOWN
+    if isinstance(value, Tensor) and value.via is not None and value.via.op in COMPARED:
+        source, op = next(iter(value.via.arguments.values()), value), COMPARED[value.via.op]
+        other = value.via.arguments.get("other", UNKNOWN)
+    noise = isinstance(source, Tensor) and source.meaning is not None and source.meaning.kind == "noise"
+    return (source, op, other) if noise or isinstance(source, Chance) else None
 
 
 def equal(a: Value, b: Value) -> bool:

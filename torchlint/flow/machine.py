@@ -148,6 +148,7 @@ class Machine:
         self.active: list[int] = []
         self.runs = 0
         self.drawn = 0
+        self.draws: dict[int, tuple[Value, int]] = {}
         self.loops = 0
         self.calls = 0
         self.seeded = 0
@@ -230,6 +231,16 @@ class Machine:
         """A name for an unknown test that is met only once."""
         self.fresh += 1
         return ("fresh", text, self.fresh)
+
+    def draw_key(self, source: Value, op: str, other: Value) -> Key:
+        """The name of a test of a number that the program drew: the same wherever this number is tested so."""
+        number = self.draws.setdefault(id(source), (source, len(self.draws)))[1]
+        against = other.value if isinstance(other, Const) else other.key if isinstance(other, Unknown) else None
+        if op and against is None:
+            return self.fresh_key(join.DRAWN)
+        if op in (">", ">="):
+            return ("not", ("fresh", join.DRAWN, (number, "<=" if op == ">" else "<", against)))
+        return ("fresh", join.DRAWN, (number, op, against))
 
     def guard(self, entry: join.Path | None = None) -> Guard:
         """The tests decided since `entry` (default: since the start)."""
@@ -467,7 +478,8 @@ class Machine:
             return [((), True)]
         if isinstance(value, Tensor) and value.dtype == "bool" and (a := value.range) is not None and a.low == a.high:
             return [((), a.low != 0)]
-        return self._decide_key(self.fresh_key(join.DRAWN) if join.drawn(value) else None, True)
+        drawn = join.drawn(value)
+        return self._decide_key(None if drawn is None else self.draw_key(*drawn), True)
 
     def _decide_key(self, key: Key, way: bool) -> list[tuple[Guard, bool]]:
         while isinstance(key, tuple) and key[0] == "not":

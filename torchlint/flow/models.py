@@ -50,9 +50,6 @@ from torchlint.flow.values import (
 )
 from torchlint.syntax import ir
 
-#: The cell of a model that was given the weights of another by ``load_state_dict``.
-LOADED = "(loaded)"
-
 #: Methods of a module that give the module itself and change nothing that matters here.
 SAME = frozenset(
     [
@@ -244,7 +241,7 @@ def _method(
         set_mode(m, owner, Const(False) if name == "eval" else mode)
         return owner
     if name == "load_state_dict":
-        m.write(owner.attrs, LOADED, TRUE)
+        weights.mark_loaded(m, owner)
         return UNKNOWN
     if name in ("parameters", "named_parameters", "buffers", "state_dict"):
         return training.parameters(owner) if name != "state_dict" else Dict({}, {"open": True})
@@ -253,9 +250,6 @@ def _method(
     if name == "zero_grad":
         training.record(m, "zero_grad", owner, "", place)
         return NONE
-    if name == "load_state_dict":
-        weights.mark_loaded(m, owner)
-        return UNKNOWN
     if name == "reset_classifier" and isinstance(owner, Object):
         architectures.reset_classifier(m, owner, args, keywords)
         return NONE

@@ -39,6 +39,9 @@ LATE = frozenset({"avgpool", "global_pool", "dropout", "AuxLogits", "aux1", "aux
 #: Models inside models inside a model that are looked at.
 MOST_DEPTH = 3
 
+#: The cell of a model that was given the weights of another by ``load_state_dict``.
+LOADED = "(loaded)"
+
 #: Kinds of objects that are layers, or hold some.
 LAYERS = frozenset({"module", "container", "model"})
 
@@ -81,7 +84,7 @@ def _asked(m: Machine, model: Object, row: tables.Model) -> str | None:
 
 def _changed(m: Machine, model: Object) -> bool:
     """Whether the first layers may be others than those that were trained, or hold other weights."""
-    if any(m.resolve(model.attrs.get(mark, NONE)) == TRUE for mark in ("(changed)", "(loaded)")):
+    if any(m.resolve(model.attrs.get(mark, NONE)) == TRUE for mark in ("(changed)", LOADED)):
         return True
     for name, value in model.attrs.items():
         if name in LATE or not isinstance(value, Value):
@@ -111,14 +114,16 @@ def mark_changed(m: Machine, part: Unknown) -> None:
         m.write(part.origin.owner.attrs, "(changed)", TRUE)
 
 
-def mark_loaded(m: Machine, model: Value, depth: int = 0) -> None:
+def mark_loaded(m: Machine, model: object, depth: int = 0) -> None:
     """Other weights are loaded into a model, and into the known architectures inside it."""
-    if isinstance(model, Object):
-        m.write(model.attrs, "(loaded)", TRUE)
-    if isinstance(model, (Instance, Object)) and depth < MOST_DEPTH:
-        for value in list(model.attrs.values()):
-            if isinstance(value, (Instance, Object)):
-                mark_loaded(m, value, depth + 1)
+    if isinstance(model, Unknown) and model.origin is not None:
+        model = model.origin.owner
+    if not isinstance(model, (Instance, Object)) or depth > MOST_DEPTH:
+        return
+    m.write(model.attrs, LOADED, TRUE)
+    for value in list(model.attrs.values()):
+        for part in value if isinstance(value, tuple) else (value,):
+            mark_loaded(m, part[1] if isinstance(part, tuple) and len(part) == 2 else part, depth + 1)
 
 
 # --- arrivals ----------------------------------------------------------------------------------------------------

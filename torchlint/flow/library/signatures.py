@@ -15,6 +15,10 @@ class ContractError(ValueError):
     """A table that cannot be used: the message names the file, the row and the key."""
 
 
+#: Names that torch takes for others, as numpy has them.
+ALIASES = (("axis", "dim"), ("keepdims", "keepdim"))
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One parameter: `default` is None where the caller must give it; kind is ``any``, ``keyword`` or ``*``/``**``."""
@@ -30,6 +34,7 @@ class Signature:
 
     params: tuple[Parameter, ...]
     positional: tuple[str, ...] = field(default=())
+    names: frozenset[str] = field(default=frozenset())
 
     def bind(self, args: Sequence[Value], keywords: Mapping[str, Value]) -> dict[str, Value]:
         """Arguments by parameter name, defaults filled in.
@@ -42,6 +47,9 @@ class Signature:
         if len(args) > len(self.positional):
             bound["*"] = Tuple(tuple(args[len(self.positional) :]))
         bound.update(keywords)
+        for name, other in ALIASES:
+            if name in bound and name not in self.names and other in self.names:
+                bound[other] = bound.pop(name)
         more = "**" in keywords or has_rest(args)
         for parameter in self.params:
             if parameter.default is not None and parameter.name not in bound:
@@ -94,4 +102,4 @@ def _signature(text: str) -> Signature:
         params.append(Parameter(argument.arg, None if default is None else _literal(default), "keyword"))
     if given.kwarg is not None:
         params.append(Parameter(given.kwarg.arg, None, "**"))
-    return Signature(tuple(params), positional)
+    return Signature(tuple(params), positional, frozenset(p.name for p in params))
