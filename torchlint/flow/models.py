@@ -26,6 +26,7 @@ from torchlint.flow import (
 from torchlint.flow.events import RunEvent
 from torchlint.flow.library import tables
 from torchlint.flow.machine import Machine
+from torchlint.flow.spell import unnamed
 from torchlint.flow.values import (
     NONE,
     TRUE,
@@ -259,6 +260,8 @@ def _method(
             if isinstance(owner.attrs.get("()"), tuple):
                 layers.add_child(m, owner, key.value, args[1])
             m.write(owner.attrs, key.value, args[1])
+        elif unnamed(m.guard()):  # which of several children it is, nobody knows
+            m.write(owner.attrs, "()", None)
         else:
             layers.add_child(m, owner, "", args[1])
         return NONE
