@@ -23,7 +23,7 @@ def append(m: Machine, target: List, values: Sequence[Value]) -> None:
             m.write(target.attrs, "items", (*content, *values))
         return
     old = content.element
-    element = join.summary(values if isinstance(old, Unknown) else [old, *values])
+    element = join.summary([old, *values])
     variants = tuple((guard, (*items, *values)) for guard, items in content.variants)
     m.write(target.attrs, "items", Unsure(element, (*content.tail, *values)[-LONGEST_TAIL:], variants))
 
