@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from torchlint.flow import builtins, join
 from torchlint.flow.machine import Machine
-from torchlint.flow.values import NONE, UNKNOWN, Const, List, Number, Unknown, Unsure, Value
+from torchlint.flow.values import NONE, UNKNOWN, Const, List, Number, Unsure, Value
 
 #: Longer lists are not kept item by item, and so many last items of a list of unknown length.
 MOST_ITEMS, LONGEST_TAIL = 512, 64
