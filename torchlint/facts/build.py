@@ -45,8 +45,8 @@ from torchlint.flow.events import (
     TransformEvent,
 )
 from torchlint.flow.spell import spell_guard
-from torchlint.flow.values import Const, Guard, Instance, Number, Object, Place, Run, Tensor, Value
-from torchlint.flow.weights import LOADED
+from torchlint.flow.values import Const, Guard, Number, Object, Place, Run, Tensor, Value
+from torchlint.flow.weights import is_loaded
 
 #: Combinations of alternatives of one call that are looked at; beyond them the call says nothing.
 MOST_COMBINATIONS = 32
@@ -261,8 +261,7 @@ def _model(run: Run, image: Tensor, guard: Guard, task: str, unlike: bool) -> Mo
     words = spell_guard(guard)
     mode = run.channels, run.training, run.graded
     found = None if run.channels is None else fault(image, run.channels)
-    loaded = isinstance(run.model, Instance | Object) and LOADED in run.model.attrs
-    return ModelCalled(run.place, words, run.name, run.weights, image, task, *mode, unlike, found, loaded)
+    return ModelCalled(run.place, words, run.name, run.weights, image, task, *mode, unlike, found, is_loaded(run.model))
 
 
 def _layers(events: Sequence[Event]) -> Iterable[Occurrence]:

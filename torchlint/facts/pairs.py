@@ -21,7 +21,7 @@ from torchlint.facts.computation import alternatives
 from torchlint.facts.pixels import KEEPING, PixelStep, history
 from torchlint.flow import join
 from torchlint.flow.events import Event, LossEvent
-from torchlint.flow.join import DRAWN
+from torchlint.flow.join import by_chance
 from torchlint.flow.spell import spell_guard
 from torchlint.flow.values import Chance, Guard, Place, Tensor, Value
 
@@ -150,8 +150,3 @@ def _draws(ways: Sequence[Way]) -> tuple[Draw, ...]:
             seeded = max((step.seeded for step in only), default=0)
             found[key] = Draw(only[0].name, only[0].at, only[0].at, seeded, key)
     return tuple(found.values())
-
-
-def by_chance(key: object) -> bool:
-    """Whether a test compares a number that the program draws."""
-    return isinstance(key, tuple) and len(key) == 3 and key[:2] == ("fresh", DRAWN)

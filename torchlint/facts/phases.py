@@ -27,9 +27,9 @@ from torchlint.facts.computation import MOVES, alternatives, operand, options, p
 from torchlint.facts.evaluation import ModelEvaluated, Prepared, PreprocessingCompared, difference
 from torchlint.facts.formulas import formula
 from torchlint.facts.losses import REGIONS
-from torchlint.facts.pairs import by_chance
 from torchlint.facts.pixels import MOST_STEPS, PixelStep, history, picture
 from torchlint.flow.events import Event, LossEvent, OpEvent, RunEvent, StepEvent
+from torchlint.flow.join import by_chance
 from torchlint.flow.spell import spell_guard
 from torchlint.flow.values import (
     Class,
@@ -45,7 +45,7 @@ from torchlint.flow.values import (
     Unknown,
     Value,
 )
-from torchlint.flow.weights import LOADED
+from torchlint.flow.weights import is_loaded
 
 #: Readings of an output as predictions.
 READINGS = frozenset({"argmax", "max", "topk", "sort", "gt", "ge", "lt", "le", "round"})
@@ -285,7 +285,7 @@ def _evaluated(one: Feeding, drawn: Drawn, way: str, other: Feeding, compared: b
     steps = tuple(step for step in one.steps if chance(step))
     return ModelEvaluated(
         one.run.place,
-        spell_guard(tuple(item for item in one.guard if not by_chance(item[0]))),
+        spell_guard(one.guard),
         one.run.name,
         one.input,
         way,
@@ -346,8 +346,9 @@ def _architecture(run: Run) -> object:
 def _trained_as(one: Feeding, trained: Mapping[object, list[Feeding]]) -> list[Feeding]:
     """The trainings of a model: its own, or where its weights are loaded those of its architecture."""
     own = trained.get((model_key(one.run), one.position), [])
-    loaded = isinstance(one.run.model, Object) and LOADED in one.run.model.attrs
-    return own if own or not loaded else trained.get((_architecture(one.run), one.position), [])
+    if own or not (isinstance(one.run.model, Object) and is_loaded(one.run.model)):
+        return own
+    return trained.get((_architecture(one.run), one.position), [])
 
 
 def comparisons(found: Sequence[Feeding]) -> Iterable[Occurrence]:
@@ -369,7 +370,7 @@ def comparisons(found: Sequence[Feeding]) -> Iterable[Occurrence]:
         if given is None:
             group.append(_UNKNOWN)
             continue
-        words = spell_guard(tuple(item for item in one.guard if not by_chance(item[0])))
+        words = spell_guard(one.guard)
         group.append(
             PreprocessingCompared(
                 one.run.place, words, one.run.name, other.run.place, training, given, other.run.weights

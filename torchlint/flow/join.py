@@ -46,6 +46,11 @@ DRAWN = "drawn"
 Path = dict[Any, bool]
 
 
+def by_chance(key: object) -> bool:
+    """Whether a test is of a number that the program draws, which has no name that would tell a reader anything."""
+    return isinstance(key, tuple) and key[:2] == ("fresh", DRAWN)
+
+
 def compatible(guard: Guard, path: Path) -> bool:
     """Whether a guard can hold on a path."""
     for key, way in guard:

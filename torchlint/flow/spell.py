@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
+from torchlint.flow.join import by_chance
 from torchlint.syntax import ir
 
 #: Longer texts are cut in the middle of their arguments.
@@ -130,12 +131,7 @@ def spell_key(key: object) -> str:
 
 def unnamed(guard: Iterable[tuple[object, bool]]) -> bool:
     """Whether a test was decided that has no name and is no draw: one of values that the program computed."""
-    return any(not spell_key(key) for key, _ in guard if not _is_draw(key))
-
-
-def _is_draw(key: object) -> bool:
-    """Whether a test is of a number that the program draws, which has no name that would tell a reader anything."""
-    return isinstance(key, tuple) and key[:2] == ("fresh", "drawn")
+    return any(not spell_key(key) for key, _ in guard if not by_chance(key))
 
 
 def spell_guard(guard: tuple[tuple[object, bool], ...]) -> str:
@@ -143,7 +139,7 @@ def spell_guard(guard: tuple[tuple[object, bool], ...]) -> str:
     parts = []
     decided = {key[1] for key, way in guard if way and isinstance(key, tuple) and key[0] == "=="}
     for key, way in guard:
-        if _is_draw(key):
+        if by_chance(key):
             continue
         if not way and isinstance(key, tuple) and key[0] == "==" and key[1] in decided:
             continue

@@ -114,6 +114,11 @@ def mark_changed(m: Machine, part: Unknown) -> None:
         m.write(part.origin.owner.attrs, "(changed)", TRUE)
 
 
+def is_loaded(model: Value) -> bool:
+    """Whether other weights were loaded into a model."""
+    return isinstance(model, (Instance, Object)) and LOADED in model.attrs
+
+
 def mark_loaded(m: Machine, model: object, depth: int = 0) -> None:
     """Other weights are loaded into a model, and into the known architectures inside it."""
     if isinstance(model, Unknown) and model.origin is not None:

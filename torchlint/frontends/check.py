@@ -81,6 +81,11 @@ def reveal(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"{visible(path)}:{shown.row}: {visible(shown.name)}: {visible(shown.text)}\n")
     if not analysis.revealed:
         sys.stderr.write("torchlint: nothing is known here; does anything in the given files reach it?\n")
+    return status_of(analysis)
+
+
+def status_of(analysis: Analysis) -> int:
+    """The exit status of a command that prints no findings, after the files that could not be judged are named."""
     problems = [(one.path, one.message) for one in analysis.problems]
     problems += [(one.path, one.message) for one in analysis.faults]
     for where, message in problems:

@@ -12,7 +12,7 @@ from torchlint.diagnostic import Span
 from torchlint.engine import registry, run
 from torchlint.facts.paths import DataPath
 from torchlint.flow.values import Place
-from torchlint.frontends.check import CLEAN, ERROR, analysed, split_line
+from torchlint.frontends.check import analysed, split_line, status_of
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.text import Paint, visible
 from torchlint.report.trace import picture
@@ -57,11 +57,7 @@ def trace(arguments: argparse.Namespace) -> int:
             "torchlint: no data is seen to pass here; does anything in the given files reach it? "
             "(`--help` says how to give more)\n"
         )
-    problems = [(one.path, one.message) for one in analysis.problems]
-    problems += [(one.path, one.message) for one in analysis.faults]
-    for name, message in problems:
-        sys.stderr.write(f"torchlint: {name}: {message}\n")
-    return ERROR if problems else CLEAN
+    return status_of(analysis)
 
 
 def _located(paths: Iterable[DataPath], text: Callable[[str], str | None]) -> dict[Place, Span]:
