@@ -28,11 +28,15 @@ class Location:
 
 @dataclass(frozen=True, order=True, slots=True)
 class Span:
-    """A stretch of one file, end exclusive. `path` is as the user would write it."""
+    """A stretch of one file, end exclusive. `path` is as the user would write it.
+
+    `cell` is the number of a notebook's cell, from 1, whose rows `start` and `end` count; 0 in any other file.
+    """
 
     path: str
     start: Location
     end: Location
+    cell: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +82,4 @@ class Diagnostic:
 
     def sort_key(self) -> tuple[object, ...]:
         """Order of output: by place, then by code and message."""
-        return (self.span.path, self.span.start, self.code, self.message, self.span.end)
+        return (self.span.path, self.span.cell, self.span.start, self.code, self.message, self.span.end)

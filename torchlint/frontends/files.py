@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torchlint.config import Settings, nearest, read, with_values
+from torchlint.frontends.outcome import UsageError
 from torchlint.source.discover import discover
 from torchlint.source.text import DecodeError, decode
 
@@ -92,6 +93,25 @@ def _read_or_none(path: str) -> bytes | None:
         return Path(path).read_bytes() if Path(path).is_file() else None
     except OSError:
         return None
+
+
+def require(paths: Iterable[str]) -> None:
+    """Raises: UsageError: one of the paths does not exist."""
+    missing = [path for path in paths if not os.path.exists(path)]
+    if missing:
+        raise UsageError(f"no such file or folder: {', '.join(missing)}")
+
+
+def read_file(path: str) -> bytes:
+    """The content of a file that is linted.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: bool) -> list[str]:

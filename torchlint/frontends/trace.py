@@ -12,7 +12,7 @@ from torchlint.diagnostic import Span
 from torchlint.engine import registry, run
 from torchlint.facts.paths import DataPath
 from torchlint.flow.values import Place
-from torchlint.frontends.check import analysed, split_line, status_of
+from torchlint.frontends.reveal import analysed, split_line, status_of
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.text import Paint, visible
 from torchlint.report.trace import picture

@@ -19,7 +19,7 @@ def as_json(diagnostics: Iterable[Diagnostic]) -> str:
 
 def _finding(one: Diagnostic) -> dict[str, Any]:
     return {
-        "cell": None,
+        "cell": one.span.cell or None,
         "code": one.code,
         "end_location": _location(one.span.end),
         "filename": one.span.path,
