@@ -36,6 +36,12 @@ def test_the_demo_says_what_is_shown() -> None:
     assert torchlint("fixtures/demo") == shown.partition("\n")[2]
 
 
+def test_the_diff_is_what_is_shown() -> None:
+    shown = next(block for block in blocks("console") if block.startswith("$ torchlint --diff"))
+    command, _, diff = shown.partition("\n")
+    assert torchlint(*command.split()[2:]) == diff
+
+
 def test_the_frame_is_what_is_shown() -> None:
     frame = next(block for block in blocks("") if " --> " in block)
     assert frame.rstrip() in torchlint("--output-format", "full", "fixtures/demo")

@@ -40,6 +40,8 @@ class Settings:
     extend_select, ignore: rules to add, rules to leave out; the longer prefix wins, and `ignore` wins a tie.
     exclude: patterns as in ``.gitignore``, relative to `folder`, beside those that are always excluded.
     respect_gitignore: whether files that git ignores are passed over.
+    fix, fix_only, unsafe_fixes: what is mended without being asked on the command line.
+    fixable, unfixable: rules whose fixes are offered (None: all), and those whose are not; as `select` and `ignore`.
     contracts: tables of contracts beside torchlint's own; later ones override earlier ones, name by name.
     folder: the folder of the file that says so; patterns and paths start there.
     """
@@ -49,8 +51,19 @@ class Settings:
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     respect_gitignore: bool = True
+    fix: bool = False
+    fix_only: bool = False
+    unsafe_fixes: bool = False
+    fixable: tuple[str, ...] | None = None
+    unfixable: tuple[str, ...] = ()
     contracts: tuple[Table, ...] = ()
     folder: str = "."
+
+    def selectors(self) -> tuple[str, ...]:
+        """All words that mean rules."""
+        return (
+            *(self.select or ()), *self.extend_select, *self.ignore, *(self.fixable or ()), *self.unfixable
+        )  # fmt: skip
 
     def overridden(
         self, select: Iterable[str] | None = None, extend_select: Iterable[str] = (), ignore: Iterable[str] = ()
@@ -194,4 +207,9 @@ def _flag(value: object, where: str) -> bool:
     raise ConfigError(f"{where} must be true or false")
 
 
-_KINDS: dict[str, Callable[[object, str], object]] = {"respect_gitignore": _flag}
+_KINDS: dict[str, Callable[[object, str], object]] = {
+    "respect_gitignore": _flag,
+    "fix": _flag,
+    "fix_only": _flag,
+    "unsafe_fixes": _flag,
+}

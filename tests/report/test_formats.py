@@ -22,8 +22,15 @@ PLAINLY, COLOURED = Paint(on=False), Paint(on=True)
 
 def test_concise() -> None:
     assert concise([PLAIN, FIXABLE], PLAINLY) == (
-        "train.py:4:8: TL101 `BCELoss` expects probabilities\ntrain.py:2:1: TL401 gradients pile up\n"
+        "train.py:4:8: TL101 `BCELoss` expects probabilities\ntrain.py:2:1: TL401 [*] gradients pile up\n"
     )
+
+
+def test_an_unsafe_fix_is_marked_where_it_is_wanted() -> None:
+    unsafe = replace(PLAIN, fixes=(replace(FIXABLE.fixes[0], safe=False), FIXABLE.fixes[0]))
+    assert "[*]" not in concise([unsafe], PLAINLY) and "[*]" not in full([unsafe], text, PLAINLY)
+    assert concise([unsafe], PLAINLY, unsafe=True) == "train.py:4:8: TL101 [*] `BCELoss` expects probabilities\n"
+    assert full([unsafe], text, PLAINLY, unsafe=True).startswith("error[TL101]: [*] `BCELoss` expects")
 
 
 def test_a_message_keeps_to_its_line_and_cannot_drive_the_terminal() -> None:

@@ -21,10 +21,10 @@ from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic, Location, Severity, Span, Step
 from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR, Builtin
 from torchlint.engine.fix import Editor
-from torchlint.engine.select import shows
+from torchlint.engine.select import may_fix, shows
 from torchlint.facts import Fact, Occurrence, Place
 from torchlint.facts.analysis import Analysis
-from torchlint.rule import Finding, Rule
+from torchlint.rule import Finding, Fix, Rule
 from torchlint.syntax.comments import suppressions
 from torchlint.syntax.positions import locate
 
@@ -38,6 +38,12 @@ class Found:
 
     rule: Rule
     finding: Finding
+    fixable: bool = True
+
+    @property
+    def fixes(self) -> tuple[Fix, ...]:
+        """Those that the configuration lets it offer."""
+        return self.finding.fixes if self.fixable else ()
 
     @property
     def severity(self) -> Severity:
@@ -58,7 +64,7 @@ def diagnose(
     """
     found, broken = judge(analysis.occurrences, rules)
     wanted = [
-        one
+        Found(one.rule, one.finding, may_fix(settings(one.finding.place.path), one.rule.code, one.rule.name))
         for one in found
         if one.finding.place.path in linted
         and shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
@@ -142,7 +148,7 @@ def _place(
         for place in (
             one.finding.place,
             *(step.place for step in one.finding.trail),
-            *editor.places(one.finding.fixes),
+            *editor.places(one.fixes),
         ):
             numbers[place.path].add(place.n)
     spans: dict[Place, Span] = {}
@@ -162,7 +168,7 @@ def _diagnostic(one: Found, spans: Mapping[Place, Span], editor: Editor) -> Diag
     place = one.finding.place
     steps = [Step(spans[step.place], step.note) for step in one.finding.trail if step.place in spans]
     span = spans.get(place, Span(place.path, _START, _START))
-    fixes = tuple(made for fix in one.finding.fixes if (made := editor.edited(fix, spans)) is not None)
+    fixes = tuple(made for fix in one.fixes if (made := editor.edited(fix, spans)) is not None)
     return Diagnostic(one.rule.code, one.rule.name, one.severity, one.finding.message, span, tuple(steps), fixes)
 
 

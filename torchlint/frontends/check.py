@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
@@ -17,7 +18,7 @@ from torchlint.flow.library.tables import ContractError, Table
 from torchlint.frontends.files import Configuration, Sources, find, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
-from torchlint.frontends.output import closing_line, render, warn
+from torchlint.frontends.output import closing_line, fixable_line, render, warn
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.text import Paint
 
@@ -32,18 +33,34 @@ def check(arguments: argparse.Namespace) -> int:
     given = session.contents()
     if not given:
         warn("no Python files found", arguments.quiet)
-    result = session.lint(given)
+    if session.fixes:
+        from torchlint.frontends.fixing import fix
+
+        return fix(session, given)
+    return report(session, session.lint(given), len(given), sys.stdout)
+
+
+def report(
+    session: Session, result: Result, files: int, stream: TextIO, fixed: Sequence[Diagnostic] | None = None
+) -> int:
+    """Print what there is to say of so many files, and give the exit status.
+
+    fixed: the findings that are mended and no more among those of the result; None if nothing was to be mended.
+    """
+    arguments = session.arguments
     for note in result.notes:
         warn(note, arguments.quiet)
-    paint = Paint(wants_colour(arguments.color, sys.stdout, os.environ))
-    sys.stdout.write(render(arguments.output_format, result.diagnostics, session.sources.text, paint))
-    sys.stdout.flush()
+    paint = Paint(wants_colour(arguments.color, stream, os.environ))
+    unsafe = session.unsafe_fixes
+    stream.write(render(arguments.output_format, result.diagnostics, session.sources.text, paint, unsafe))
+    stream.flush()
     if arguments.statistics:
         from torchlint.report.statistics import statistics
 
         sys.stderr.write(statistics(result.statistics))
     if not arguments.quiet:
-        sys.stderr.write(closing_line(result.diagnostics, len(given)))
+        sys.stderr.write(closing_line(result.diagnostics, files, fixed))
+        sys.stderr.write(fixable_line(result.diagnostics, unsafe, offered=fixed is None))
     return session.status(result.diagnostics)
 
 
@@ -63,6 +80,12 @@ class Session:
         )
         self.rules = _rules(arguments.rules_dir)
         self.sources = Sources({})
+        place = os.curdir if "-" not in arguments.paths else arguments.stdin_filename or os.curdir
+        here = self.configuration.of(place)
+        self.unsafe_fixes: bool = _first(arguments.unsafe_fixes, here.unsafe_fixes)
+        self.fix_only: bool = _first(arguments.fix_only, here.fix_only)
+        self.fixes: bool = arguments.diff or self.fix_only or _first(arguments.fix, here.fix)
+        self._checked = False
 
     def contents(self) -> dict[str, bytes]:
         """The files to lint, by the path that the output shows.
@@ -93,7 +116,9 @@ class Session:
         """
         settings = {path: self.configuration.of(path) for path in given}
         everywhere = [*settings.values(), self.configuration.of(os.curdir)]
-        _check_selectors(everywhere, self.rules, self.arguments.quiet)
+        if not self._checked:
+            _check_selectors(everywhere, self.rules, self.arguments.quiet)
+            self._checked = True
         self.sources = Sources(given)
         request = Request(
             given,
@@ -117,6 +142,11 @@ class Session:
         return FINDINGS if diagnostics and not self.arguments.exit_zero else CLEAN
 
 
+def _first(given: bool | None, configured: bool) -> bool:
+    """What the command line says, or else the configuration."""
+    return configured if given is None else given
+
+
 def tables(settings: Iterable[Settings]) -> list[Table]:
     """The contracts of all configurations that hold for a file of this run, those of inner folders later."""
     by_folder = {os.path.abspath(one.folder): one.contracts for one in settings}
@@ -132,7 +162,7 @@ def _rules(folders: Sequence[str]) -> registry.Registry:
 
 def _check_selectors(settings: Iterable[Settings], rules: registry.Registry, quiet: bool) -> None:
     """Refuse a name that no rule has; a code may belong to another version, so it is only warned of."""
-    selectors = [selector for one in settings for selector in (*(one.select or ()), *one.extend_select, *one.ignore)]
+    selectors = [selector for one in settings for selector in one.selectors()]
     for selector in select.strangers(dict.fromkeys(selectors), [*rules.rules, *BUILTINS]):
         if selector == "ALL":
             continue

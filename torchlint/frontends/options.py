@@ -33,6 +33,7 @@ def _check_parser() -> argparse.ArgumentParser:
     output.add_argument("-q", "--quiet", action="store_true", help="print findings and errors only")
     output.add_argument("--exit-zero", action="store_true", help="exit with 0 although there are findings")
     _add_colour(output)
+    _add_fixes(parser)
     chosen = parser.add_argument_group("rules (codes, prefixes of codes, names, or ALL; separated by commas)")
     for flag, words in (
         ("--select", "run these only"),
@@ -78,6 +79,20 @@ def _check_parser() -> argparse.ArgumentParser:
     settings.add_argument("--isolated", action="store_true", help="ignore configuration files that are not named")
     settings.add_argument("--no-cache", action="store_true", help="accepted for scripts; there is no cache")
     return parser
+
+
+def _add_fixes(parser: argparse.ArgumentParser) -> None:
+    fixes = parser.add_argument_group("fixes (of each finding the first that its rule offers)")
+    for flag, words in (
+        ("--fix", "mend what has a safe fix, and report the rest"),
+        ("--unsafe-fixes", "take unsafe fixes too, which may need a change elsewhere, or your judgement"),
+        ("--fix-only", "mend, and report nothing of the rest"),
+    ):
+        name = flag[2:].replace("-", "_")
+        fixes.add_argument(flag, action="store_true", default=None, help=words)
+        fixes.add_argument(f"--no-{flag[2:]}", dest=name, action="store_false", help=argparse.SUPPRESS)
+    fixes.add_argument("--diff", action="store_true", help="write nothing, and print what would change")
+    fixes.add_argument("--exit-non-zero-on-fix", action="store_true", help="exit with 1 if anything was mended")
 
 
 def _explain_parser() -> argparse.ArgumentParser:

@@ -28,8 +28,10 @@ FIRST_STEPS, LAST_STEPS = 3, 9
 Lines = Callable[[str], Sequence[str]]
 
 
-def full(diagnostics: Iterable[Diagnostic], text: Callable[[str], str | None], paint: Paint) -> str:
-    """The frames, a blank line after each; `text` gives the source of a path."""
+def full(
+    diagnostics: Iterable[Diagnostic], text: Callable[[str], str | None], paint: Paint, unsafe: bool = False
+) -> str:
+    """The frames, a blank line after each; `text` gives the source of a path; `unsafe`: unsafe fixes count as fixes."""
     cache: dict[str, Sequence[str]] = {}
 
     def lines(path: str) -> Sequence[str]:
@@ -37,15 +39,16 @@ def full(diagnostics: Iterable[Diagnostic], text: Callable[[str], str | None], p
             cache[path] = source_lines(text(path) or "")
         return cache[path]
 
-    return "".join("\n".join(_frame(one, lines, paint)) + "\n\n" for one in diagnostics)
+    return "".join("\n".join(_frame(one, lines, paint, unsafe)) + "\n\n" for one in diagnostics)
 
 
-def _frame(one: Diagnostic, lines: Lines, paint: Paint) -> list[str]:
+def _frame(one: Diagnostic, lines: Lines, paint: Paint, unsafe: bool) -> list[str]:
     rows = [one.span.start.row, *(step.span.start.row for step in one.trail)]
     margin = len(str(max(rows)))
     bar = " " * (margin + 1) + paint("frame", "|")
     severity = one.severity.value
-    out = [f"{paint(severity, f'{severity}[{one.code}]')}: {paint('bold', visible(one.message))}"]
+    mark = f" {paint('note', '[*]')}" if one.best_fix(unsafe) else ""
+    out = [f"{paint(severity, f'{severity}[{one.code}]')}:{mark} {paint('bold', visible(one.message))}"]
     out += [_place("-->", one.span, margin, paint), bar]
     out += _excerpt(one.span, "^", "", severity, lines, margin, paint, repeat=True)
     if one.trail:
@@ -53,8 +56,8 @@ def _frame(one: Diagnostic, lines: Lines, paint: Paint) -> list[str]:
         out += _trail(one.trail, lines, margin, paint)
     for number, fix in enumerate(one.fixes):
         kind = "fix" if number == 0 else "or"
-        unsafe = "" if fix.safe else " (unsafe)"
-        out.append(f"{' ' * (margin + 1)}{paint('frame', '=')} {kind}: {visible(fix.title)}{unsafe}")
+        note = "" if fix.safe else " (unsafe)"
+        out.append(f"{' ' * (margin + 1)}{paint('frame', '=')} {kind}: {visible(fix.title)}{note}")
     out.append(f"{' ' * (margin + 1)}{paint('frame', '=')} help: `torchlint explain {one.code}`")
     return out
 

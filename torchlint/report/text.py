@@ -59,4 +59,15 @@ class Paint:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.on and text else text
 
 
-_STYLES = {"error": "1;31", "warning": "1;33", "info": "1;36", "frame": "34", "bold": "1", "dim": "2", "note": "36"}
+_STYLES = {
+    "error": "1;31",
+    "warning": "1;33",
+    "info": "1;36",
+    "frame": "34",
+    "bold": "1",
+    "dim": "2",
+    "note": "36",
+    "added": "32",
+    "removed": "31",
+    "hunk": "36",
+}
