@@ -51,13 +51,13 @@ class Settings:
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     respect_gitignore: bool = True
+    contracts: tuple[Table, ...] = ()
+    folder: str = "."
     fix: bool = False
     fix_only: bool = False
     unsafe_fixes: bool = False
     fixable: tuple[str, ...] | None = None
     unfixable: tuple[str, ...] = ()
-    contracts: tuple[Table, ...] = ()
-    folder: str = "."
 
     def selectors(self) -> tuple[str, ...]:
         """All words that mean rules."""

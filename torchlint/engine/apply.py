@@ -40,12 +40,14 @@ class Mended:
     """Contents with fixes made, and what there is to say of them.
 
     fixed: the findings that are gone, each with its fix; None if it went with another's.
+    refused: findings whose fix was taken back.
     unfinished: there are fixes that another run would make.
     """
 
     contents: dict[str, bytes]
     result: Result
     fixed: list[tuple[Diagnostic, Fix | None]]
+    refused: list[Diagnostic]
     unfinished: bool = False
 
 
@@ -84,7 +86,8 @@ def mend(
             refused, retry = set(), False
             continue
         if not chosen or passes == MOST_PASSES:
-            return Mended(now.contents, now.result, fixed, unfinished=bool(chosen))
+            taken_back = [now.result.diagnostics[index] for index in sorted(refused)]
+            return Mended(now.contents, now.result, fixed, taken_back, unfinished=bool(chosen))
         kept, trial = _kept(now, chosen, lint, edited)
         refused |= chosen.keys() - kept
         if trial is not None:

@@ -35,6 +35,9 @@ def fix(session: Session, given: Mapping[str, bytes]) -> int:
 
     mended = mend(given, lint, lambda one: one.best_fix(session.unsafe_fixes), edited)
     arguments = session.arguments
+    for one in mended.refused:
+        place = f"{visible(one.span.path)}:{one.span.start.row}"
+        warn(f"{place}: {one.code} is not fixed: it would stay, or something else would be wrong", arguments.quiet)
     if arguments.diff:
         _show_diffs(given, mended.contents, session)
         return _closing(session, mended, "Would fix", change=bool(mended.fixed))
@@ -156,4 +159,4 @@ def _as_it_is(session: Session, mended: Mended, left_alone: Collection[str]) -> 
         for one, fix in mended.fixed
         if not {one.span.path, *(edit.span.path for edit in (fix.edits if fix is not None else ()))} & {*left_alone}
     ]
-    return Mended(contents, session.lint(contents), fixed)
+    return Mended(contents, session.lint(contents), fixed, [])
