@@ -25,6 +25,7 @@ from torchlint.engine.select import may_fix, shows
 from torchlint.facts import Fact, Occurrence, Place
 from torchlint.facts.analysis import Analysis
 from torchlint.rule import Finding, Fix, Rule
+from torchlint.syntax import ir
 from torchlint.syntax.comments import suppressions
 from torchlint.syntax.positions import locate
 
@@ -82,7 +83,7 @@ def find(
         if one.finding.place.path in linted
         and shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
     ]
-    said, lost = _place(wanted, text, Editor(text, linted))
+    said, lost = _place(wanted, text, Editor(text, linted, analysis.modules), analysis.modules)
     for problem in analysis.problems:
         if shows(settings(problem.path), SYNTAX_ERROR.code, SYNTAX_ERROR.name, SYNTAX_ERROR.severity):
             said.append(_builtin(SYNTAX_ERROR, problem.path, problem.message, Location(problem.row, problem.column)))
@@ -160,7 +161,7 @@ def _of_configuration(facts: Sequence[Fact], rule: Rule) -> list[Finding]:
 
 
 def _place(
-    found: Sequence[Found], text: Callable[[str], str | None], editor: Editor
+    found: Sequence[Found], text: Callable[[str], str | None], editor: Editor, modules: Mapping[str, ir.Module]
 ) -> tuple[list[Diagnostic], dict[str, str]]:
     """Diagnostics with rows and columns, looked up only in files that are spoken of; and the files where that
     failed, with the reason."""
@@ -177,7 +178,7 @@ def _place(
     for path, wanted in sorted(numbers.items()):
         content = text(path)
         try:
-            located = locate(content, sorted(wanted), path) if content is not None else {}
+            located = locate(content, sorted(wanted), path, modules.get(path)) if content is not None else {}
         except Exception as error:
             located = {}
             lost[path] = f"positions could not be found: {type(error).__name__}: {error}"

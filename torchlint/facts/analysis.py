@@ -53,7 +53,8 @@ class Reveal:
 @dataclass(slots=True)
 class Analysis:
     """What is known after a run: facts, files that could not be read, faults, counts, what seems to be wrong with the
-    configuration's contracts, revealed values, and the ways of the data if they were asked for."""
+    configuration's contracts, revealed values, the ways of the data if they were asked for, and the IR of what was
+    read, by path."""
 
     occurrences: list[Occurrence]
     problems: list[Problem]
@@ -62,6 +63,7 @@ class Analysis:
     notes: list[str] = field(default_factory=list)
     revealed: list[Reveal] = field(default_factory=list)
     paths: list[DataPath] = field(default_factory=list)
+    modules: dict[str, ir.Module] = field(default_factory=dict)
 
 
 def analyse(
@@ -96,6 +98,7 @@ def analyse(
     statistics = _count(machine, project)
     problems = [u.problem for u in project.units.values() if u.problem is not None and u.path in files]
     analysis = Analysis(facts(machine.events), problems, run.faults, statistics, _notes(machine))
+    analysis.modules = {unit.path: unit.module for unit in project.units.values() if unit.module is not None}
     if watch is not None:
         analysis.revealed = list(_revealed(machine, rows))
     if trace:
