@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Settings:
     respect_gitignore: bool = True
     contracts: tuple[Table, ...] = ()
     folder: str = "."
-    files: tuple[str, ...] = ()
+    files: tuple[str, ...] = field(default=(), compare=False)
 
     def overridden(
         self, select: Iterable[str] | None = None, extend_select: Iterable[str] = (), ignore: Iterable[str] = ()
@@ -140,7 +140,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> Settings:
 
 def _apply(settings: Settings, values: Mapping[str, Any], origin: str, folder: Path) -> Settings:
     changes: dict[str, Any] = {}
-    known = {field.name for field in fields(Settings)} - {"folder", "files"}
+    known = {one.name for one in fields(Settings)} - {"folder", "files"}
     for key, value in values.items():
         name = key.replace("-", "_")
         if name not in known:
