@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Settings:
     fix, fix_only, unsafe_fixes: what is mended without being asked on the command line.
     fixable, unfixable: rules whose fixes are offered (None: all), and those whose are not; as `select` and `ignore`.
     contracts: tables of contracts beside torchlint's own; later ones override earlier ones, name by name.
-    folder: the folder of the file that says so; patterns and paths start there.
+    folder: the folder of the file that says so; patterns and paths start there. files: what was read to know all this.
     """
 
     select: tuple[str, ...] | None = None
@@ -53,6 +53,7 @@ class Settings:
     respect_gitignore: bool = True
     contracts: tuple[Table, ...] = ()
     folder: str = "."
+    files: tuple[str, ...] = field(default=(), compare=False)
     fix: bool = False
     fix_only: bool = False
     unsafe_fixes: bool = False
@@ -145,12 +146,14 @@ def _read(path: Path, seen: tuple[Path, ...]) -> Settings:
         if not isinstance(target, str):
             raise ConfigError(f"{path}: `extend` must be the path of a file")
         base = _read(path.parent / target, (*seen, resolved))
-    return replace(_apply(base, values, str(path), path.parent), folder=str(path.parent))
+    settings = _apply(base, values, str(path), path.parent)
+    named = (table.origin for table in settings.contracts if table.origin != str(path))
+    return replace(settings, folder=str(path.parent), files=tuple(dict.fromkeys((*base.files, str(path), *named))))
 
 
 def _apply(settings: Settings, values: Mapping[str, Any], origin: str, folder: Path) -> Settings:
     changes: dict[str, Any] = {}
-    known = {field.name for field in fields(Settings)} - {"folder"}
+    known = {one.name for one in fields(Settings)} - {"folder", "files"}
     for key, value in values.items():
         name = key.replace("-", "_")
         if name not in known:

@@ -15,7 +15,7 @@ from torchlint.syntax.tree import SyntaxProblem
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {
-    "decorated": "import a\n\n\n# above\n@f(\n    1\n)\n# and\n@g\nclass C:\n    @h\n    def m(self): return 1\n\nx = 1\n",
+    "decorated": "import a\n\n\n# above\n@f(\n    1\n)\n# and\n@g\nclass C:\n    @h\n    def m(self): pass\n\nx = 1\n",
     "shared rows": "a = 1; b = (\n    2\n); c = f(3)\nd = 4; e = 5;\n",
     "parenthesised": "(\n  f(\n  1)\n)\nx = (y :=\n  2)\n",
     "strings": 's = """\n\n# no comment\n""" + f(1)\nt = f"{g(2)}" \\\n    "more"\n',

@@ -27,6 +27,7 @@ def fix(session: Session, given: Mapping[str, bytes]) -> int:
     Raises:
         UsageError, ConfigError: as `Session.lint` does.
     """
+    session.spoil()
     latest: list[Mapping[str, bytes]] = []
 
     def lint(contents: Mapping[str, bytes]) -> Result:
