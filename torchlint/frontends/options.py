@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from torchlint import __version__
+from torchlint.report.formats import FORMATS
+
+
+class _Version(argparse.Action):
+    """``--version``, whose text is put together only if it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from torchlint.frontends.version import version
+
+        parser.exit(message=version() + "\n")
 
 
 def _selectors(text: str) -> list[str]:
@@ -22,13 +31,18 @@ def _check_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
     )
-    parser.add_argument("--version", action="version", version=f"torchlint {__version__}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version, that of the parser and Python's")
     output = parser.add_argument_group("output")
     output.add_argument(
         "--output-format",
-        choices=("concise", "full", "json"),
-        help="default: full on a terminal, else concise",
+        choices=FORMATS,
+        metavar="FORMAT",
+        help=f"{', '.join(FORMATS)}; default: full on a terminal, else concise",
     )
+    output.add_argument(
+        "--output-file", metavar="FILE", help="write the findings there, without colours; the rest goes on as usual"
+    )
+    output.add_argument("--show-files", action="store_true", help="print the files that would be linted, and no more")
     output.add_argument("--statistics", action="store_true", help="say on standard error what could be followed")
     output.add_argument("-q", "--quiet", action="store_true", help="print findings and errors only")
     output.add_argument("--exit-zero", action="store_true", help="exit with 0 although there are findings")

@@ -22,7 +22,7 @@ SEVERITIES = {Severity.ERROR: 1, Severity.WARNING: 2, Severity.INFO: 3}
 def render(findings: Findings) -> str:
     """The object, indented."""
     lines = Lines(findings.text)
-    published: dict[str, list[dict[str, Any]]] = {uri(path, findings.folder): [] for path in findings.files}
+    published: dict[str, list[dict[str, Any]]] = {uri(path, findings.folder): [] for path in sorted(findings.files)}
     for one in findings.diagnostics:
         published.setdefault(_uri(one.span, findings.folder), []).append(_diagnostic(one, findings.folder, lines))
     return dumps({key: {"uri": key, "diagnostics": found} for key, found in published.items()}, indent=2) + "\n"
