@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from torchlint import __version__
@@ -19,6 +19,7 @@ from torchlint.frontends.files import Configuration, Sources, find, read_file, r
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
 from torchlint.frontends.output import closing_line, publish, render, warn
+from torchlint.frontends.progress import Progress
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.findings import About, Findings
 from torchlint.report.text import Paint, visible
@@ -30,6 +31,19 @@ def check(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError, ConfigError: there is nothing sensible to do.
     """
+    if arguments.watch:
+        from torchlint.frontends.watch import watch
+
+        return watch(arguments, once)
+    return once(arguments)
+
+
+def once(arguments: argparse.Namespace) -> int:
+    """One pass from the files to the exit status.
+
+    Raises:
+        UsageError, ConfigError: there is nothing sensible to do.
+    """
     session = Session(arguments)
     given = session.contents()
     if arguments.show_files:
@@ -37,7 +51,8 @@ def check(arguments: argparse.Namespace) -> int:
         return CLEAN
     if not given:
         warn("no Python files found", arguments.quiet)
-    result = session.lint(given)
+    with Progress(sys.stderr, wanted=not arguments.quiet, colour=arguments.color) as progress:
+        result = session.lint(given, progress)
     for note in result.notes:
         warn(note, arguments.quiet)
     report(session, given, result.diagnostics)
@@ -109,8 +124,8 @@ class Session:
             path: read_file(path) for path in find(paths, self.configuration, force_exclude=arguments.force_exclude)
         }
 
-    def lint(self, given: Mapping[str, bytes]) -> Result:
-        """What there is to say of these files.
+    def lint(self, given: Mapping[str, bytes], progress: Callable[[str, int, int], None] | None = None) -> Result:
+        """What there is to say of these files; `progress` is told how far it is.
 
         Raises:
             UsageError, ConfigError: the configuration is wrong.
@@ -127,6 +142,7 @@ class Session:
             self.sources.text,
             tables(settings.values()),
             os.getcwd(),
+            progress=progress,
         )
         with without_collector():
             try:

@@ -43,6 +43,7 @@ def _check_parser() -> argparse.ArgumentParser:
         "--output-file", metavar="FILE", help="write the findings there, without colours; the rest goes on as usual"
     )
     output.add_argument("--show-files", action="store_true", help="print the files that would be linted, and no more")
+    output.add_argument("--watch", action="store_true", help="lint again whenever something changes, until Ctrl-C")
     output.add_argument("--statistics", action="store_true", help="say on standard error what could be followed")
     output.add_argument("-q", "--quiet", action="store_true", help="print findings and errors only")
     output.add_argument("--exit-zero", action="store_true", help="exit with 0 although there are findings")
