@@ -23,10 +23,10 @@ def _selectors(text: str) -> list[str]:
 def _check_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="torchlint",
-        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s explain|rules|reveal|trace ...",
+        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s explain|rules|reveal|trace|completion ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
-        epilog="other commands: explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE]; each has a --help of "
-        "its own. Exit status: 0 clean, 1 findings, 2 errors.",
+        epilog="other commands: explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], completion SHELL; each "
+        "has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
@@ -131,6 +131,14 @@ def _trace_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _completion_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="torchlint completion", description="Print a script that completes commands, options and rules in a shell."
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    return parser
+
+
 Options = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
@@ -154,4 +162,5 @@ PARSERS = {
     "rules": _rules_parser,
     "reveal": _reveal_parser,
     "trace": _trace_parser,
+    "completion": _completion_parser,
 }
