@@ -25,13 +25,15 @@ def _check_parser() -> argparse.ArgumentParser:
         prog="torchlint",
         usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s explain|rules|reveal|trace|completion ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
-        epilog="other commands: explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], completion SHELL; each "
-        "has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
+        epilog="other commands: explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], completion SHELL; "
+        "each has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version, that of the parser and Python's")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="print the version, that of the parser and Python's"
+    )
     output = parser.add_argument_group("output")
     output.add_argument(
         "--output-format",
