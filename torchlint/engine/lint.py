@@ -19,7 +19,8 @@ class Request:
 
     files: what is linted, path to content (Python). context: reads a further file of the project, or gives None.
     settings: those of a linted path. text: the text of a linted or further file, or None if it has none.
-    contracts: the tables of the configurations. folder: where the paths start.
+    contracts: the tables of the configurations. folder: where the paths start. progress: is told a phase, how much of
+    it is done, and how much there is.
     """
 
     files: Mapping[str, bytes]
@@ -29,6 +30,7 @@ class Request:
     text: Callable[[str], str | None]
     contracts: Sequence[Table] = ()
     folder: str = ""
+    progress: Callable[[str, int, int], None] | None = None
 
 
 @dataclass(slots=True)
@@ -47,6 +49,8 @@ def lint(request: Request) -> Result:
         ContractError: a contract table cannot be read.
     """
     own = [str(registry.own_contracts())]
-    analysis = analyse(request.files, request.context, own, request.contracts, folder=request.folder)
+    analysis = analyse(
+        request.files, request.context, own, request.contracts, folder=request.folder, progress=request.progress
+    )
     diagnostics = run.diagnose(analysis, request.rules, request.files, request.settings, request.text)
     return Result(diagnostics, analysis.statistics, analysis.notes)

@@ -73,6 +73,7 @@ def analyse(
     folder: str = "",
     watch: tuple[str, int | None] | None = None,
     trace: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Analysis:
     """Run a project on abstract values.
 
@@ -91,7 +92,7 @@ def analyse(
     rows: dict[int, int] = {}
     if watch is not None:
         rows = _watch(machine, project, watch)
-    run = Roots(machine, project)
+    run = Roots(machine, project, progress)
     _deeply(run.all)
     statistics = _count(machine, project)
     problems = [u.problem for u in project.units.values() if u.problem is not None and u.path in files]

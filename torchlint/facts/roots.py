@@ -46,9 +46,12 @@ class Fault:
 class Roots:
     """One run over a project: roots in order, faults kept by file."""
 
-    def __init__(self, machine: Machine, project: Project) -> None:
+    def __init__(
+        self, machine: Machine, project: Project, progress: Callable[[str, int, int], None] | None = None
+    ) -> None:
         self.m = machine
         self.project = project
+        self.progress = progress or (lambda phase, done, of: None)
         self.faults: list[Fault] = []
         self.allowance = math.inf
         self.tried: set[int] = set()
@@ -70,7 +73,8 @@ class Roots:
         modules = {name.rpartition(".")[0] for name in m.contracts.taught}
         relevant = self.project.relevant(modules)
         m.most = most_per_root(sum(self.project.units[path].data.count(b"\n") for path in relevant))
-        for path in relevant:
+        for done, path in enumerate(relevant):
+            self.progress("analysing", done, len(relevant))
             self.root(self.project.units[path].path, lambda path=path: imports.load(m, path))  # type: ignore[misc]
         lines = sum(unit.lines for unit in self.project.units.values())
         whole = m.total_steps + allowance(lines)

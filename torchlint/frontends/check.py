@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from torchlint import __version__
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, select
@@ -17,9 +18,11 @@ from torchlint.flow.library.tables import ContractError, Table
 from torchlint.frontends.files import Configuration, Sources, find, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
-from torchlint.frontends.output import closing_line, render, warn
+from torchlint.frontends.output import closing_line, publish, render, warn
+from torchlint.frontends.progress import Progress
 from torchlint.frontends.terminal import wants_colour
-from torchlint.report.text import Paint
+from torchlint.report.findings import About, Findings
+from torchlint.report.text import Paint, visible
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -28,16 +31,31 @@ def check(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError, ConfigError: there is nothing sensible to do.
     """
+    if arguments.watch:
+        from torchlint.frontends.watch import watch
+
+        return watch(arguments, once)
+    return once(arguments)
+
+
+def once(arguments: argparse.Namespace) -> int:
+    """One pass from the files to the exit status.
+
+    Raises:
+        UsageError, ConfigError: there is nothing sensible to do.
+    """
     session = Session(arguments)
     given = session.contents()
+    if arguments.show_files:
+        sys.stdout.write("".join(f"{visible(path)}\n" for path in given))
+        return CLEAN
     if not given:
         warn("no Python files found", arguments.quiet)
-    result = session.lint(given)
+    with Progress(sys.stderr, wanted=not arguments.quiet, colour=arguments.color) as progress:
+        result = session.lint(given, progress)
     for note in result.notes:
         warn(note, arguments.quiet)
-    paint = Paint(wants_colour(arguments.color, sys.stdout, os.environ))
-    sys.stdout.write(render(arguments.output_format, result.diagnostics, session.sources.text, paint))
-    sys.stdout.flush()
+    report(session, given, result.diagnostics)
     if arguments.statistics:
         from torchlint.report.statistics import statistics
 
@@ -45,6 +63,27 @@ def check(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         sys.stderr.write(closing_line(result.diagnostics, len(given)))
     return session.status(result.diagnostics)
+
+
+def report(session: Session, given: Mapping[str, bytes], diagnostics: Sequence[Diagnostic]) -> None:
+    """Render the findings and put them where they are wanted.
+
+    Raises:
+        UsageError: the output file cannot be written.
+    """
+    arguments = session.arguments
+    file = arguments.output_file
+    findings = Findings(
+        diagnostics,
+        session.text,
+        list(given),
+        os.getcwd(),
+        session.about,
+        problems=session.rules.problems,
+        version=__version__,
+        paint=Paint(file is None and wants_colour(arguments.color, sys.stdout, os.environ)),
+    )
+    publish(render(arguments.output_format, findings, to_file=file is not None), file)
 
 
 class Session:
@@ -85,8 +124,8 @@ class Session:
             path: read_file(path) for path in find(paths, self.configuration, force_exclude=arguments.force_exclude)
         }
 
-    def lint(self, given: Mapping[str, bytes]) -> Result:
-        """What there is to say of these files.
+    def lint(self, given: Mapping[str, bytes], progress: Callable[[str, int, int], None] | None = None) -> Result:
+        """What there is to say of these files; `progress` is told how far it is.
 
         Raises:
             UsageError, ConfigError: the configuration is wrong.
@@ -103,12 +142,23 @@ class Session:
             self.sources.text,
             tables(settings.values()),
             os.getcwd(),
+            progress=progress,
         )
         with without_collector():
             try:
                 return lint(request)
             except ContractError as error:
                 raise UsageError(str(error)) from error
+
+    def text(self, path: str, cell: int) -> str | None:
+        """The text of a file, or of one cell of a notebook; None if it cannot be had."""
+        return None if cell else self.sources.text(path)
+
+    def about(self, code: str) -> About | None:
+        """What there is to say of a rule beside its findings."""
+        from torchlint.frontends.pages import about
+
+        return about(code, self.rules)
 
     def status(self, diagnostics: Sequence[Diagnostic]) -> int:
         """The exit status of a run that leaves these findings."""
