@@ -14,9 +14,10 @@ import ast
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from torchlint.diagnostic import Diagnostic, Edit, Fix, Location, Span, Step
+from torchlint.project.modules import Problem
 from torchlint.source import markdown, notebook
 from torchlint.source.edit import OverlapError, applied
 from torchlint.source.magics import masked
@@ -27,14 +28,6 @@ NOTEBOOK = ".ipynb"
 MARKDOWN = (".md", ".markdown")
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A cell or a notebook that cannot be read: its place in the text that is linted, and why."""
-
-    span: Span
-    message: str
-
-
 def is_document(path: str) -> bool:
     """Whether a file is no Python itself, but may hold some."""
     return path.lower().endswith((NOTEBOOK, *MARKDOWN))
@@ -43,12 +36,12 @@ def is_document(path: str) -> bool:
 class Documents:
     """The files of a run as they are linted.
 
-    files: what is linted, path to Python; troubles: what of the documents is no Python.
+    files: what is linted, path to Python; troubles: what of the documents is no Python, placed in those texts.
     """
 
     def __init__(self, given: Mapping[str, bytes]) -> None:
         self.files: dict[str, bytes] = {}
-        self.troubles: list[Trouble] = []
+        self.troubles: list[Problem] = []
         self._cells: dict[str, notebook.Joined] = {}
         self._fences: dict[str, tuple[str, markdown.Fence]] = {}
         for path, content in given.items():
@@ -66,7 +59,7 @@ class Documents:
             found = notebook.read(content)
         except notebook.NotebookError as error:
             self.files[path] = b""
-            self.troubles.append(Trouble(_span(path, 1, 1), str(error)))
+            self.troubles.append(Problem(path, 1, 1, str(error)))
             return
         joined = found.joined()
         broken = {} if _is_python(joined.text) else _broken(found)
@@ -75,7 +68,7 @@ class Documents:
             for cell, first in zip(found.cells, joined.firsts, strict=True):
                 if cell.number in broken:
                     row, column, message = broken[cell.number]
-                    self.troubles.append(Trouble(_span(path, first + row - 1, column), message))
+                    self.troubles.append(Problem(path, first + row - 1, column, message))
         self.files[path] = joined.text.encode("utf-8", "replace")
         if joined.cells:
             self._cells[path] = joined
@@ -213,10 +206,6 @@ def _parses(text: str) -> bool:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return False
     return True
-
-
-def _span(path: str, row: int, column: int) -> Span:
-    return Span(path, Location(row, column), Location(row, column + 1))
 
 
 def _point(location: Location) -> tuple[int, int]:

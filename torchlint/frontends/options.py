@@ -31,7 +31,9 @@ def _check_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version, that of the parser and Python's")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="print the version, that of the parser and Python's"
+    )
     output = parser.add_argument_group("output")
     output.add_argument(
         "--output-format",
@@ -81,6 +83,7 @@ def _check_parser() -> argparse.ArgumentParser:
         action="store_false",
         help="lint files that git ignores too",
     )
+    files.add_argument("--markdown", action="store_true", help="lint Python in the fences of Markdown files too")
     files.add_argument("--stdin-filename", metavar="FILE", help="the name of the file that standard input holds")
     settings = parser.add_argument_group("configuration")
     settings.add_argument(

@@ -4,14 +4,13 @@ Definitions
     fence   a block between rows of three or more backticks or tildes, whose first row names a language
     prefix  what stands before a row of the fence in the file: indentation, the sign of a quotation, a prompt
 
-Worked example: in ``* Usage::\\n\\n  ```python\\n  x = f()\\n  ```\\n`` the one fence holds ``x = f()\\n``; its row 1 is row
-4 of the file, and its column 1 column 3.
+Worked example: of ``* Use\\n\\n  ```python\\n  x = f()\\n  ```\\n`` the one fence holds ``x = f()\\n``; row 1 of that is
+row 4 of the file, and its column 1 column 3.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torchlint.source.magics import LINE_END, masked, runs_elsewhere
@@ -98,5 +97,3 @@ def _fence(first: int, inner: list[str], outer: list[str], closed: bool) -> Fenc
     if "\0" in source or runs_elsewhere(source):
         return None
     return Fence(first, masked(source)[0], tuple(prefixes), prompted, closed)
-
-
