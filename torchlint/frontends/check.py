@@ -14,8 +14,10 @@ from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, select
 from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR
 from torchlint.engine.lint import Request, Result, lint
+from torchlint.engine.run import sift, syntax_errors
 from torchlint.flow.library.tables import ContractError, Table
-from torchlint.frontends.files import Configuration, Sources, find, read_file, require
+from torchlint.frontends.documents import Documents
+from torchlint.frontends.files import Configuration, Sources, decode_or_none, find, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
 from torchlint.frontends.output import closing_line, publish, render, warn
@@ -102,8 +104,11 @@ class Session:
             arguments.ignore,
             arguments.exclude,
             arguments.respect_gitignore,
+            arguments.markdown,
         )
         self.rules = _rules(arguments.rules_dir)
+        self.given: Mapping[str, bytes] = {}
+        self.documents = Documents({})
         self.sources = Sources({})
         self.recorder: Recorder | None = arguments.recorder
         self.store = None if arguments.no_cache else DiskStore(arguments.cache_dir or cache_folder(os.environ))
@@ -143,12 +148,13 @@ class Session:
         Raises:
             UsageError, ConfigError: the configuration is wrong.
         """
-        settings = {path: self.configuration.of(path) for path in given}
+        documents = Documents(given)
+        settings = {path: self.configuration.of(documents.owner(path)) for path in documents.files}
         everywhere = [*settings.values(), self.configuration.of(os.curdir)]
         _check_selectors(everywhere, self.rules, self.arguments.quiet)
-        self.sources = Sources(given)
+        self.given, self.documents, self.sources = given, documents, Sources(documents.files)
         request = Request(
-            given,
+            documents.files,
             self.sources.context,
             self.rules.rules,
             settings.__getitem__,
@@ -162,11 +168,14 @@ class Session:
         )
         with without_collector():
             try:
-                return lint(request)
+                result = lint(request)
             except ContractError as error:
                 raise UsageError(str(error)) from error
             finally:
                 self._record()
+        troubles = sift(syntax_errors(documents.troubles, self.configuration.of), self.sources.text)
+        result.diagnostics = documents.placed([*result.diagnostics, *troubles])
+        return result
 
     def _version(self) -> bytes:
         """What stands for torchlint and for the rules of the user's own."""
@@ -176,13 +185,15 @@ class Session:
     def _record(self) -> None:
         """Tell the recorder what was read."""
         if self.recorder is not None:
-            for path, content in self.sources.read():
+            for path, content in (*self.given.items(), *self.sources.further()):
                 self.recorder.file(path, content)
             self.recorder.files(self.configuration.files())
 
     def text(self, path: str, cell: int) -> str | None:
         """The text of a file, or of one cell of a notebook; None if it cannot be had."""
-        return None if cell else self.sources.text(path)
+        if cell:
+            return self.documents.cell(path, cell)
+        return decode_or_none(self.given[path]) if path in self.given else self.sources.text(path)
 
     def about(self, code: str) -> About | None:
         """What there is to say of a rule beside its findings."""

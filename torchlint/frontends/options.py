@@ -90,6 +90,7 @@ def _check_parser() -> argparse.ArgumentParser:
         action="store_false",
         help="lint files that git ignores too",
     )
+    files.add_argument("--markdown", action="store_true", help="lint Python in the fences of Markdown files too")
     files.add_argument("--stdin-filename", metavar="FILE", help="the name of the file that standard input holds")
     settings = parser.add_argument_group("configuration")
     settings.add_argument(
