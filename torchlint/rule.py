@@ -16,8 +16,9 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
+
+import msgspec
 
 from torchlint.diagnostic import Severity
 from torchlint.facts import Ending, Fact, Place, TrailStep
@@ -28,8 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """One change of a fix, to the source of the node at `place`. Make them with the functions below.
 
     A name of a library stands in `text` in braces and in full: ``{torch.sigmoid}`` is spelled as the file's own imports
@@ -45,8 +45,7 @@ class Change:
 Changes: TypeAlias = tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(msgspec.Struct, frozen=True):
     """A way to mend a finding. `title` says what it does, in the imperative.
 
     safe: it cannot change what a correct program does, or the finding proves it right.
@@ -122,8 +121,7 @@ def exchanged(ending: Ending | None, new: str) -> Changes:
     return renamed(ending.named, old, new)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """What a rule found at a place.
 
     `trail` is the way of the value, origin first; `fixes` are ways to mend it, the best first.
@@ -138,8 +136,7 @@ class Finding:
     fixes: tuple[Fix, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """A declared rule. `facts` are the classes of facts that it hears; `file` is the path of its source."""
 
     code: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import pytest
 
@@ -18,15 +17,13 @@ from torchlint.rule import Finding, Rule, rule
 TEXT = "import torch\n\na = 1\nb = 2\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Said(Fact):
+class Said(Fact, frozen=True):
     """A fact that tells the rule what to say; nothing if `words` is empty."""
 
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Louder(Said):
+class Louder(Said, frozen=True):
     """A kind of `Said` that no rule asked for."""
 
 

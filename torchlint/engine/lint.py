@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
@@ -13,8 +14,7 @@ from torchlint.flow.library.tables import Table
 from torchlint.rule import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What is linted, and how.
 
     files: what is linted, path to content (Python). context: reads a further file of the project, or gives None.
@@ -31,13 +31,12 @@ class Request:
     folder: str = ""
 
 
-@dataclass(slots=True)
-class Result:
+class Result(msgspec.Struct):
     """What there is to say: diagnostics, sorted; what was covered; what seems to be wrong with the configuration."""
 
     diagnostics: list[Diagnostic]
     statistics: Statistics
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
 
 
 def lint(request: Request) -> Result:

@@ -10,14 +10,14 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from torchlint.rule import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(msgspec.Struct, frozen=True):
     """The rules that were found, by code, and what is wrong with the others."""
 
     rules: tuple[Rule, ...]

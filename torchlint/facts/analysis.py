@@ -6,7 +6,8 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.build import facts
@@ -24,8 +25,7 @@ from torchlint.syntax import ir
 from torchlint.syntax.positions import locate
 
 
-@dataclass(slots=True)
-class Statistics:
+class Statistics(msgspec.Struct):
     """What an analysis covered. `unfollowed` counts, by reason, the loss calls whose input was not followed."""
 
     files: int = 0
@@ -35,14 +35,13 @@ class Statistics:
     loss_calls_followed: int = 0
     roots: int = 0
     roots_exhausted: int = 0
-    unfollowed: dict[str, int] = field(default_factory=dict)
+    unfollowed: dict[str, int] = msgspec.field(default_factory=dict)
     steps: int = 0
     taught: int = 0
     taught_met: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reveal:
+class Reveal(msgspec.Struct, frozen=True):
     """The value of a name after the statement at `row`."""
 
     row: int
@@ -50,8 +49,7 @@ class Reveal:
     text: str
 
 
-@dataclass(slots=True)
-class Analysis:
+class Analysis(msgspec.Struct):
     """What is known after a run: facts, files that could not be read, faults, counts, what seems to be wrong with the
     configuration's contracts, revealed values, and the ways of the data if they were asked for."""
 
@@ -59,9 +57,9 @@ class Analysis:
     problems: list[Problem]
     faults: list[Fault]
     statistics: Statistics
-    notes: list[str] = field(default_factory=list)
-    revealed: list[Reveal] = field(default_factory=list)
-    paths: list[DataPath] = field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
+    revealed: list[Reveal] = msgspec.field(default_factory=list)
+    paths: list[DataPath] = msgspec.field(default_factory=list)
 
 
 def analyse(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.flow import attributes, calls, imports, lightning, models, objects, statements, taught
 from torchlint.flow.library import tables
@@ -35,8 +36,7 @@ from torchlint.project.modules import Project
 from torchlint.syntax import ir
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """An internal error: the file that was being analysed, and what went wrong."""
 
     path: str

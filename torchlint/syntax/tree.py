@@ -10,10 +10,10 @@ import ast
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 
 import libcst as cst
+import msgspec
 
 from torchlint.syntax import depth
 
@@ -21,8 +21,7 @@ from torchlint.syntax import depth
 parse_native: Callable[[str], cst.Module] = import_module("libcst.native").parse_module
 
 
-@dataclass(frozen=True, slots=True)
-class SyntaxProblem:
+class SyntaxProblem(msgspec.Struct, frozen=True):
     """Why a text has no tree: a place, counted from 1, and a message in plain words."""
 
     row: int

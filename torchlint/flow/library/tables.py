@@ -17,7 +17,6 @@ import gc
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, Union, get_args
 
@@ -411,8 +410,7 @@ KINDS: Mapping[str, type[Row]] = {t.__name__.lower(): t for t in get_args(Row)}
 # --- the whole ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """The rows that stand in one place: `origin` is that place, as an error names it, and `prefix` what the kinds of
     row stand below in it."""
 
