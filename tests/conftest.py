@@ -32,6 +32,6 @@ def check(
     def text(path: str) -> str | None:
         return decode(content[path]) if path in content else None
 
-    taught = [reader.teach(reader.parse_tree(contracts.encode(), "contracts.toml"), "contracts.toml")]
+    taught = [reader.teach(reader.parse_tree(contracts, "contracts.toml"), "contracts.toml")]
     analysis = analyse(content, lambda path: None, [str(registry.own_contracts())], taught)
     return run.diagnose(analysis, rules().rules, content, lambda path: settings, text)

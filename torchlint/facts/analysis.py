@@ -16,7 +16,8 @@ from torchlint.facts.paths import DataPath, paths
 from torchlint.facts.roots import Fault, Roots
 from torchlint.flow.describe import describe
 from torchlint.flow.library import complaints
-from torchlint.flow.library.tables import Contracts, Table
+from torchlint.flow.library.contracts import Contracts
+from torchlint.flow.library.tables import Table
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import Class, Function
 from torchlint.project.modules import Problem, Project

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from torchlint.flow.library import tables
-from torchlint.flow.library.tables import Contracts
+from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import Alternatives, Class, Function, Library, Namespace, Object, Partial, Place, Value
 from torchlint.syntax import ir
@@ -69,12 +69,7 @@ class _Search:
 
     def __init__(self, m: Machine) -> None:
         self.m = m
-        self.words = {
-            word
-            for row in m.contracts.rows
-            if isinstance(row, tables.Loss)
-            for word in (row.short, row.function.rsplit(".", 1)[-1] if row.function else row.short)
-        }
+        self.words = set(m.contracts.words(tables.Loss))
         self.scopes: list[Scope] = []
         self.by_name: dict[str, list[Scope]] = {}
         self.of_function: dict[int, Scope] = {}

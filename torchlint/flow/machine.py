@@ -22,7 +22,7 @@ import msgspec
 
 from torchlint.flow import join
 from torchlint.flow.events import ARITHMETIC, OBSERVED, RESHAPING, WRAPPING, Event, OpEvent, ReshapeEvent
-from torchlint.flow.library.tables import Contracts
+from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.spell import passed
 from torchlint.flow.values import (
     NONE,
