@@ -6,7 +6,6 @@ beside its package and nowhere else. A rule file that cannot be loaded becomes a
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable
@@ -64,8 +63,7 @@ def load(folders: Iterable[Path] = ()) -> Registry:
 
 def _load_file(path: Path) -> Rule | str:
     """The rule that a file declares, or what is wrong with it."""
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
-    name = f"torchlint_rule_{digest}_{path.stem}"
+    name = f"torchlint_rule_{path}".replace(".", "_")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         return "not loadable as a module"

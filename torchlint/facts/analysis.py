@@ -6,24 +6,23 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.build import facts
 from torchlint.facts.coverage import loss_calls
-from torchlint.facts.paths import DataPath, paths
 from torchlint.facts.roots import Fault, Roots
-from torchlint.flow.describe import describe
-from torchlint.flow.library import complaints
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.library.tables import Table
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import Class, Function
 from torchlint.project.modules import Problem, Project
-from torchlint.source.text import decode
 from torchlint.syntax import ir
-from torchlint.syntax.positions import locate
+
+if TYPE_CHECKING:
+    from torchlint.facts.paths import DataPath
 
 
 class Statistics(msgspec.Struct):
@@ -98,6 +97,8 @@ def analyse(
     if watch is not None:
         analysis.revealed = list(_revealed(machine, rows))
     if trace:
+        from torchlint.facts.paths import paths
+
         analysis.paths = paths(machine.events)
     return analysis
 
@@ -150,6 +151,8 @@ def _count(m: Machine, project: Project) -> Statistics:
 def _notes(m: Machine) -> list[str]:
     """What seems to be wrong with contracts: names that a module of the project does not have."""
     notes = list(m.notes)
+    if m.absent:
+        from torchlint.flow.library import complaints  # rarely needed, and slow to import
     for name in sorted(m.absent.keys() - m.placed):
         module = m.namespaces[m.absent[name]]
         has = [n for n, v in module.attrs.items() if isinstance(v, (Function, Class)) and v.module is module]
@@ -160,6 +163,9 @@ def _notes(m: Machine) -> list[str]:
 
 
 def _watch(m: Machine, project: Project, watch: tuple[str, int | None]) -> dict[int, int]:
+    from torchlint.source.text import decode
+    from torchlint.syntax.positions import locate
+
     path, row = watch
     unit = next((u for u in project.units.values() if u.path == path), None)
     module = unit.load() if unit is not None else None
@@ -185,6 +191,8 @@ def _statement_numbers(body: Sequence[ir.Stmt]) -> Iterator[int]:
 
 
 def _revealed(m: Machine, rows: Mapping[int, int]) -> Iterator[Reveal]:
+    from torchlint.flow.describe import describe
+
     for n in sorted(m.watched, key=lambda n: (rows[n], n)):
         names: dict[str, list[str]] = {}
         for scope in m.watched[n]:
@@ -196,4 +204,4 @@ def _revealed(m: Machine, rows: Mapping[int, int]) -> Iterator[Reveal]:
             yield Reveal(rows[n], name, " | ".join(texts[:4]))
 
 
-__all__ = ["Analysis", "DataPath", "Fault", "Problem", "Reveal", "Statistics", "analyse"]
+__all__ = ["Analysis", "Fault", "Problem", "Reveal", "Statistics", "analyse"]
