@@ -14,6 +14,7 @@ Worked example: ``Contracts.load(["rules/contracts"])`` knows that ``torch.nn.fu
 
 from __future__ import annotations
 
+import copy
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import msgspec
 
 from torchlint.flow.library import reader
+from torchlint.flow.library.names import modules_at
 from torchlint.flow.library.tables import (
     KINDS,
     ContractError,
@@ -33,7 +35,6 @@ from torchlint.flow.library.tables import (
     Sink,
     Table,
     Transform,
-    modules_at,
     names_of,
 )
 
@@ -220,6 +221,13 @@ class Contracts:
                     known = [entry.name for entry in contracts.entries if entry.kind == "operation"]
                     raise ContractError(complaints.unknown_operation(table, row, known))
         return contracts
+
+    def copy(self) -> Contracts:
+        """The same contracts, of which a run may `adapt` its own."""
+        twin = copy.copy(self)
+        twin._names = dict(self._names)
+        twin._found = {}
+        return twin
 
     def _teach(self, row: Row, table: Table) -> None:
         self._add(entry_of(row))

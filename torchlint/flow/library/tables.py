@@ -13,9 +13,7 @@ Worked example: ``Contracts.load(["rules/contracts"]).lookup("torch.nn.functiona
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Literal, Union, get_args
 
 import msgspec
@@ -429,20 +427,9 @@ def names_of(row: Row) -> Iterator[str]:
         yield row.function
 
 
-@lru_cache(maxsize=1024)
-def modules_at(path: str) -> tuple[str, ...]:
-    """The names by which a file may be imported, longest first: ``app.losses`` and ``losses`` for
-    ``app/losses.py``."""
-    parts = posixpath.normpath(path.replace("\\", "/")).removesuffix(".py").split("/")
-    if parts[-1] == "__init__":
-        parts.pop()
-    first = next((i for i in range(len(parts), 0, -1) if not parts[i - 1].isidentifier()), 0)
-    return tuple(".".join(parts[i:]) for i in range(first, len(parts)))
-
-
 __all__ = [
     "KINDS", "Caller", "ContractError", "Data", "Dataset", "Engine", "Estimator", "Loss", "Maker",
     "Model",
     "Module", "Operation", "Optimizer", "Package", "Parameter", "Row", "Samples", "Scheduler", "Signature", "Sink",
-    "Source", "Table", "Transform", "Wrapper", "modules_at", "names_of", "parse_signature",
+    "Source", "Table", "Transform", "Wrapper", "names_of", "parse_signature",
 ]  # fmt: skip
