@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from torchlint.diagnostic import Edit, Fix
 from torchlint.engine.apply import Mended, mend
 from torchlint.engine.lint import Result
-from torchlint.frontends.check import Session, report
+from torchlint.frontends.check import Session, conclude
+from torchlint.frontends.documents import edited as edited_document
+from torchlint.frontends.documents import is_document
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS
 from torchlint.frontends.output import fixable_line, warn
 from torchlint.frontends.terminal import wants_colour
@@ -28,14 +30,15 @@ def fix(session: Session, given: Mapping[str, bytes]) -> int:
         UsageError, ConfigError: as `Session.lint` does.
     """
     session.spoil()
+    arguments = session.arguments
     latest: list[Mapping[str, bytes]] = []
 
     def lint(contents: Mapping[str, bytes]) -> Result:
         latest[:] = [contents]
-        return session.lint(contents)
+        return session.lint(contents, progress)
 
-    mended = mend(given, lint, lambda one: one.best_fix(session.unsafe_fixes), edited)
-    arguments = session.arguments
+    with session.progress() as progress:
+        mended = mend(given, lint, lambda one: one.best_fix(session.unsafe_fixes), edited)
     for one in mended.refused:
         place = f"{visible(one.span.path)}:{one.span.start.row}"
         warn(f"{place}: {one.code} is not fixed: it would stay, or something else would be wrong", arguments.quiet)
@@ -44,7 +47,7 @@ def fix(session: Session, given: Mapping[str, bytes]) -> int:
         return _closing(session, mended, "Would fix", change=bool(mended.fixed))
     left_alone: list[str] = []
     failed = False
-    if arguments.paths == ["-"]:
+    if session.piped:
         _print_text(mended.contents)
     else:
         left_alone, failed = _write(given, mended, arguments.quiet)
@@ -58,20 +61,19 @@ def fix(session: Session, given: Mapping[str, bytes]) -> int:
         change = bool(mended.fixed) and arguments.exit_non_zero_on_fix
         status = _closing(session, mended, "Fixed", change=change)
     else:
-        stream = sys.stderr if arguments.paths == ["-"] else sys.stdout
-        status = report(session, mended.result, len(given), stream, [one for one, _ in mended.fixed])
+        status = conclude(session, mended.result, [one for one, _ in mended.fixed])
         if status == CLEAN and mended.fixed and arguments.exit_non_zero_on_fix and not arguments.exit_zero:
             status = FINDINGS
     return ERROR if failed else status
 
 
 def edited(path: str, content: bytes, edits: Sequence[Edit]) -> bytes | None:
-    """The content of a Python file with edits made; None if that is no Python, or cannot be written as it was.
+    """The content of a file with edits made; None if that is no Python, or cannot be written as it was.
 
     Encoding, byte order mark, line ends and form feeds stay as they are.
     """
-    if any(edit.span.path != path or edit.span.cell for edit in edits):
-        return None
+    if is_document(path):
+        return edited_document(path, content, edits)
     try:
         text = applied(decode(content), edits)
         return encode(text, content) if parses(text) else None
@@ -100,7 +102,7 @@ def _show_diffs(before: Mapping[str, bytes], after: Mapping[str, bytes], session
             continue
         diff = unified(path, before[path], after[path])
         if paint.on or sys.stdout.isatty():
-            sys.stdout.write(shown(diff, encoding_of(after[path]), paint))
+            sys.stdout.write(shown(diff, "utf-8" if is_document(path) else encoding_of(after[path]), paint))
         else:
             sys.stdout.buffer.write(diff)
     sys.stdout.flush()

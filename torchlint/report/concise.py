@@ -1,19 +1,23 @@
-"""One line a finding: ``path:row:column: CODE message``, with ``[*]`` before the message if it has a fix."""
+"""One line a finding: ``path:row:column: CODE message``; in a notebook ``path:cell 2:row:column: CODE message``.
+
+``[*]`` stands before the message of a finding that can be fixed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from torchlint.diagnostic import Diagnostic
-from torchlint.report.text import Paint, visible
+from torchlint.report.findings import Findings
+from torchlint.report.text import fixable, visible, within
 
 
-def concise(diagnostics: Iterable[Diagnostic], paint: Paint, unsafe: bool = False) -> str:
-    """The lines, each with its end; `unsafe`: unsafe fixes count as fixes."""
-    return "".join(_line(one, paint, unsafe) for one in diagnostics)
+def render(findings: Findings) -> str:
+    """The lines, each with its end."""
+    return "".join(_line(one, findings) for one in findings.diagnostics)
 
 
-def _line(one: Diagnostic, paint: Paint, unsafe: bool) -> str:
-    place = f"{paint('bold', visible(one.span.path))}:{one.span.start.row}:{one.span.start.column}"
-    mark = f" {paint('note', '[*]')}" if one.best_fix(unsafe) else ""
-    return f"{place}: {paint(one.severity.value, one.code)}{mark} {visible(one.message)}\n"
+def _line(one: Diagnostic, findings: Findings) -> str:
+    paint = findings.paint
+    place = f"{paint('bold', visible(one.span.path))}:{within(one.span)}"
+    return (
+        f"{place}: {paint(one.severity.value, one.code)}{fixable(one, findings.unsafe, paint)} {visible(one.message)}\n"
+    )
