@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from torchlint.diagnostic import Diagnostic, Edit, Fix, Location, Span
 from torchlint.engine.lint import Result
 
-#: Passes that mend something. A fix that waits longer than that waits for the next run.
-MOST_PASSES = 20
+#: Passes that mend something, and trials of one pass. A fix that waits longer than that waits for the next run.
+MOST_PASSES, MOST_TRIALS = 20, 200
 
 Contents = Mapping[str, bytes]
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -88,7 +88,7 @@ def mend(
         if not chosen or passes == MOST_PASSES:
             taken_back = [now.result.diagnostics[index] for index in sorted(refused)]
             return Mended(now.contents, now.result, fixed, taken_back, unfinished=bool(chosen))
-        kept, trial = _kept(now, chosen, lint, edited)
+        kept, untried, trial = _kept(now, chosen, lint, edited)
         refused |= chosen.keys() - kept
         if trial is not None:
             gone = ((index, one) for index, one in enumerate(now.result.diagnostics) if index not in trial.became)
@@ -96,6 +96,8 @@ def mend(
             refused = {trial.became[index] for index in refused if index in trial.became}
             now = trial
             passes, retry = passes + 1, True
+        if untried:
+            return Mended(now.contents, now.result, fixed, [], unfinished=True)
 
 
 def _kept(
@@ -103,12 +105,14 @@ def _kept(
     chosen: Mapping[int, Fix],
     lint: Callable[[Contents], Result],
     edited: Callable[[str, bytes, Sequence[Edit]], bytes | None],
-) -> tuple[set[int], _Trial | None]:
-    """The fixes that are good together, by the index of their finding, and their trial."""
+) -> tuple[set[int], bool, _Trial | None]:
+    """The fixes that are good together, by the index of their finding; whether some were not tried; and their trial."""
     kept: list[int] = []
     best: _Trial | None = None
     stack = [sorted(chosen)]
-    while stack:
+    for _ in range(MOST_TRIALS):
+        if not stack:
+            break
         some = stack.pop()
         trial = _tried(now, {index: chosen[index] for index in (*kept, *some)}, lint, edited)
         if trial is not None:
@@ -117,7 +121,7 @@ def _kept(
         elif len(some) > 1:
             half = len(some) // 2
             stack += [some[half:], some[:half]]
-    return set(kept), best
+    return set(kept), bool(stack), best
 
 
 def _tried(
@@ -137,7 +141,10 @@ def _tried(
             return None
         contents[path] = after
     result = lint(contents)
-    became, new = _paired(now.result.diagnostics, result.diagnostics, by_path)
+    by_cell: dict[tuple[str, int], list[Edit]] = defaultdict(list)
+    for edit in (edit for edits in by_path.values() for edit in edits):
+        by_cell[edit.span.path, edit.span.cell].append(edit)
+    became, new = _paired(now.result.diagnostics, result.diagnostics, by_cell)
     return None if new or fixes.keys() & became.keys() else _Trial(contents, result, became)
 
 
@@ -177,27 +184,32 @@ def _meet(one: _Stretch, other: _Stretch) -> bool:
 
 
 def _paired(
-    before: Sequence[Diagnostic], after: Sequence[Diagnostic], edits: Mapping[str, Collection[Edit]]
+    before: Sequence[Diagnostic], after: Sequence[Diagnostic], edits: Mapping[tuple[str, int], Collection[Edit]]
 ) -> tuple[dict[int, int], set[int]]:
     """Which finding each has become, by index, and which ones were not there before the edits.
 
     What a message says may change with the names in it, so it only decides between findings at one place.
     """
-    places: dict[int, tuple[Location, Location]] = {}
+    at: dict[tuple[str, int, str, Location], list[int]] = defaultdict(list)
+    within: dict[tuple[str, int, str], list[tuple[Location, Location, int]]] = defaultdict(list)
     for index, one in enumerate(before):
-        of_file = [edit for edit in edits.get(one.span.path, ()) if edit.span.cell == one.span.cell]
-        places[index] = moved(one.span.start, of_file)
-    by_key: dict[tuple[str, int, str], list[int]] = defaultdict(list)
-    for index, one in enumerate(before):
-        by_key[one.span.path, one.span.cell, one.code].append(index)
+        file = (one.span.path, one.span.cell, one.code)
+        first, last = moved(one.span.start, edits.get(file[:2], ()))
+        if first == last:
+            at[(*file, first)].append(index)
+        else:
+            within[file].append((first, last, index))
     became: dict[int, int] = {}
     left = dict(enumerate(after))
-    for same_message, same_place in ((True, True), (False, True), (True, False), (False, False)):
+    for touched, same_message in ((False, True), (False, False), (True, True), (True, False)):
         for index, one in list(left.items()):
-            for old in by_key[one.span.path, one.span.cell, one.code]:
-                first, last = places[old]
-                at = first == last == one.span.start if same_place else first <= one.span.start <= last
-                if old not in became and at and (not same_message or before[old].message == one.message):
+            file, place = (one.span.path, one.span.cell, one.code), one.span.start
+            if touched:
+                olds = [old for first, last, old in within.get(file, ()) if first <= place <= last]
+            else:
+                olds = at.get((*file, place), [])
+            for old in olds:
+                if old not in became and (not same_message or before[old].message == one.message):
                     became[old] = index
                     del left[index]
                     break
