@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from torchlint.report.formats import FORMATS
 
@@ -13,7 +14,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from torchlint.frontends.version import version
 
-        parser.exit(message=version() + "\n")
+        sys.stdout.write(version() + "\n")
+        parser.exit()
 
 
 def _selectors(text: str) -> list[str]:
