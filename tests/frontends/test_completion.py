@@ -85,7 +85,11 @@ def test_fish(folder: Path) -> None:
         ("torchlint explain bce-on", "explain bce-on-logits"),
         ("torchlint --select TL101,bce-on", "--select TL101,bce-on-logits"),
         ("torchlint --output-fi", "--output-file"),
+        ("torchlint exp", "explain"),
+        ("torchlint tra", "trace  -- "),
         ("torchlint ./tra", "./train.py"),
+        ("torchlint train.py ./tra", "train.py ./train.py"),
+        ("torchlint train.py --output-format sar", "train.py --output-format sarif"),
     ],
 )
 def test_zsh(folder: Path, typed: str, completed: str) -> None:
@@ -107,7 +111,7 @@ def test_zsh(folder: Path, typed: str, completed: str) -> None:
         return sent
 
     try:
-        os.write(leader, b"autoload -U compinit; compinit -D -u; source script.zsh; print re''ady\n")
+        os.write(leader, b'autoload -U compinit; compinit -D -u; eval "$(<script.zsh)"; print re""ady\n')
         until("\nready")
         os.write(leader, f"{typed}\t".encode())
         until(completed)
