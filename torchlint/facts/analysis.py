@@ -5,28 +5,30 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.build import facts
 from torchlint.facts.coverage import loss_calls
-from torchlint.facts.paths import DataPath, paths
 from torchlint.facts.roots import Fault, Roots
-from torchlint.flow.describe import describe
-from torchlint.flow.library import complaints
-from torchlint.flow.library.tables import Contracts, Table
+from torchlint.flow.library.contracts import Contracts
+from torchlint.flow.library.tables import Table, names_of
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import Class, Function
-from torchlint.project.modules import Problem, Project
-from torchlint.source.text import decode
+from torchlint.project.components import components
+from torchlint.project.modules import Problem, Project, Unit
 from torchlint.syntax import ir
-from torchlint.syntax.positions import locate
+
+if TYPE_CHECKING:
+    from torchlint.facts.paths import DataPath
 
 
-@dataclass(slots=True)
-class Statistics:
-    """What an analysis covered. `unfollowed` counts, by reason, the loss calls whose input was not followed."""
+class Statistics(msgspec.Struct):
+    """What an analysis covered. `unfollowed` counts, by reason, the loss calls whose input was not followed; `taught`
+    and `taught_met` count the names of the configuration's contracts, and those of them that were called."""
 
     files: int = 0
     parsed: int = 0
@@ -35,14 +37,44 @@ class Statistics:
     loss_calls_followed: int = 0
     roots: int = 0
     roots_exhausted: int = 0
-    unfollowed: dict[str, int] = field(default_factory=dict)
+    unfollowed: dict[str, int] = {}
     steps: int = 0
     taught: int = 0
     taught_met: int = 0
 
+    def add(self, other: Statistics) -> None:
+        """Count what `other` covered too, except what is counted for a run as a whole: files and contracts."""
+        for name in ("parsed", "lines", "loss_calls", "loss_calls_followed", "roots", "roots_exhausted", "steps"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for reason, count in other.unfollowed.items():
+            self.unfollowed[reason] = self.unfollowed.get(reason, 0) + count
 
-@dataclass(frozen=True, slots=True)
-class Reveal:
+
+class Taught(msgspec.Struct):
+    """What became of the contracts of a configuration.
+
+    met: their names that were called. placed: those that were found in a module of the project. absent: what there is
+    to say of one whose module does not have it. notes: what else seems to be wrong.
+    """
+
+    met: list[str] = []
+    placed: list[str] = []
+    absent: dict[str, str] = {}
+    notes: list[str] = []
+
+    def add(self, other: Taught) -> None:
+        """Add what is known of another part of the project."""
+        self.met += other.met
+        self.placed += other.placed
+        self.absent = {**other.absent, **self.absent}
+        self.notes += [note for note in other.notes if note not in self.notes]
+
+    def complaints(self) -> list[str]:
+        """What seems to be wrong with contracts, such as names that their module does not have."""
+        return [*self.notes, *(self.absent[name] for name in sorted(self.absent.keys() - set(self.placed)))]
+
+
+class Reveal(msgspec.Struct, frozen=True):
     """The value of a name after the statement at `row`."""
 
     row: int
@@ -50,18 +82,17 @@ class Reveal:
     text: str
 
 
-@dataclass(slots=True)
-class Analysis:
-    """What is known after a run: facts, files that could not be read, faults, counts, what seems to be wrong with the
+class Analysis(msgspec.Struct):
+    """What is known after a run: facts, files that could not be read, faults, counts, what became of the
     configuration's contracts, revealed values, and the ways of the data if they were asked for."""
 
     occurrences: list[Occurrence]
     problems: list[Problem]
     faults: list[Fault]
     statistics: Statistics
-    notes: list[str] = field(default_factory=list)
-    revealed: list[Reveal] = field(default_factory=list)
-    paths: list[DataPath] = field(default_factory=list)
+    taught: Taught = msgspec.field(default_factory=Taught)
+    revealed: list[Reveal] = []
+    paths: list[DataPath] = []
 
 
 def analyse(
@@ -73,9 +104,8 @@ def analyse(
     folder: str = "",
     watch: tuple[str, int | None] | None = None,
     trace: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
 ) -> Analysis:
-    """Run a project on abstract values.
+    """Run a project on abstract values, component by component.
 
     Args:
         files: what is linted, path to content. context: reads further files of the project.
@@ -88,20 +118,50 @@ def analyse(
         ContractError: a contract table cannot be read.
     """
     project = Project(files, context)
-    machine = Machine(project, Contracts.load(contract_folders, taught, folder))
+    contracts = Contracts.load(contract_folders, taught, folder)
+    whole = Analysis([], [], [], Statistics(len(project.linted), taught=len(contracts.taught)))
+    for starts in components(project, project.relevant(modules_of(taught))):
+        part = analyse_component(project.view(), starts, contracts, watch=watch, trace=trace)
+        for name in ("occurrences", "problems", "faults", "revealed", "paths"):
+            getattr(whole, name).extend(getattr(part, name))
+        whole.statistics.add(part.statistics)
+        whole.taught.add(part.taught)
+    whole.statistics.taught_met = len(set(whole.taught.met))
+    return whole
+
+
+def analyse_component(
+    project: Project,
+    starts: Sequence[str],
+    contracts: Contracts,
+    *,
+    watch: tuple[str, int | None] | None = None,
+    trace: bool = False,
+) -> Analysis:
+    """Run one component on abstract values: `starts` are its files, the rest as in `analyse`."""
+    machine = Machine(project, contracts.copy())
     rows: dict[int, int] = {}
     if watch is not None:
         rows = _watch(machine, project, watch)
-    run = Roots(machine, project, progress)
+    run = Roots(machine, project, starts)
     _deeply(run.all)
-    statistics = _count(machine, project)
-    problems = [u.problem for u in project.units.values() if u.problem is not None and u.path in files]
-    analysis = Analysis(facts(machine.events), problems, run.faults, statistics, _notes(machine))
+    units = [project.units[path] for path in machine.namespaces if path in project.units]
+    problems = [unit.problem for unit in units if unit.problem is not None and unit.path in project.given]
+    run.faults += (Fault(one.path, one.message) for one in problems if not one.row)
+    problems = [one for one in problems if one.row]
+    analysis = Analysis(facts(machine.events), problems, run.faults, _count(machine, units), _taught(machine))
     if watch is not None:
         analysis.revealed = list(_revealed(machine, rows))
     if trace:
+        from torchlint.facts.paths import paths
+
         analysis.paths = paths(machine.events)
     return analysis
+
+
+def modules_of(taught: Iterable[Table]) -> set[str]:
+    """The modules of which the tables speak: a file that imports one is worth reading."""
+    return {name.rpartition(".")[0] for table in taught for row in table.rows for name in names_of(row)}
 
 
 #: The interpreter calls itself for every nested call of the program, so it runs with room for that.
@@ -134,34 +194,39 @@ def _deeply(run: Callable[[], None]) -> None:
 # --- counting and revealing --------------------------------------------------------------------------------------
 
 
-def _count(m: Machine, project: Project) -> Statistics:
-    out = Statistics(files=len(project.linted))
-    for unit in project.units.values():
-        if unit.loaded:
-            out.parsed += 1
-            out.lines += unit.lines
+def _count(m: Machine, units: Sequence[Unit]) -> Statistics:
     followed = loss_calls(m)
-    out.loss_calls = len(followed)
-    out.loss_calls_followed = sum(1 for reason in followed.values() if not reason)
-    out.unfollowed = dict(Counter(reason for reason in followed.values() if reason))
-    out.roots, out.roots_exhausted, out.steps = m.roots, m.exhausted, m.total_steps
-    out.taught, out.taught_met = len(m.contracts.taught), len(m.met)
-    return out
+    reasons = Counter(reason for reason in followed.values() if reason)
+    return Statistics(
+        parsed=len(units),
+        lines=sum(unit.lines for unit in units),
+        loss_calls=len(followed),
+        loss_calls_followed=len(followed) - reasons.total(),
+        roots=m.roots,
+        roots_exhausted=m.exhausted,
+        unfollowed=dict(reasons),
+        steps=m.total_steps,
+    )
 
 
-def _notes(m: Machine) -> list[str]:
-    """What seems to be wrong with contracts: names that a module of the project does not have."""
-    notes = list(m.notes)
+def _taught(m: Machine) -> Taught:
+    """What became of the contracts, among them names that a module of the project does not have."""
+    absent: dict[str, str] = {}
+    if m.absent:
+        from torchlint.flow.library import complaints  # rarely needed, and slow to import
     for name in sorted(m.absent.keys() - m.placed):
         module = m.namespaces[m.absent[name]]
         has = [n for n, v in module.attrs.items() if isinstance(v, (Function, Class)) and v.module is module]
         short = name.rpartition(".")[2]
         close = complaints.meant(short, has)
-        notes.append(f"{m.contracts.taught[name].origin}: {name}: no `{short}` in {module.path}{close}")
-    return notes
+        absent[name] = f"{m.contracts.taught[name].origin}: {name}: no `{short}` in {module.path}{close}"
+    return Taught(sorted(m.met), sorted(m.placed), absent, list(m.notes))
 
 
 def _watch(m: Machine, project: Project, watch: tuple[str, int | None]) -> dict[int, int]:
+    from torchlint.source.text import decode
+    from torchlint.syntax.positions import locate
+
     path, row = watch
     unit = next((u for u in project.units.values() if u.path == path), None)
     module = unit.load() if unit is not None else None
@@ -187,6 +252,8 @@ def _statement_numbers(body: Sequence[ir.Stmt]) -> Iterator[int]:
 
 
 def _revealed(m: Machine, rows: Mapping[int, int]) -> Iterator[Reveal]:
+    from torchlint.flow.describe import describe
+
     for n in sorted(m.watched, key=lambda n: (rows[n], n)):
         names: dict[str, list[str]] = {}
         for scope in m.watched[n]:
@@ -198,4 +265,7 @@ def _revealed(m: Machine, rows: Mapping[int, int]) -> Iterator[Reveal]:
             yield Reveal(rows[n], name, " | ".join(texts[:4]))
 
 
-__all__ = ["Analysis", "DataPath", "Fault", "Problem", "Reveal", "Statistics", "analyse"]
+__all__ = [
+    "Analysis", "Fault", "Problem", "Reveal", "Statistics", "Taught", "analyse", "analyse_component",
+    "modules_of",
+]  # fmt: skip

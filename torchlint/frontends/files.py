@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torchlint.config import Settings, nearest, read, with_values
+from torchlint.frontends.documents import MARKDOWN
 from torchlint.frontends.outcome import UsageError
-from torchlint.source.discover import discover
+from torchlint.source.discover import SUFFIXES, discover
 from torchlint.source.text import DecodeError, decode
 
 
@@ -28,6 +29,7 @@ class Configuration:
     ignore: Sequence[str] = ()
     exclude: Sequence[str] = ()
     respect_gitignore: bool = True
+    markdown: bool = False
     _by_folder: dict[Path, Settings] = field(default_factory=dict)
 
     def of(self, path: str) -> Settings:
@@ -41,6 +43,10 @@ class Configuration:
         if folder not in self._by_folder:
             self._by_folder[folder] = self._read(folder)
         return self._by_folder[folder]
+
+    def files(self) -> list[str]:
+        """The configuration files that were read, and the tables that they name."""
+        return [file for settings in self._by_folder.values() for file in settings.files]
 
     def _read(self, folder: Path) -> Settings:
         named = [item for item in self.given if not _is_value(item)]
@@ -67,6 +73,10 @@ class Sources:
     _further: dict[str, bytes | None] = field(default_factory=dict)
     _texts: dict[str, str | None] = field(default_factory=dict)
 
+    def further(self) -> Iterator[tuple[str, bytes | None]]:
+        """Every further file that was asked for, with its content, or None where there was none."""
+        yield from self._further.items()
+
     def context(self, path: str) -> bytes | None:
         """The content of a file beyond those given, or None if it cannot be had."""
         if path not in self._further:
@@ -77,11 +87,12 @@ class Sources:
         """The text of a file, or None if it has none."""
         if path not in self._texts:
             content = self.given[path] if path in self.given else self.context(path)
-            self._texts[path] = None if content is None else _decode_or_none(content)
+            self._texts[path] = None if content is None else decode_or_none(content)
         return self._texts[path]
 
 
-def _decode_or_none(content: bytes) -> str | None:
+def decode_or_none(content: bytes) -> str | None:
+    """The text of a file, or None if it is none."""
     try:
         return decode(content)
     except DecodeError:
@@ -114,8 +125,14 @@ def read_file(path: str) -> bytes:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: bool) -> list[str]:
-    """The files to lint, each once, in a fixed order; `paths` exist.
+def find(
+    paths: Iterable[str],
+    configuration: Configuration,
+    *,
+    force_exclude: bool,
+    listed: Callable[[str], None] | None = None,
+) -> list[str]:
+    """The files to lint, each once, in a fixed order; `paths` exist. listed: is told every folder that is searched.
 
     Raises:
         ConfigError: a configuration file is wrong.
@@ -130,6 +147,8 @@ def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: b
             exclude=[*here, *configuration.exclude],
             respect_gitignore=settings.respect_gitignore,
             force_exclude=force_exclude,
+            listed=listed,
+            suffixes=(*SUFFIXES, *MARKDOWN) if configuration.markdown else SUFFIXES,
         )
         named = os.path.isfile(path) and not force_exclude
         found.update((file, None) for file in files if named or not _excluded(file, configuration.of(file)))
