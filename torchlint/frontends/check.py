@@ -52,6 +52,7 @@ def once(arguments: argparse.Namespace) -> int:
     session = Session(arguments)
     given = session.contents()
     if arguments.show_files:
+        session.spoil()
         sys.stdout.write("".join(f"{visible(path)}\n" for path in given))
         return CLEAN
     if not given:
