@@ -43,14 +43,15 @@ def check(arguments: argparse.Namespace) -> int:
     return once(arguments)
 
 
-def once(arguments: argparse.Namespace) -> int:
-    """One pass from the files to the exit status.
+def once(arguments: argparse.Namespace, seen: Callable[[Iterable[str]], None] = lambda paths: None) -> int:
+    """One pass from the files to the exit status; `seen` is told which files it depends on.
 
     Raises:
         UsageError, ConfigError: there is nothing sensible to do.
     """
     session = Session(arguments)
     given = session.contents()
+    seen(given)
     if arguments.show_files:
         session.spoil()
         sys.stdout.write("".join(f"{visible(path)}\n" for path in given))
@@ -59,6 +60,7 @@ def once(arguments: argparse.Namespace) -> int:
         warn("no Python files found", arguments.quiet)
     with Progress(unheard(sys.stderr), wanted=not arguments.quiet, colour=arguments.color) as progress:
         result = session.lint(given, progress)
+    seen([*session.configuration.files(), *(path for path, _ in session.sources.further())])
     for note in result.notes:
         warn(note, arguments.quiet)
     report(session, given, result.diagnostics)
