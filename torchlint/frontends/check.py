@@ -44,14 +44,13 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def once(arguments: argparse.Namespace, seen: Callable[[Iterable[str]], None] = lambda paths: None) -> int:
-    """One pass from the files to the exit status; `seen` is told which files it depends on.
+    """One pass from the files to the exit status; `seen` is told on which files it depends beside those it lints.
 
     Raises:
         UsageError, ConfigError: there is nothing sensible to do.
     """
     session = Session(arguments)
     given = session.contents()
-    seen(given)
     if arguments.show_files:
         session.spoil()
         sys.stdout.write("".join(f"{visible(path)}\n" for path in given))
