@@ -124,7 +124,7 @@ class Component:
         self.index = index
         self.starts = starts
         self.size = sum(len(project.units[path].data) for path in starts)
-        files = [(path, _hash(project.units[path].data)) for path in starts]
+        files = [(_name(path), _hash(project.units[path].data)) for path in starts]
         self.key = _hash(everywhere + msgspec.msgpack.encode(files))
 
 
@@ -149,7 +149,7 @@ class _Work:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.kept: dict[bytes, parsed.Parsed] = {}
+        self.ready: dict[bytes, parsed.Parsed] = {}
         self.project = Project(request.files, request.context, self.read)
         self.analysed: list[str] = []
         self.taught_names = [name for table in request.contracts for row in table.rows for name in names_of(row)]
@@ -157,15 +157,15 @@ class _Work:
     # --- files -----------------------------------------------------------------------------------------------------
 
     def read(self, data: bytes) -> parsed.Parsed:
-        """What the bytes of a file say: from the store, or parsed now and kept."""
+        """What the bytes of a file say: read before, from the store, or parsed now and kept.
+
+        Nobody is given the same object twice: files with the same content are different files.
+        """
         key = _hash(data)
-        found = self.kept.get(key)
-        if found is None:
-            found = self._stored(key)
+        found = self.ready.pop(key, None) or self._stored(key)
         if found is None:
             found = parsed.parse(data)
             self._keep(key, parsed.encode(found) if self.request.store is not None else b"")
-        self.kept[key] = found
         return found
 
     def _stored(self, key: bytes) -> parsed.Parsed | None:
@@ -185,12 +185,12 @@ class _Work:
         for path in starts:
             data = self.project.units[path].data
             key = _hash(data)
-            if key not in self.kept and key not in missing:
+            if key not in self.ready and key not in missing:
                 found = self._stored(key)
                 if found is None:
                     missing[key] = data
                 else:
-                    self.kept[key] = found
+                    self.ready[key] = found
         tell = _Progress(self.request.progress, "parsing", len(missing))
         if self.request.jobs > 1 and sum(map(len, missing.values())) > WORTHWHILE:
             from torchlint.engine.parallel import records  # slow to import
@@ -198,13 +198,14 @@ class _Work:
             keys = list(missing)
             for index, record in records(list(missing.values()), self.request.jobs, tell):
                 if record is None:
-                    self.kept[keys[index]] = parsed.given_up("the process that parsed this file died")
+                    self.ready[keys[index]] = parsed.given_up("the process that parsed this file died")
                 elif (made := parsed.decoded(record)) is not None:
-                    self.kept[keys[index]] = made
+                    self.ready[keys[index]] = made
                     self._keep(keys[index], record)
-        for data in missing.values():
-            self.read(data)
-            tell(1)
+        for key, data in missing.items():
+            if key not in self.ready:
+                self.ready[key] = self.read(data)
+                tell(1)
 
     # --- components ------------------------------------------------------------------------------------------------
 
@@ -225,7 +226,9 @@ class _Work:
                 known[part.index] = outcome
                 self.analysed += (self.project.units[path].path for path in part.starts)
                 if self.request.store is not None and not any(one.code == INTERNAL_ERROR.code for one in outcome.found):
-                    self.request.store.put(OUTCOMES, part.key, msgspec.msgpack.encode(outcome))
+                    content = _encoded(outcome)
+                    if content:
+                        self.request.store.put(OUTCOMES, part.key, content)
         return [known[part.index] for part in parts]
 
     def _everywhere(self) -> bytes:
@@ -235,7 +238,13 @@ class _Work:
         distinct = {id(one): (number, one) for number, one in enumerate(settings)}
         which = [distinct[id(one)][0] for one in settings]
         told = msgspec.msgpack.encode(
-            (self.request.folder, paths, which, [one for _, one in distinct.values()], self.request.contracts),
+            (
+                _name(self.request.folder),
+                [_name(path) for path in paths],
+                which,
+                [one for _, one in distinct.values()],
+                self.request.contracts,
+            ),
             order="deterministic",
         )
         return _hash(self.request.version + told)
@@ -264,20 +273,19 @@ class _Work:
 
             if FORKS:
                 largest_first = sorted(parts, key=lambda part: (-part.size, part.index))
-                for index, made in forked(_Work._encoded, (self, contracts), largest_first, self.request.jobs):
+                for index, made in forked(_run_apart, (self, contracts), largest_first, self.request.jobs):
                     part = largest_first[index]
-                    died = "the process that analysed this file died"
-                    yield part, self._given_up(part, died) if made is None else _OUTCOME.decode(made)
+                    if made:
+                        yield part, _OUTCOME.decode(made)
+                    elif made is None:
+                        yield part, self._given_up(part, "the process that analysed this file died")
+                    else:
+                        yield part, self.outcome(part, contracts)
                     tell(len(part.starts))
                 return
         for part in parts:
             yield part, self.outcome(part, contracts)
             tell(len(part.starts))
-
-    @staticmethod
-    def _encoded(shared: tuple[_Work, Contracts], part: Component) -> bytes:
-        work, contracts = shared
-        return msgspec.msgpack.encode(work.outcome(part, contracts))
 
     def _given_up(self, part: Component, reason: str) -> Outcome:
         paths = [self.project.units[path].path for path in part.starts]
@@ -295,6 +303,24 @@ class _Work:
         further = sorted(view.asked.difference(part.starts))
         asked = [(path, self._content(view, path)) for path in further]
         return Outcome(found, analysis.statistics, analysis.taught, asked)
+
+
+def _run_apart(shared: tuple[_Work, Contracts], part: Component) -> bytes:
+    work, contracts = shared
+    return _encoded(work.outcome(part, contracts))
+
+
+def _encoded(outcome: Outcome) -> bytes:
+    """An outcome as bytes; empty if it names a file that has its name in no encoding."""
+    try:
+        return msgspec.msgpack.encode(outcome)
+    except UnicodeEncodeError:
+        return b""
+
+
+def _name(path: str) -> bytes:
+    """A path as bytes, whatever its name is made of."""
+    return path.encode("utf-8", "surrogateescape")
 
 
 def _hash(data: bytes) -> bytes:

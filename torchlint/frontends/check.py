@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -173,6 +174,8 @@ class Session:
                 raise UsageError(str(error)) from error
             finally:
                 self._record()
+                if self.store is not None:
+                    self.store.prune(time.time())
         troubles = sift(syntax_errors(documents.troubles, self.configuration.of), self.sources.text)
         result.diagnostics = documents.placed([*result.diagnostics, *troubles])
         return result

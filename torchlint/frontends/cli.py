@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from torchlint.frontends import replay
 from torchlint.frontends.terminal import make_safe, silence
 
+TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all else here
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -105,6 +105,19 @@ def _completion(arguments: argparse.Namespace) -> int:
     return completion(arguments)
 
 
+def _clean(arguments: argparse.Namespace) -> int:
+    from torchlint.frontends.places import cache_folder
+    from torchlint.frontends.store import DiskStore
+
+    folder = arguments.cache_dir or cache_folder(os.environ)
+    try:
+        DiskStore(folder).clear()
+    except OSError as error:
+        sys.stderr.write(f"torchlint: error: {folder}: cannot be emptied: {error.strerror}\n")
+        return 2
+    return 0
+
+
 #: What each command runs; its options are in `torchlint.frontends.options`.
 _COMMANDS = {
     "check": _check,
@@ -113,4 +126,5 @@ _COMMANDS = {
     "reveal": _reveal,
     "trace": _trace,
     "completion": _completion,
+    "clean": _clean,
 }
