@@ -253,7 +253,7 @@ def test_records_say_what_the_file_says() -> None:
 @pytest.fixture(scope="module")
 def large() -> dict[str, str]:
     """Enough text that further processes are used."""
-    filler = "\n".join(f"def f{i}(x):\n    return torch.relu(x) + {i}\n" for i in range(600))
+    filler = "\n".join(f"# so much has been said of number {number}" for number in range(600))
     return {path: f"{text}\n\n{filler}" for path, text in project(6).items()}
 
 
