@@ -21,7 +21,10 @@ from torchlint.frontends.files import Configuration, Sources, decode_or_none, fi
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
 from torchlint.frontends.output import closing_line, publish, render, warn
+from torchlint.frontends.places import cache_folder, own_version, processors
 from torchlint.frontends.progress import Progress
+from torchlint.frontends.replay import Recorder, unheard
+from torchlint.frontends.store import DiskStore, digest
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.findings import About, Findings
 from torchlint.report.text import Paint, visible
@@ -53,7 +56,7 @@ def once(arguments: argparse.Namespace) -> int:
         return CLEAN
     if not given:
         warn("no Python files found", arguments.quiet)
-    with Progress(sys.stderr, wanted=not arguments.quiet, colour=arguments.color) as progress:
+    with Progress(unheard(sys.stderr), wanted=not arguments.quiet, colour=arguments.color) as progress:
         result = session.lint(given, progress)
     for note in result.notes:
         warn(note, arguments.quiet)
@@ -107,6 +110,15 @@ class Session:
         self.given: Mapping[str, bytes] = {}
         self.documents = Documents({})
         self.sources = Sources({})
+        self.recorder: Recorder | None = arguments.recorder
+        self.store = None if arguments.no_cache else DiskStore(arguments.cache_dir or cache_folder(os.environ))
+        if arguments.rules_dir or arguments.output_file is not None or arguments.watch:
+            self.spoil()
+
+    def spoil(self) -> None:
+        """This run cannot be repeated from what it read: it is not recorded."""
+        if self.recorder is not None:
+            self.recorder.spoil()
 
     def contents(self) -> dict[str, bytes]:
         """The files to lint, by the path that the output shows.
@@ -119,15 +131,16 @@ class Session:
         if "-" in paths:
             if len(paths) > 1:
                 raise UsageError("`-` (standard input) stands alone")
+            self.spoil()
             name = arguments.stdin_filename or "-"
             named = arguments.force_exclude and os.path.exists(name)
             if named and not find([name], self.configuration, force_exclude=True):
                 return {}
             return {name: sys.stdin.buffer.read()}
         require(paths)
-        return {
-            path: read_file(path) for path in find(paths, self.configuration, force_exclude=arguments.force_exclude)
-        }
+        listed = None if self.recorder is None else self.recorder.folder
+        found = find(paths, self.configuration, force_exclude=arguments.force_exclude, listed=listed)
+        return {path: read_file(path) for path in found}
 
     def lint(self, given: Mapping[str, bytes], progress: Callable[[str, int, int], None] | None = None) -> Result:
         """What there is to say of these files; `progress` is told how far it is.
@@ -148,16 +161,33 @@ class Session:
             self.sources.text,
             tables(settings.values()),
             os.getcwd(),
-            progress=progress,
+            self.store,
+            self._version(),
+            self.arguments.jobs or processors(),
+            progress,
         )
         with without_collector():
             try:
                 result = lint(request)
             except ContractError as error:
                 raise UsageError(str(error)) from error
+            finally:
+                self._record()
         troubles = sift(syntax_errors(documents.troubles, self.configuration.of), self.sources.text)
         result.diagnostics = documents.placed([*result.diagnostics, *troubles])
         return result
+
+    def _version(self) -> bytes:
+        """What stands for torchlint and for the rules of the user's own."""
+        own = [path for folder in self.arguments.rules_dir for path in sorted(Path(folder).rglob("*.py"))]
+        return own_version() + b"".join(digest(path.read_bytes()) for path in own)
+
+    def _record(self) -> None:
+        """Tell the recorder what was read."""
+        if self.recorder is not None:
+            for path, content in (*self.given.items(), *self.sources.further()):
+                self.recorder.file(path, content)
+            self.recorder.files(self.configuration.files())
 
     def text(self, path: str, cell: int) -> str | None:
         """The text of a file, or of one cell of a notebook; None if it cannot be had."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 
 from torchlint.engine import registry
 from torchlint.engine.builtin import BUILTINS
@@ -21,8 +22,9 @@ def completion(arguments: argparse.Namespace) -> int:
     """Print the script for a shell."""
     import shtab
 
-    rules = [*BUILTINS, *registry.load().rules]
-    words = [*(one.code for one in rules), *(one.name for one in rules)]
+    rules = registry.load().rules
+    words = [*(one.code for one in BUILTINS), *(one.code for one in rules)]
+    words += [*(one.name for one in BUILTINS), *(one.name for one in rules)]
     parser = _parser(words)
     sys.stdout.write(shtab.complete(parser, arguments.shell, preamble=_preamble(arguments.shell, words)) + "\n")
     return 0
@@ -54,15 +56,20 @@ def _mark(parser: argparse.ArgumentParser, rules: list[str]) -> None:
             action.complete = complete  # type: ignore[attr-defined]
 
 
-def _complete(metavar: str) -> dict[str, str]:
+def _complete(metavar: str) -> Mapping[str, object]:
+    """What completes an argument, by shell; nothing if it is not known."""
     import shtab
 
     if metavar in FILES:
-        return dict(shtab.FILE)
+        return shtab.FILE
     if metavar in FOLDERS:
-        return dict(shtab.DIRECTORY)
+        return shtab.DIRECTORY
     if metavar == RULES:
-        return {"bash": "_torchlint_rules", "zsh": "_torchlint_rules", "fish": "(__fish_complete_list , _torchlint_rules)"}
+        return {
+            "bash": "_torchlint_rules",
+            "zsh": "_torchlint_rules",
+            "fish": "(__fish_complete_list , _torchlint_rules)",
+        }
     return {}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -44,6 +44,10 @@ class Configuration:
             self._by_folder[folder] = self._read(folder)
         return self._by_folder[folder]
 
+    def files(self) -> list[str]:
+        """The configuration files that were read, and the tables that they name."""
+        return [file for settings in self._by_folder.values() for file in settings.files]
+
     def _read(self, folder: Path) -> Settings:
         named = [item for item in self.given if not _is_value(item)]
         if named:
@@ -68,6 +72,10 @@ class Sources:
     given: Mapping[str, bytes]
     _further: dict[str, bytes | None] = field(default_factory=dict)
     _texts: dict[str, str | None] = field(default_factory=dict)
+
+    def further(self) -> Iterator[tuple[str, bytes | None]]:
+        """Every further file that was asked for, with its content, or None where there was none."""
+        yield from self._further.items()
 
     def context(self, path: str) -> bytes | None:
         """The content of a file beyond those given, or None if it cannot be had."""
@@ -117,8 +125,14 @@ def read_file(path: str) -> bytes:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: bool) -> list[str]:
-    """The files to lint, each once, in a fixed order; `paths` exist.
+def find(
+    paths: Iterable[str],
+    configuration: Configuration,
+    *,
+    force_exclude: bool,
+    listed: Callable[[str], None] | None = None,
+) -> list[str]:
+    """The files to lint, each once, in a fixed order; `paths` exist. listed: is told every folder that is searched.
 
     Raises:
         ConfigError: a configuration file is wrong.
@@ -133,6 +147,7 @@ def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: b
             exclude=[*here, *configuration.exclude],
             respect_gitignore=settings.respect_gitignore,
             force_exclude=force_exclude,
+            listed=listed,
             suffixes=(*SUFFIXES, *MARKDOWN) if configuration.markdown else SUFFIXES,
         )
         named = os.path.isfile(path) and not force_exclude

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from torchlint.report.formats import FORMATS
 
@@ -13,11 +14,19 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from torchlint.frontends.version import version
 
-        parser.exit(message=version() + "\n")
+        sys.stdout.write(version() + "\n")
+        parser.exit()
 
 
 def _selectors(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _jobs(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
 
 
 def _check_parser() -> argparse.ArgumentParser:
@@ -25,8 +34,8 @@ def _check_parser() -> argparse.ArgumentParser:
         prog="torchlint",
         usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s explain|rules|reveal|trace|completion ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
-        epilog="other commands: explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], completion SHELL; each "
-        "has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
+        epilog="other commands: explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], completion SHELL; "
+        "each has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
@@ -94,7 +103,17 @@ def _check_parser() -> argparse.ArgumentParser:
         help="a configuration file to use for everything, or one setting in TOML; may be repeated",
     )
     settings.add_argument("--isolated", action="store_true", help="ignore configuration files that are not named")
-    settings.add_argument("--no-cache", action="store_true", help="accepted for scripts; there is no cache")
+    speed = parser.add_argument_group("speed")
+    speed.add_argument(
+        "-j",
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        default=0,
+        help="processes that may work; default: one a processor",
+    )
+    speed.add_argument("--no-cache", action="store_true", help="neither use what earlier runs found nor keep anything")
+    speed.add_argument("--cache-dir", metavar="FOLDER", help="where to keep it; default: the user's cache folder")
     return parser
 
 

@@ -16,7 +16,7 @@ def version() -> str:
 
 
 def _installed(package: str) -> str:
-    """The version of a package, by the name of the folder that says what is installed, since importing it takes long."""
+    """The version of a package, by the name of the folder that tells what is installed: importing it takes long."""
     for folder in sys.path:
         try:
             names = os.listdir(folder or os.curdir)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from torchlint.diagnostic import Diagnostic, Severity
 from torchlint.report.text import Paint, source_lines
-
 
 #: The code of a fault of torchlint itself; some formats keep such faults apart from findings.
 INTERNAL_ERROR = "TL000"
@@ -29,7 +27,7 @@ class Findings(msgspec.Struct, frozen=True):
 
     text: the text of a file, or of one cell of a notebook (`Span.cell`), or None if it cannot be had.
     files: what was linted, clean files too. folder: the full path of the folder where relative paths start.
-    about: the rule of a code. fingerprints: one for each finding, the same as long as it is the same finding.
+    about: what is known of the rule of a code.
     problems: what else went wrong, such as a rule that could not be loaded. version: torchlint's.
     """
 
@@ -38,23 +36,26 @@ class Findings(msgspec.Struct, frozen=True):
     files: Sequence[str] = ()
     folder: str = "/"
     about: Callable[[str], About | None] = lambda code: None
-    fingerprints: Callable[[Sequence[Diagnostic]], Sequence[str]] = lambda diagnostics: [
-        f"{one.code}:{one.span.path}:{one.message}" for one in diagnostics
-    ]
     problems: Sequence[str] = ()
     version: str = ""
     paint: Paint = Paint(on=False)
 
-    def distinct_fingerprints(self) -> list[str]:
-        """A fingerprint for each finding, no two alike: of findings with one print, the later are numbered."""
-        from hashlib import sha256
+    def fingerprints(self) -> list[str]:
+        """One for each finding, no two alike: they stay while the source that is reported stays, wherever it moves.
 
-        seen: Counter[str] = Counter()
-        out = []
-        for print_ in self.fingerprints(self.diagnostics):
-            out.append(sha256(f"{print_}\0{seen[print_]}".encode("utf-8", "surrogatepass")).hexdigest()[:32])
-            seen[print_] += 1
-        return out
+        The number after the colon tells findings of equal source apart.
+        """
+        from torchlint.report.paths import shortest
+        from torchlint.source.fingerprint import fingerprint, numbered
+
+        prints = [
+            fingerprint(one.code, shortest(one.span.path, self.folder), self._text(one), one.span)
+            for one in self.diagnostics
+        ]
+        return [f"{mark}:{number}" for mark, number in numbered(prints)]
+
+    def _text(self, one: Diagnostic) -> str:
+        return self.text(one.span.path, one.span.cell) or ""
 
 
 class Lines:

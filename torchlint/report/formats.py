@@ -35,7 +35,9 @@ FORMATS = {
     "grouped": Format("grouped", "the lines of each file below its name", "people", coloured=True),
     "json": Format("json", "ruff's JSON keys and `name`, `severity`, `trail`, `fixes`", "scripts"),
     "json-lines": Format("json_lines", "the same, one object a line", "scripts, log collectors"),
-    "sarif": Format("sarif", "SARIF 2.1.0 with code flows, fixes and rule pages", "GitHub code scanning, SARIF viewers"),
+    "sarif": Format(
+        "sarif", "SARIF 2.1.0 with code flows, fixes and rule pages", "GitHub code scanning, SARIF viewers"
+    ),
     "github": Format("github", "workflow commands, which annotate the changed lines", "GitHub Actions"),
     "gitlab": Format("gitlab", "a Code Quality report", "GitLab merge requests"),
     "junit": Format("junit", "JUnit XML, one failed test case a finding", "Jenkins and others that show tests"),

@@ -51,7 +51,9 @@ def _lines(one: Diagnostic) -> list[str]:
         if left_out > 1:
             told[FIRST_STEPS:-LAST_STEPS] = [f"  ... {left_out} more steps"]
         lines += told
-    lines += [f"{'or' if n else 'fix'}: {fix.title}{'' if fix.safe else ' (unsafe)'}" for n, fix in enumerate(one.fixes)]
+    lines += [
+        f"{'or' if n else 'fix'}: {fix.title}{'' if fix.safe else ' (unsafe)'}" for n, fix in enumerate(one.fixes)
+    ]
     return lines
 
 

@@ -20,7 +20,7 @@ FIRST = Location(1, 1)
 
 def render(findings: Findings) -> str:
     """One array, indented."""
-    prints = findings.distinct_fingerprints()
+    prints = findings.fingerprints()
     issues = [_issue(one, mark, findings.folder) for one, mark in zip(findings.diagnostics, prints, strict=True)]
     return dumps(issues, indent=2) + "\n"
 

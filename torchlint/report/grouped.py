@@ -18,6 +18,7 @@ def render(findings: Findings) -> str:
 def _block(path: str, group: list[Diagnostic], paint: Paint) -> str:
     width = max(len(within(one.span)) for one in group)
     lines = (
-        f"  {within(one.span):<{width}}  {paint(one.severity.value, one.code)} {visible(one.message)}\n" for one in group
+        f"  {within(one.span):<{width}}  {paint(one.severity.value, one.code)} {visible(one.message)}\n"
+        for one in group
     )
     return f"{paint('bold', visible(path))}:\n{''.join(lines)}\n"

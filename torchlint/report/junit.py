@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from os.path import splitext
 
 from torchlint.diagnostic import Diagnostic
 from torchlint.report.encode import xml
@@ -38,9 +39,9 @@ def _case(one: Diagnostic) -> str:
     told = [one.message]
     told += [f"  {step.span.path}:{within(step.span)}: {step.note}" for step in one.trail]
     text = "\n".join(xml(line) for line in told)
+    name, path = xml(f"{within(one.span)} {one.code} {one.name}"), xml(one.span.path)
     return (
-        f'    <testcase name="{xml(f"{within(one.span)} {one.code} {one.name}")}" classname="{xml(one.span.path)}"'
-        f' file="{xml(one.span.path)}"{row} time="0">\n'
+        f'    <testcase name="{name}" classname="{xml(splitext(one.span.path)[0])}" file="{path}"{row} time="0">\n'
         f'      <{kind} type="{one.severity.value}" message="{xml(one.message)}">{text}</{kind}>\n'
         "    </testcase>\n"
     )

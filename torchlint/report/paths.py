@@ -29,7 +29,7 @@ def shortest(path: str, folder: str) -> str:
 
 
 def reference(path: str) -> str:
-    """A path as a URI reference: all but unreserved characters and slashes percent-encoded, bytes that are no text too."""
+    """A path as a URI reference: all but unreserved characters and slashes is percent-encoded, even what is no text."""
     return quote(path.encode("utf-8", "surrogateescape" if _only_escapes(path) else "surrogatepass"), safe="/")
 
 

@@ -44,7 +44,7 @@ class _Run:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._folder = findings.folder
-        prints = dict(zip(map(id, findings.diagnostics), findings.distinct_fingerprints(), strict=True))
+        prints = dict(zip(map(id, findings.diagnostics), findings.fingerprints(), strict=True))
         self._faults = [one for one in findings.diagnostics if one.code == INTERNAL_ERROR]
         said = [one for one in findings.diagnostics if one.code != INTERNAL_ERROR]
         worst = set(map(id, sorted(said, key=lambda one: MILDNESS[one.severity])[:MOST_RESULTS]))

@@ -43,12 +43,14 @@ def discover(
     exclude: Sequence[str] = (),
     respect_gitignore: bool = True,
     force_exclude: bool = False,
+    listed: Callable[[str], None] | None = None,
     suffixes: tuple[str, ...] = SUFFIXES,
 ) -> list[str]:
     """The files under `paths` whose names end in one of `suffixes`, sorted and once each.
 
     `exclude` holds patterns as a ``.gitignore`` in the working folder would. A file that is named itself is always
-    taken, unless `force_exclude`. Raises `MissingPathError`, naming every path that does not exist.
+    taken, unless `force_exclude`. `listed` is told every folder that is searched.
+    Raises `MissingPathError`, naming every path that does not exist.
     """
     missing = [path for path in paths if not os.path.exists(path)]
     if missing:
@@ -57,8 +59,9 @@ def discover(
     found: dict[str, str] = {}
     for path in paths:
         shown = _shown(path)
+        is_folder = os.path.isdir(path)
         for file in (
-            _walk(shown, rules, force_exclude, suffixes) if os.path.isdir(path) else _named(shown, rules, force_exclude)
+            _walk(shown, rules, force_exclude, suffixes, listed) if is_folder else _named(shown, rules, force_exclude)
         ):
             # The same file may be named twice, as `a.py` and by its full path: the shorter name wins.
             key = os.path.abspath(file)
@@ -78,7 +81,9 @@ def _named(file: str, rules: _Rules, force_exclude: bool) -> Iterator[str]:
         yield file
 
 
-def _walk(root: str, rules: _Rules, force_exclude: bool, suffixes: tuple[str, ...]) -> Iterator[str]:
+def _walk(
+    root: str, rules: _Rules, force_exclude: bool, suffixes: tuple[str, ...], listed: Callable[[str], None] | None
+) -> Iterator[str]:
     """The files under a folder. A link to a folder inside or around the root is not followed, so no walk is endless."""
     top = os.path.abspath(root)
     if force_exclude and rules.ignores_named(top, True):
@@ -88,6 +93,8 @@ def _walk(root: str, rules: _Rules, force_exclude: bool, suffixes: tuple[str, ..
     stack = [(root, top, rules.above(top))]
     while stack:
         shown, folder, above = stack.pop()
+        if listed is not None:
+            listed(folder)
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError:

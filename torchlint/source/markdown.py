@@ -4,8 +4,8 @@ Definitions
     fence   a block between rows of three or more backticks or tildes, whose first row names a language
     prefix  what stands before a row of the fence in the file: indentation, the sign of a quotation, a prompt
 
-Worked example: of ``* Use\\n\\n  ```python\\n  x = f()\\n  ```\\n`` the one fence holds ``x = f()\\n``; row 1 of that is
-row 4 of the file, and its column 1 column 3.
+Worked example: of ``* Use\\n\\n  ```python\\n  x = f()\\n  ```\\n`` the one fence holds ``x = f()\\n``; row 1 of
+that is row 4 of the file, and its column 1 column 3.
 """
 
 from __future__ import annotations
