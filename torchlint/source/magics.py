@@ -192,7 +192,7 @@ def effects(source: str) -> str:
             kept.append(row)
             continue
         told = _TOLD.search(row)
-        kept.append(told[0] if told is not None else "")
+        kept.append(told[0].encode("ascii", "replace").decode().replace("\0", "?") if told is not None else "")
         for pattern in _BINDINGS:
             found = pattern.match(row)
             if found is not None:

@@ -19,6 +19,7 @@ from codecs import BOM_UTF8
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from torchlint.source.magics import CELL_MAGIC, LINE_END, Mask, effects, is_indented, masked, runs_elsewhere
@@ -345,8 +346,10 @@ def _exchanged(text: str, start: int, end: int, source: str, plain: bool) -> str
     if not items:
         return f"[{', '.join(new)}]"
     lead, tail = text[start + 1 : items[0][0]], text[items[-1][1] : end - 1]
-    between = text[items[0][1] : items[1][0]] if len(items) > 1 else "," + lead
-    return f"[{lead}{between.join(new)}{tail}]" if new else "[]"
+    between = [text[one[1] : other[0]] for one, other in pairwise(items)]
+    between += [between[0] if between else f",{lead}"] * len(new)
+    inner = "".join(part for pair in zip(new, between) for part in pair)
+    return f"[{lead}{inner.removesuffix(between[len(new) - 1])}{tail}]" if new else "[]"
 
 
 _UNIT = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL)
