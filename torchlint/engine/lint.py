@@ -92,9 +92,6 @@ class Outcome(msgspec.Struct):
     asked: list[tuple[str, bytes | None]]
 
 
-_OUTCOME = msgspec.msgpack.Decoder(Outcome)
-
-
 def lint(request: Request) -> Result:
     """Analyse and judge, or find what is still known.
 
@@ -246,7 +243,7 @@ class _Work:
         if content is None:
             return None
         try:
-            outcome = _OUTCOME.decode(content)
+            outcome = msgspec.msgpack.decode(content, type=Outcome)
         except parsed.UNREADABLE:
             return None
         view = self.project.view()
@@ -267,7 +264,10 @@ class _Work:
                 for index, made in forked(_Work._encoded, (self, contracts), largest_first, self.request.jobs):
                     part = largest_first[index]
                     died = "the process that analysed this file died"
-                    yield part, self._given_up(part, died) if made is None else _OUTCOME.decode(made)
+                    yield (
+                        part,
+                        self._given_up(part, died) if made is None else msgspec.msgpack.decode(made, type=Outcome),
+                    )
                     tell(len(part.starts))
                 return
         for part in parts:
