@@ -92,9 +92,6 @@ class Outcome(msgspec.Struct):
     asked: list[tuple[str, bytes | None]]
 
 
-_OUTCOME = msgspec.msgpack.Decoder(Outcome)
-
-
 def lint(request: Request) -> Result:
     """Analyse and judge, or find what is still known.
 
@@ -255,7 +252,7 @@ class _Work:
         if content is None:
             return None
         try:
-            outcome = _OUTCOME.decode(content)
+            outcome = msgspec.msgpack.decode(content, type=Outcome)
         except parsed.UNREADABLE:
             return None
         view = self.project.view()
@@ -276,7 +273,7 @@ class _Work:
                 for index, made in forked(_run_apart, (self, contracts), largest_first, self.request.jobs):
                     part = largest_first[index]
                     if made:
-                        yield part, _OUTCOME.decode(made)
+                        yield part, msgspec.msgpack.decode(made, type=Outcome)
                     elif made is None:
                         yield part, self._given_up(part, "the process that analysed this file died")
                     else:

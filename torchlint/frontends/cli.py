@@ -6,6 +6,7 @@ All imports wait until they are needed, so that ``--version``, ``--help`` and a 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -16,6 +17,23 @@ TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than a
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from typing import NoReturn
+
+
+def program() -> NoReturn:
+    """Run torchlint, and end the process.
+
+    A process that lives for one run has no use for the cyclic collector, and what the system takes back at once need
+    not be taken down piece by piece: together that is a third of the time that a small file takes.
+    """
+    gc.disable()
+    status = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):  # nobody listens any more
+        pass
+    os._exit(status)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
