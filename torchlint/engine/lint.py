@@ -20,6 +20,7 @@ class Request:
     files: what is linted, path to content (Python). context: reads a further file of the project, or gives None.
     settings: those of a linted path. text: the text of a linted or further file, or None if it has none.
     contracts: the tables of the configurations. folder: where the paths start.
+    foreign_comments: whether comments that other tools read too (``# noqa``) silence findings.
     """
 
     files: Mapping[str, bytes]
@@ -29,6 +30,7 @@ class Request:
     text: Callable[[str], str | None]
     contracts: Sequence[Table] = ()
     folder: str = ""
+    foreign_comments: bool = True
 
 
 @dataclass(slots=True)
@@ -48,5 +50,12 @@ def lint(request: Request) -> Result:
     """
     own = [str(registry.own_contracts())]
     analysis = analyse(request.files, request.context, own, request.contracts, folder=request.folder)
-    diagnostics = run.diagnose(analysis, request.rules, request.files, request.settings, request.text)
+    diagnostics = run.diagnose(
+        analysis,
+        request.rules,
+        request.files,
+        request.settings,
+        request.text,
+        foreign_comments=request.foreign_comments,
+    )
     return Result(diagnostics, analysis.statistics, analysis.notes)

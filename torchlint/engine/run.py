@@ -51,10 +51,13 @@ def diagnose(
     linted: Collection[str],
     settings: Callable[[str], Settings],
     text: Callable[[str], str | None],
+    *,
+    foreign_comments: bool = True,
 ) -> list[Diagnostic]:
     """What there is to say of the linted files, sorted.
 
-    settings: those of a path; text: the text of a path, of those beyond `linted` too, or None if it has none.
+    settings: those of a path; text: the text of a path, of those beyond `linted` too, or None if it has none;
+    foreign_comments: whether comments that other tools read too silence findings.
     """
     found, broken = judge(analysis.occurrences, rules)
     wanted = [
@@ -64,7 +67,7 @@ def diagnose(
         and shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
     ]
     placed, lost = _place(wanted, text, Editor(text, linted))
-    said = _unsuppressed(placed, text)
+    said = _unsuppressed(placed, text, foreign_comments)
     for problem in analysis.problems:
         if shows(settings(problem.path), SYNTAX_ERROR.code, SYNTAX_ERROR.name, SYNTAX_ERROR.severity):
             said.append(_builtin(SYNTAX_ERROR, problem.path, problem.message, Location(problem.row, problem.column)))
@@ -166,7 +169,9 @@ def _diagnostic(one: Found, spans: Mapping[Place, Span], editor: Editor) -> Diag
     return Diagnostic(one.rule.code, one.rule.name, one.severity, one.finding.message, span, tuple(steps), fixes)
 
 
-def _unsuppressed(diagnostics: Sequence[Diagnostic], text: Callable[[str], str | None]) -> list[Diagnostic]:
+def _unsuppressed(
+    diagnostics: Sequence[Diagnostic], text: Callable[[str], str | None], foreign_comments: bool
+) -> list[Diagnostic]:
     """The diagnostics that no comment in their file takes back."""
     by_path: dict[str, list[Diagnostic]] = defaultdict(list)
     for diagnostic in diagnostics:
@@ -174,6 +179,8 @@ def _unsuppressed(diagnostics: Sequence[Diagnostic], text: Callable[[str], str |
     kept: list[Diagnostic] = []
     for path, group in by_path.items():
         comments = suppressions(text(path) or "")
+        if not foreign_comments:
+            comments = comments.own()
         kept += [one for one in group if not comments.covers(one.span, one.code, one.name)]
     return kept
 

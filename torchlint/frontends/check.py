@@ -48,10 +48,14 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 class Session:
-    """What stays the same over all passes of one command: its arguments, configuration and rules."""
+    """What stays the same over all passes of one command: its arguments, configuration and rules.
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
+    foreign_comments: whether comments that other tools read too silence findings.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, *, foreign_comments: bool = True) -> None:
         self.arguments = arguments
+        self.foreign_comments = foreign_comments
         self.configuration = Configuration(
             arguments.config,
             arguments.isolated,
@@ -103,6 +107,7 @@ class Session:
             self.sources.text,
             tables(settings.values()),
             os.getcwd(),
+            self.foreign_comments,
         )
         with without_collector():
             try:
