@@ -86,7 +86,7 @@ def analyse(
     Raises:
         ContractError: a contract table cannot be read.
     """
-    project = Project(files, context)
+    project = Project(files, context, folder)
     machine = Machine(project, Contracts.load(contract_folders, taught, folder))
     rows: dict[int, int] = {}
     if watch is not None:

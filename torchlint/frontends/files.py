@@ -68,9 +68,12 @@ class Sources:
     _texts: dict[str, str | None] = field(default_factory=dict)
 
     def context(self, path: str) -> bytes | None:
-        """The content of a file beyond those given, or None if it cannot be had."""
+        """The content of a file beyond those given, or None if it cannot be had.
+
+        A path that ends in ``/`` asks for a folder: no bytes if it is there and holds Python files.
+        """
         if path not in self._further:
-            self._further[path] = _read_or_none(path)
+            self._further[path] = _folder_or_none(path) if path.endswith("/") else _read_or_none(path)
         return self._further[path]
 
     def text(self, path: str) -> str | None:
@@ -91,7 +94,15 @@ def _decode_or_none(content: bytes) -> str | None:
 def _read_or_none(path: str) -> bytes | None:
     try:
         return Path(path).read_bytes() if Path(path).is_file() else None
-    except OSError:
+    except (OSError, ValueError):  # a name with a NUL, say
+        return None
+
+
+def _folder_or_none(path: str) -> bytes | None:
+    try:
+        with os.scandir(path) as entries:
+            return b"" if any(entry.name.endswith(".py") for entry in entries) else None
+    except (OSError, ValueError):
         return None
 
 
