@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +116,7 @@ class Repository:
 
 
 @pytest.fixture
-def repository(hooks: Hooks, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Repository]:
+def repository(hooks: Hooks, tmp_path: Path, request: pytest.FixtureRequest) -> Repository:
     """A repository with the hook of the test's parameter, an id and perhaps the line of its arguments."""
     lines = str(getattr(request, "param", "torchlint")).split("\n")
     folder = tmp_path / "project"
@@ -133,7 +133,7 @@ def repository(hooks: Hooks, tmp_path: Path, request: pytest.FixtureRequest) -> 
     (folder / ".pre-commit-config.yaml").write_text("\n".join(config) + "\n")
     done = run(sys.executable, "-m", "pre_commit", "install", cwd=folder, env=hooks.env)
     assert done.returncode == 0, done.stdout + done.stderr
-    yield Repository(folder, hooks.env)
+    return Repository(folder, hooks.env)
 
 
 def test_a_commit_with_a_bug_is_stopped_and_passes_when_it_is_mended(repository: Repository) -> None:

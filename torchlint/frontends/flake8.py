@@ -10,7 +10,8 @@ whichever process. So the project is linted in `parse_options`, as one, and a `P
 * workers that are forked inherit what was said;
 * workers that are spawned begin anew, and call `parse_options` too: they read it from a file that the first process
   names in the environment and removes in the end;
-* a text that is not the one that was read (standard input, an editor's buffer) is linted by itself, with what it imports.
+* a text that is not the one that was read (standard input, an editor's buffer) is linted by itself, with what it
+  imports.
 
 Worked example: `flake8 train.py model.py` in two processes lints both files together in the first, because the loss
 in one and the model in the other are one finding; its workers only look up.
@@ -181,8 +182,6 @@ class Project:
             words = ["--force-exclude", *(f"--extend-select={code}" for code in _asked_for(self._options))]
             if self._options.torchlint_config:
                 words.append(f"--config={self._options.torchlint_config}")
-            if getattr(self._options, "isolated", False):
-                words.append("--isolated")
             self._session_made = Session(PARSERS["check"]().parse_args(words), foreign_comments=False)
         return self._session_made
 
