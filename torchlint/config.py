@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class Settings:
     exclude: patterns as in ``.gitignore``, relative to `folder`, beside those that are always excluded.
     respect_gitignore: whether files that git ignores are passed over.
     contracts: tables of contracts beside torchlint's own; later ones override earlier ones, name by name.
-    folder: the folder of the file that says so; patterns and paths start there.
+    folder: the folder of the file that says so; patterns and paths start there. files: what was read to know all this.
     """
 
     select: tuple[str, ...] | None = None
@@ -51,6 +51,7 @@ class Settings:
     respect_gitignore: bool = True
     contracts: tuple[Table, ...] = ()
     folder: str = "."
+    files: tuple[str, ...] = field(default=(), compare=False)
 
     def overridden(
         self, select: Iterable[str] | None = None, extend_select: Iterable[str] = (), ignore: Iterable[str] = ()
@@ -132,12 +133,14 @@ def _read(path: Path, seen: tuple[Path, ...]) -> Settings:
         if not isinstance(target, str):
             raise ConfigError(f"{path}: `extend` must be the path of a file")
         base = _read(path.parent / target, (*seen, resolved))
-    return replace(_apply(base, values, str(path), path.parent), folder=str(path.parent))
+    settings = _apply(base, values, str(path), path.parent)
+    named = (table.origin for table in settings.contracts if table.origin != str(path))
+    return replace(settings, folder=str(path.parent), files=tuple(dict.fromkeys((*base.files, str(path), *named))))
 
 
 def _apply(settings: Settings, values: Mapping[str, Any], origin: str, folder: Path) -> Settings:
     changes: dict[str, Any] = {}
-    known = {field.name for field in fields(Settings)} - {"folder"}
+    known = {one.name for one in fields(Settings)} - {"folder", "files"}
     for key, value in values.items():
         name = key.replace("-", "_")
         if name not in known:

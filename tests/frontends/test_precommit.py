@@ -42,7 +42,7 @@ for x, y in torch.load("batches.pt"):
 """
 MENDED = TRAIN.replace("BCELoss", "BCEWithLogitsLoss")
 #: Settings of the person who runs the tests, which are not to count.
-PERSONAL = ("GIT_", "PRE_COMMIT", "PYTHON", "VIRTUAL_ENV", "SKIP", "TORCHLINT", "FORCE_COLOR", "NO_COLOR")
+PERSONAL = ("GIT_", "PRE_COMMIT", "PYTHON", "VIRTUAL_ENV", "SKIP", "FORCE_COLOR", "NO_COLOR")
 
 
 def environment(home: Path) -> dict[str, str]:

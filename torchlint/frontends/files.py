@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torchlint.config import Settings, nearest, read, with_values
 from torchlint.frontends.outcome import UsageError
+from torchlint.frontends.replay import holds_python
 from torchlint.source.discover import discover
 from torchlint.source.text import DecodeError, decode
 
@@ -42,6 +43,10 @@ class Configuration:
             self._by_folder[folder] = self._read(folder)
         return self._by_folder[folder]
 
+    def files(self) -> list[str]:
+        """The configuration files that were read, and the tables that they name."""
+        return [file for settings in self._by_folder.values() for file in settings.files]
+
     def _read(self, folder: Path) -> Settings:
         named = [item for item in self.given if not _is_value(item)]
         if named:
@@ -67,13 +72,18 @@ class Sources:
     _further: dict[str, bytes | None] = field(default_factory=dict)
     _texts: dict[str, str | None] = field(default_factory=dict)
 
+    def read(self) -> Iterator[tuple[str, bytes | None]]:
+        """Every file that was asked for, with its content, or None where there was none."""
+        yield from self.given.items()
+        yield from self._further.items()
+
     def context(self, path: str) -> bytes | None:
         """The content of a file beyond those given, or None if it cannot be had.
 
         A path that ends in ``/`` asks for a folder: no bytes if it is there and holds Python files.
         """
         if path not in self._further:
-            self._further[path] = _folder_or_none(path) if path.endswith("/") else _read_or_none(path)
+            self._further[path] = (b"" if holds_python(path) else None) if path.endswith("/") else _read_or_none(path)
         return self._further[path]
 
     def text(self, path: str) -> str | None:
@@ -98,14 +108,6 @@ def _read_or_none(path: str) -> bytes | None:
         return None
 
 
-def _folder_or_none(path: str) -> bytes | None:
-    try:
-        with os.scandir(path) as entries:
-            return b"" if any(entry.name.endswith(".py") for entry in entries) else None
-    except (OSError, ValueError):
-        return None
-
-
 def require(paths: Iterable[str]) -> None:
     """Raises: UsageError: one of the paths does not exist."""
     missing = [path for path in paths if not os.path.exists(path)]
@@ -125,8 +127,14 @@ def read_file(path: str) -> bytes:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: bool) -> list[str]:
-    """The files to lint, each once, in a fixed order; `paths` exist.
+def find(
+    paths: Iterable[str],
+    configuration: Configuration,
+    *,
+    force_exclude: bool,
+    listed: Callable[[str], None] | None = None,
+) -> list[str]:
+    """The files to lint, each once, in a fixed order; `paths` exist. listed: is told every folder that is searched.
 
     Raises:
         ConfigError: a configuration file is wrong.
@@ -141,6 +149,7 @@ def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: b
             exclude=[*here, *configuration.exclude],
             respect_gitignore=settings.respect_gitignore,
             force_exclude=force_exclude,
+            listed=listed,
         )
         named = os.path.isfile(path) and not force_exclude
         found.update((file, None) for file in files if named or not _excluded(file, configuration.of(file)))

@@ -182,7 +182,9 @@ class Project:
             words = ["--force-exclude", *(f"--extend-select={code}" for code in _asked_for(self._options))]
             if self._options.torchlint_config:
                 words.append(f"--config={self._options.torchlint_config}")
-            self._session_made = Session(PARSERS["check"]().parse_args(words), foreign_comments=False)
+            arguments = PARSERS["check"]().parse_args([*words, f"--jobs={_jobs(self._options)}"])
+            arguments.recorder = None
+            self._session_made = Session(arguments, foreign_comments=False)
         return self._session_made
 
 
@@ -218,6 +220,16 @@ def _files(options: argparse.Namespace) -> list[str]:
         exclude=(*options.exclude, *options.extend_exclude),
     )
     return sorted({os.path.normpath(path) for path in found if path != "-" and os.path.isfile(path)})
+
+
+def _jobs(options: argparse.Namespace) -> int:
+    """How many processes may work: as many as flake8's, but a worker of flake8's has none of its own; 0 for as many as
+    there are processors."""
+    import multiprocessing
+
+    if multiprocessing.parent_process() is not None:
+        return 1
+    return 0 if options.jobs.is_auto else max(1, options.jobs.n_jobs)
 
 
 def _paths_come_later() -> bool:

@@ -11,6 +11,13 @@ def _selectors(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
+def _jobs(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
 def _check_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="torchlint",
@@ -76,7 +83,17 @@ def _check_parser() -> argparse.ArgumentParser:
         help="a configuration file to use for everything, or one setting in TOML; may be repeated",
     )
     settings.add_argument("--isolated", action="store_true", help="ignore configuration files that are not named")
-    settings.add_argument("--no-cache", action="store_true", help="accepted for scripts; there is no cache")
+    speed = parser.add_argument_group("speed")
+    speed.add_argument(
+        "-j",
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        default=0,
+        help="processes that may work; default: one a processor",
+    )
+    speed.add_argument("--no-cache", action="store_true", help="neither use what earlier runs found nor keep anything")
+    speed.add_argument("--cache-dir", metavar="FOLDER", help="where to keep it; default: the user's cache folder")
     return parser
 
 
