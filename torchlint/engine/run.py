@@ -24,6 +24,7 @@ from torchlint.engine.fix import Editor
 from torchlint.engine.select import shows
 from torchlint.facts import Fact, Occurrence, Place
 from torchlint.facts.analysis import Analysis
+from torchlint.project.modules import Problem
 from torchlint.rule import Finding, Rule
 from torchlint.syntax.comments import suppressions
 from torchlint.syntax.positions import locate
@@ -79,13 +80,20 @@ def find(
         and shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
     ]
     said, lost = _place(wanted, text, Editor(text, linted))
-    for problem in analysis.problems:
-        if shows(settings(problem.path), SYNTAX_ERROR.code, SYNTAX_ERROR.name, SYNTAX_ERROR.severity):
-            said.append(_builtin(SYNTAX_ERROR, problem.path, problem.message, Location(problem.row, problem.column)))
+    said += syntax_errors(analysis.problems, settings)
     faults = [(fault.path, fault.message) for fault in analysis.faults]
     faults += [(path, f"the rule `{rule.name}` failed with {error}") for (rule, path), error in broken.items()]
     faults += list(lost.items())
     return said + [internal_error(path, message) for path, message in faults]
+
+
+def syntax_errors(problems: Iterable[Problem], settings: Callable[[str], Settings]) -> list[Diagnostic]:
+    """What is wanted of files, or parts of files, that are no Python, before comments are heard."""
+    return [
+        _builtin(SYNTAX_ERROR, one.path, one.message, Location(one.row, one.column))
+        for one in problems
+        if shows(settings(one.path), SYNTAX_ERROR.code, SYNTAX_ERROR.name, SYNTAX_ERROR.severity)
+    ]
 
 
 def sift(

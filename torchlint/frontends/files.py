@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torchlint.config import Settings, nearest, read, with_values
+from torchlint.frontends.documents import MARKDOWN
 from torchlint.frontends.outcome import UsageError
 from torchlint.frontends.replay import holds_python
-from torchlint.source.discover import discover
+from torchlint.source.discover import SUFFIXES, discover
 from torchlint.source.text import DecodeError, decode
 
 
@@ -29,6 +30,7 @@ class Configuration:
     ignore: Sequence[str] = ()
     exclude: Sequence[str] = ()
     respect_gitignore: bool = True
+    markdown: bool = False
     _by_folder: dict[Path, Settings] = field(default_factory=dict)
 
     def of(self, path: str) -> Settings:
@@ -72,9 +74,8 @@ class Sources:
     _further: dict[str, bytes | None] = field(default_factory=dict)
     _texts: dict[str, str | None] = field(default_factory=dict)
 
-    def read(self) -> Iterator[tuple[str, bytes | None]]:
-        """Every file that was asked for, with its content, or None where there was none."""
-        yield from self.given.items()
+    def further(self) -> Iterator[tuple[str, bytes | None]]:
+        """Every further file that was asked for, with its content, or None where there was none."""
         yield from self._further.items()
 
     def context(self, path: str) -> bytes | None:
@@ -90,11 +91,12 @@ class Sources:
         """The text of a file, or None if it has none."""
         if path not in self._texts:
             content = self.given[path] if path in self.given else self.context(path)
-            self._texts[path] = None if content is None else _decode_or_none(content)
+            self._texts[path] = None if content is None else decode_or_none(content)
         return self._texts[path]
 
 
-def _decode_or_none(content: bytes) -> str | None:
+def decode_or_none(content: bytes) -> str | None:
+    """The text of a file, or None if it is none."""
     try:
         return decode(content)
     except DecodeError:
@@ -150,6 +152,7 @@ def find(
             respect_gitignore=settings.respect_gitignore,
             force_exclude=force_exclude,
             listed=listed,
+            suffixes=(*SUFFIXES, *MARKDOWN) if configuration.markdown else SUFFIXES,
         )
         named = os.path.isfile(path) and not force_exclude
         found.update((file, None) for file in files if named or not _excluded(file, configuration.of(file)))

@@ -159,9 +159,12 @@ class Project:
 
     def _lint_one(self, filename: str, text: str) -> Said:
         from torchlint.config import ConfigError
+        from torchlint.frontends.documents import is_document
         from torchlint.frontends.files import find
         from torchlint.frontends.outcome import UsageError
 
+        if is_document(filename):
+            return []
         try:
             session = self._session()
             path = os.path.relpath(filename) if os.path.isabs(filename) and _is_below_here(filename) else filename
@@ -219,7 +222,14 @@ def _files(options: argparse.Namespace) -> list[str]:
         filename_patterns=options.filename,
         exclude=(*options.exclude, *options.extend_exclude),
     )
-    return sorted({os.path.normpath(path) for path in found if path != "-" and os.path.isfile(path)})
+    return sorted({os.path.normpath(path) for path in found if path != "-" and _is_python(path)})
+
+
+def _is_python(path: str) -> bool:
+    """Whether it is a file, and not one of those out of which torchlint alone takes Python, such as notebooks."""
+    from torchlint.frontends.documents import is_document
+
+    return os.path.isfile(path) and not is_document(path)
 
 
 def _jobs(options: argparse.Namespace) -> int:

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
-from torchlint import __version__
+from torchlint.report.formats import FORMATS
+
+
+class _Version(argparse.Action):
+    """``--version``, whose text is put together only if it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from torchlint.frontends.version import version
+
+        sys.stdout.write(version() + "\n")
+        parser.exit()
 
 
 def _selectors(text: str) -> list[str]:
@@ -21,21 +32,29 @@ def _jobs(text: str) -> int:
 def _check_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="torchlint",
-        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s explain|rules|reveal|trace ...",
+        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s explain|rules|reveal|trace|completion ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
-        epilog="other commands: explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE]; each has a --help of "
-        "its own. Exit status: 0 clean, 1 findings, 2 errors.",
+        epilog="other commands: explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], completion SHELL; "
+        "each has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
     )
-    parser.add_argument("--version", action="version", version=f"torchlint {__version__}")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="print the version, that of the parser and Python's"
+    )
     output = parser.add_argument_group("output")
     output.add_argument(
         "--output-format",
-        choices=("concise", "full", "json"),
-        help="default: full on a terminal, else concise",
+        choices=FORMATS,
+        metavar="FORMAT",
+        help=f"{', '.join(FORMATS)}; default: full on a terminal, else concise",
     )
+    output.add_argument(
+        "--output-file", metavar="FILE", help="write the findings there, without colours; the rest goes on as usual"
+    )
+    output.add_argument("--show-files", action="store_true", help="print the files that would be linted, and no more")
+    output.add_argument("--watch", action="store_true", help="lint again whenever something changes, until Ctrl-C")
     output.add_argument("--statistics", action="store_true", help="say on standard error what could be followed")
     output.add_argument("-q", "--quiet", action="store_true", help="print findings and errors only")
     output.add_argument("--exit-zero", action="store_true", help="exit with 0 although there are findings")
@@ -73,6 +92,7 @@ def _check_parser() -> argparse.ArgumentParser:
         action="store_false",
         help="lint files that git ignores too",
     )
+    files.add_argument("--markdown", action="store_true", help="lint Python in the fences of Markdown files too")
     files.add_argument("--stdin-filename", metavar="FILE", help="the name of the file that standard input holds")
     settings = parser.add_argument_group("configuration")
     settings.add_argument(
@@ -133,6 +153,14 @@ def _trace_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _completion_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="torchlint completion", description="Print a script that completes commands, options and rules in a shell."
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    return parser
+
+
 Options = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
@@ -156,4 +184,5 @@ PARSERS = {
     "rules": _rules_parser,
     "reveal": _reveal_parser,
     "trace": _trace_parser,
+    "completion": _completion_parser,
 }
