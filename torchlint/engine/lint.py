@@ -14,8 +14,8 @@ are read; the outcome of the other component is found, and not a line of it is r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Protocol
 
@@ -105,6 +105,8 @@ def lint(request: Request) -> Result:
     Raises:
         ContractError: a contract table cannot be read.
     """
+    if not _is_encodable([request.folder, *request.files]):  # such a name is met on a disk of another encoding
+        request = replace(request, store=None, jobs=1)
     work = _Work(request)
     outcomes = work.outcomes()
     statistics = Statistics(len(work.project.linted), taught=len(set(work.taught_names)))
@@ -129,7 +131,7 @@ class Component:
         self.index = index
         self.starts = starts
         self.size = sum(len(project.units[path].data) for path in starts)
-        files = [(path, _hash(project.units[path].data)) for path in starts]
+        files = [(path.encode("utf-8", "surrogatepass"), _hash(project.units[path].data)) for path in starts]
         self.key = _hash(everywhere + msgspec.msgpack.encode(files))
 
 
@@ -239,6 +241,8 @@ class _Work:
         settings = [self.request.settings(path) for path in paths]
         distinct = {id(one): (number, one) for number, one in enumerate(settings)}
         which = [distinct[id(one)][0] for one in settings]
+        if self.request.store is None:
+            return b""
         told = msgspec.msgpack.encode(
             (self.request.folder, paths, which, [one for _, one in distinct.values()], self.request.contracts),
             order="deterministic",
@@ -302,6 +306,15 @@ class _Work:
         further = sorted(view.asked.difference(part.starts))
         asked = [(path, self._content(view, path)) for path in further]
         return Outcome(found, analysis.statistics, analysis.taught, asked)
+
+
+def _is_encodable(paths: Iterable[str]) -> bool:
+    """Whether these paths can be written down, and so kept, or sent to another process."""
+    try:
+        "".join(paths).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _hash(data: bytes) -> bytes:
