@@ -15,7 +15,6 @@ are read; the outcome of the other component is found, and not a line of it is r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Protocol
 
@@ -26,7 +25,8 @@ from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, run
 from torchlint.engine.builtin import INTERNAL_ERROR
 from torchlint.facts.analysis import Statistics, Taught, analyse_component, modules_of
-from torchlint.flow.library.tables import Contracts, Table, names_of
+from torchlint.flow.library.contracts import Contracts
+from torchlint.flow.library.tables import Table, names_of
 from torchlint.project import parsed
 from torchlint.project.components import components
 from torchlint.project.modules import Project
@@ -48,8 +48,7 @@ class Store(Protocol):
         """Keep it, if that can be done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What is linted, and how.
 
     files: what is linted, path to content (Python). context: reads a further file of the project, or gives None.
@@ -74,8 +73,7 @@ class Request:
     foreign_comments: bool = True
 
 
-@dataclass(slots=True)
-class Result:
+class Result(msgspec.Struct):
     """What there is to say: diagnostics, sorted; what was covered; what seems to be wrong with the configuration.
 
     analysed: the linted files whose component was run, rather than found in the store.
@@ -83,8 +81,8 @@ class Result:
 
     diagnostics: list[Diagnostic]
     statistics: Statistics
-    notes: list[str] = field(default_factory=list)
-    analysed: list[str] = field(default_factory=list)
+    notes: list[str] = []
+    analysed: list[str] = []
 
 
 class Outcome(msgspec.Struct):
@@ -106,7 +104,7 @@ def lint(request: Request) -> Result:
         ContractError: a contract table cannot be read.
     """
     if not _is_encodable([request.folder, *request.files]):  # such a name is met on a disk of another encoding
-        request = replace(request, store=None, jobs=1)
+        request = msgspec.structs.replace(request, store=None, jobs=1)
     work = _Work(request)
     outcomes = work.outcomes()
     statistics = Statistics(len(work.project.linted), taught=len(set(work.taught_names)))

@@ -15,19 +15,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic, Location, Severity, Span, Step
 from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR, Builtin
-from torchlint.engine.fix import Editor
 from torchlint.engine.select import shows
 from torchlint.facts import Fact, Occurrence, Place
 from torchlint.facts.analysis import Analysis
 from torchlint.project.modules import Problem
 from torchlint.rule import Finding, Rule
-from torchlint.syntax.comments import suppressions
-from torchlint.syntax.positions import locate
+
+if TYPE_CHECKING:
+    from torchlint.engine.fix import Editor
 
 _MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _START = Location(1, 1)
@@ -35,8 +38,7 @@ _START = Location(1, 1)
 _UNHEARD = (INTERNAL_ERROR.code, SYNTAX_ERROR.code)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A finding of a rule, not yet placed."""
 
     rule: Rule
@@ -79,7 +81,7 @@ def find(
         if one.finding.place.path in linted
         and shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
     ]
-    said, lost = _place(wanted, text, Editor(text, linted))
+    said, lost = _place(wanted, text, linted) if wanted else ([], {})
     said += syntax_errors(analysis.problems, settings)
     faults = [(fault.path, fault.message) for fault in analysis.faults]
     faults += [(path, f"the rule `{rule.name}` failed with {error}") for (rule, path), error in broken.items()]
@@ -169,10 +171,14 @@ def _of_configuration(facts: Sequence[Fact], rule: Rule) -> list[Finding]:
 
 
 def _place(
-    found: Sequence[Found], text: Callable[[str], str | None], editor: Editor
+    found: Sequence[Found], text: Callable[[str], str | None], linted: Collection[str]
 ) -> tuple[list[Diagnostic], dict[str, str]]:
     """Diagnostics with rows and columns, looked up only in files that are spoken of; and the files where that
     failed, with the reason."""
+    from torchlint.engine.fix import Editor  # most runs find nothing
+    from torchlint.syntax.positions import locate
+
+    editor = Editor(text, linted)
     numbers: dict[str, set[int]] = defaultdict(set)
     for one in found:
         for place in (
@@ -210,6 +216,8 @@ def _unsuppressed(
     for diagnostic in diagnostics:
         by_path[diagnostic.span.path].append(diagnostic)
     kept: list[Diagnostic] = []
+    if by_path:
+        from torchlint.syntax.comments import suppressions  # most runs find nothing
     for path, group in by_path.items():
         comments = suppressions(text(path) or "")
         if not foreign_comments:

@@ -17,7 +17,8 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.diagnostic import Span
 
@@ -29,8 +30,7 @@ _OURS = re.compile(r"#\s*torchlint:\s*(?P<kind>ignore-file|ignore)\b(?!-)(?:\[(?
 _SEPARATOR = re.compile(r"[,\s]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Suppression:
+class Suppression(msgspec.Struct, frozen=True):
     """One comment, or one part of it.
 
     `row` is None if it counts for the whole file; `place` is the row where it stands. `wanted` is None for everything.
@@ -51,8 +51,7 @@ class Suppression:
         return any(code.startswith(word) or (word == name and not self.foreign) for word in self.wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class Suppressions:
+class Suppressions(msgspec.Struct, frozen=True):
     """All comments of one file that silence something, in the order of the text."""
 
     comments: tuple[Suppression, ...] = ()
