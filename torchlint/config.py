@@ -69,7 +69,7 @@ def nearest(folder: Path) -> Path | None:
     for place in (folder, *folder.parents):
         for name in NAMES:
             candidate = place / name
-            if candidate.is_file() and table(candidate) is not None:
+            if os.path.isfile(candidate) and table(candidate) is not None:
                 return candidate
     return None
 

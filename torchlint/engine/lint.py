@@ -14,7 +14,7 @@ are read; the outcome of the other component is found, and not a line of it is r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Protocol
 
@@ -55,7 +55,8 @@ class Request(msgspec.Struct, frozen=True):
     settings: those of a linted path. text: the text of a linted or further file, or None if it has none.
     contracts: the tables of the configurations. folder: where the paths start. store: None to keep nothing;
     version: stands for torchlint itself and its rules, for what another one kept does not count. jobs: how many
-    processes may work. progress: is told a phase, how much of it is done, and how much there is.
+    processes may work. progress: is told a phase, how much of it is done, and how much there is. foreign_comments:
+    whether comments that other tools read too (``# noqa``) silence findings.
     """
 
     files: Mapping[str, bytes]
@@ -69,6 +70,7 @@ class Request(msgspec.Struct, frozen=True):
     version: bytes = b""
     jobs: int = 1
     progress: Callable[[str, int, int], None] | None = None
+    foreign_comments: bool = True
 
 
 class Result(msgspec.Struct):
@@ -98,6 +100,8 @@ def lint(request: Request) -> Result:
     Raises:
         ContractError: a contract table cannot be read.
     """
+    if not _is_encodable([request.folder, *request.files]):  # such a name is met on a disk of another encoding
+        request = msgspec.structs.replace(request, store=None, jobs=1)
     work = _Work(request)
     outcomes = work.outcomes()
     statistics = Statistics(len(work.project.linted), taught=len(set(work.taught_names)))
@@ -108,7 +112,8 @@ def lint(request: Request) -> Result:
         statistics.add(outcome.statistics)
         taught.add(outcome.taught)
     statistics.taught_met = len(set(taught.met))
-    return Result(run.sift(found, request.text), statistics, taught.complaints(), sorted(work.analysed))
+    said = run.sift(found, request.text, foreign_comments=request.foreign_comments)
+    return Result(said, statistics, taught.complaints(), sorted(work.analysed))
 
 
 class Component:
@@ -121,7 +126,7 @@ class Component:
         self.index = index
         self.starts = starts
         self.size = sum(len(project.units[path].data) for path in starts)
-        files = [(_name(path), _hash(project.units[path].data)) for path in starts]
+        files = [(path.encode("utf-8", "surrogatepass"), _hash(project.units[path].data)) for path in starts]
         self.key = _hash(everywhere + msgspec.msgpack.encode(files))
 
 
@@ -147,7 +152,7 @@ class _Work:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.ready: dict[bytes, parsed.Parsed] = {}
-        self.project = Project(request.files, request.context, self.read)
+        self.project = Project(request.files, request.context, self.read, request.folder)
         self.analysed: list[str] = []
         self.taught_names = [name for table in request.contracts for row in table.rows for name in names_of(row)]
 
@@ -223,9 +228,7 @@ class _Work:
                 known[part.index] = outcome
                 self.analysed += (self.project.units[path].path for path in part.starts)
                 if self.request.store is not None and not any(one.code == INTERNAL_ERROR.code for one in outcome.found):
-                    content = _encoded(outcome)
-                    if content:
-                        self.request.store.put(OUTCOMES, part.key, content)
+                    self.request.store.put(OUTCOMES, part.key, msgspec.msgpack.encode(outcome))
         return [known[part.index] for part in parts]
 
     def _everywhere(self) -> bytes:
@@ -234,14 +237,10 @@ class _Work:
         settings = [self.request.settings(path) for path in paths]
         distinct = {id(one): (number, one) for number, one in enumerate(settings)}
         which = [distinct[id(one)][0] for one in settings]
+        if self.request.store is None:
+            return b""
         told = msgspec.msgpack.encode(
-            (
-                _name(self.request.folder),
-                [_name(path) for path in paths],
-                which,
-                [one for _, one in distinct.values()],
-                self.request.contracts,
-            ),
+            (self.request.folder, paths, which, [one for _, one in distinct.values()], self.request.contracts),
             order="deterministic",
         )
         return _hash(self.request.version + told)
@@ -259,6 +258,8 @@ class _Work:
         return outcome if all(self._content(view, path) == known for path, known in outcome.asked) else None
 
     def _content(self, project: Project, path: str) -> bytes | None:
+        if path.endswith("/"):
+            return b"" if project.is_folder(path[:-1]) else None
         unit = project.unit(path)
         return None if unit is None else _hash(unit.data)
 
@@ -272,12 +273,10 @@ class _Work:
                 largest_first = sorted(parts, key=lambda part: (-part.size, part.index))
                 for index, made in forked(_run_apart, (self, contracts), largest_first, self.request.jobs):
                     part = largest_first[index]
-                    if made:
-                        yield part, msgspec.msgpack.decode(made, type=Outcome)
-                    elif made is None:
+                    if made is None:
                         yield part, self._given_up(part, "the process that analysed this file died")
                     else:
-                        yield part, self.outcome(part, contracts)
+                        yield part, msgspec.msgpack.decode(made, type=Outcome)
                     tell(len(part.starts))
                 return
         for part in parts:
@@ -304,20 +303,16 @@ class _Work:
 
 def _run_apart(shared: tuple[_Work, Contracts], part: Component) -> bytes:
     work, contracts = shared
-    return _encoded(work.outcome(part, contracts))
+    return msgspec.msgpack.encode(work.outcome(part, contracts))
 
 
-def _encoded(outcome: Outcome) -> bytes:
-    """An outcome as bytes; empty if it names a file that has its name in no encoding."""
+def _is_encodable(paths: Iterable[str]) -> bool:
+    """Whether these paths can be written down, and so kept, or sent to another process."""
     try:
-        return msgspec.msgpack.encode(outcome)
+        "".join(paths).encode()
     except UnicodeEncodeError:
-        return b""
-
-
-def _name(path: str) -> bytes:
-    """A path as bytes, whatever its name is made of."""
-    return path.encode("utf-8", "surrogateescape")
+        return False
+    return True
 
 
 def _hash(data: bytes) -> bytes:

@@ -56,9 +56,11 @@ def diagnose(
     linted: Collection[str],
     settings: Callable[[str], Settings],
     text: Callable[[str], str | None],
+    *,
+    foreign_comments: bool = True,
 ) -> list[Diagnostic]:
     """What there is to say of the linted files, sorted: `find`, then `sift`."""
-    return sift(find(analysis, rules, linted, settings, text), text)
+    return sift(find(analysis, rules, linted, settings, text), text, foreign_comments=foreign_comments)
 
 
 def find(
@@ -96,9 +98,14 @@ def syntax_errors(problems: Iterable[Problem], settings: Callable[[str], Setting
     ]
 
 
-def sift(found: Sequence[Diagnostic], text: Callable[[str], str | None]) -> list[Diagnostic]:
-    """What no comment takes back, sorted, and of equal findings one."""
-    return _distinct(_unsuppressed(found, text))
+def sift(
+    found: Sequence[Diagnostic], text: Callable[[str], str | None], *, foreign_comments: bool = True
+) -> list[Diagnostic]:
+    """What no comment takes back, sorted, and of equal findings one.
+
+    foreign_comments: whether comments that other tools read too (``# noqa``) take findings back.
+    """
+    return _distinct(_unsuppressed(found, text, foreign_comments))
 
 
 def internal_error(path: str, message: str) -> Diagnostic:
@@ -201,7 +208,9 @@ def _diagnostic(one: Found, spans: Mapping[Place, Span], editor: Editor) -> Diag
     return Diagnostic(one.rule.code, one.rule.name, one.severity, one.finding.message, span, tuple(steps), fixes)
 
 
-def _unsuppressed(diagnostics: Sequence[Diagnostic], text: Callable[[str], str | None]) -> list[Diagnostic]:
+def _unsuppressed(
+    diagnostics: Sequence[Diagnostic], text: Callable[[str], str | None], foreign_comments: bool
+) -> list[Diagnostic]:
     """The diagnostics that no comment in their file takes back."""
     by_path: dict[str, list[Diagnostic]] = defaultdict(list)
     for diagnostic in diagnostics:
@@ -211,6 +220,8 @@ def _unsuppressed(diagnostics: Sequence[Diagnostic], text: Callable[[str], str |
         from torchlint.syntax.comments import suppressions  # most runs find nothing
     for path, group in by_path.items():
         comments = suppressions(text(path) or "")
+        if not foreign_comments:
+            comments = comments.own()
         kept += [one for one in group if one.code in _UNHEARD or not comments.covers(one.span, one.code, one.name)]
     return kept
 

@@ -11,7 +11,7 @@ import os
 import sys
 
 from torchlint.frontends import replay
-from torchlint.frontends.terminal import make_safe, silence
+from torchlint.frontends.terminal import make_safe, open_closed, silence
 
 TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all else here
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def program() -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run torchlint; the exit status is returned."""
     words = list(sys.argv[1:] if argv is None else argv)
+    open_closed()
     try:
         make_safe(sys.stdout, sys.stderr)
         status = _run(words)
@@ -50,11 +51,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        import traceback
+        return _give_up(error)
 
-        traceback.print_exception(error)
-        sys.stderr.write("torchlint: this is a fault of torchlint, not of your code; please report it\n")
-        return 2
+
+def _give_up(error: Exception) -> int:
+    """Say why a run ended before its end; the exit status is returned."""
+    from torchlint.frontends.outcome import ERROR
+
+    if isinstance(error, OSError) and error.filename is None and error.strerror:  # what is written has no name
+        silence(sys.stdout)
+        sys.stderr.write(f"torchlint: error: the output cannot be written: {error.strerror}\n")
+        return ERROR
+    import traceback
+
+    traceback.print_exception(error)
+    sys.stderr.write("torchlint: this is a fault of torchlint, not of your code; please report it\n")
+    return ERROR
 
 
 def _run(words: list[str]) -> int:
@@ -71,10 +83,20 @@ def _run(words: list[str]) -> int:
     from torchlint.frontends.outcome import ERROR, UsageError
 
     try:
+        if not _is_anywhere():
+            raise UsageError("the working folder does not exist any more")
         return _COMMANDS[command](arguments)
     except (ConfigError, UsageError) as error:
         sys.stderr.write(f"torchlint: error: {error}\n")
         return ERROR
+
+
+def _is_anywhere() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
 
 
 def _check(arguments: argparse.Namespace) -> int:

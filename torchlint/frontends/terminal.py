@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False  # as `typing` has it, which is slow to import
 if TYPE_CHECKING:
@@ -30,8 +31,15 @@ def make_safe(*streams: TextIO) -> None:
             reconfigure(errors="backslashreplace", newline="\n")
 
 
+def open_closed() -> None:
+    """Replace the output streams that were closed before the program began: what is written there goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for as long as the program)
+
+
 def silence(stream: TextIO) -> None:
-    """Send what is still buffered nowhere, after the reader has gone away."""
+    """Send what is still buffered nowhere, after the reader has gone away or the disk is full."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, stream.fileno())

@@ -60,6 +60,10 @@ class Suppressions(msgspec.Struct, frozen=True):
         """Whether any comment silences a finding of the rule `code`, also called `name`, at `span`."""
         return any(comment.covers(span, code, name) for comment in self.comments)
 
+    def own(self) -> Suppressions:
+        """Those of torchlint alone, without those that other tools read too."""
+        return Suppressions(tuple(comment for comment in self.comments if not comment.foreign))
+
     def covering(self, span: Span, code: str, name: str) -> tuple[Suppression, ...]:
         """The comments that silence a finding: what is never listed here is unused."""
         return tuple(comment for comment in self.comments if comment.covers(span, code, name))
