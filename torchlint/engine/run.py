@@ -30,6 +30,8 @@ from torchlint.syntax.positions import locate
 
 _MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _START = Location(1, 1)
+#: What no comment can take back, for the comments of such a file cannot be relied on.
+_UNHEARD = (INTERNAL_ERROR.code, SYNTAX_ERROR.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,18 @@ def diagnose(
     settings: Callable[[str], Settings],
     text: Callable[[str], str | None],
 ) -> list[Diagnostic]:
-    """What there is to say of the linted files, sorted.
+    """What there is to say of the linted files, sorted: `find`, then `sift`."""
+    return sift(find(analysis, rules, linted, settings, text), text)
+
+
+def find(
+    analysis: Analysis,
+    rules: Sequence[Rule],
+    linted: Collection[str],
+    settings: Callable[[str], Settings],
+    text: Callable[[str], str | None],
+) -> list[Diagnostic]:
+    """All that is wanted of what the rules find in the linted files, before comments are heard.
 
     settings: those of a path; text: the text of a path, of those beyond `linted` too, or None if it has none.
     """
@@ -63,16 +76,24 @@ def diagnose(
         if one.finding.place.path in linted
         and shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
     ]
-    placed, lost = _place(wanted, text, Editor(text, linted))
-    said = _unsuppressed(placed, text)
+    said, lost = _place(wanted, text, Editor(text, linted))
     for problem in analysis.problems:
         if shows(settings(problem.path), SYNTAX_ERROR.code, SYNTAX_ERROR.name, SYNTAX_ERROR.severity):
             said.append(_builtin(SYNTAX_ERROR, problem.path, problem.message, Location(problem.row, problem.column)))
     faults = [(fault.path, fault.message) for fault in analysis.faults]
     faults += [(path, f"the rule `{rule.name}` failed with {error}") for (rule, path), error in broken.items()]
     faults += list(lost.items())
-    said += [_builtin(INTERNAL_ERROR, path, f"internal error: {message}") for path, message in faults]
-    return _distinct(said)
+    return said + [internal_error(path, message) for path, message in faults]
+
+
+def sift(found: Sequence[Diagnostic], text: Callable[[str], str | None]) -> list[Diagnostic]:
+    """What no comment takes back, sorted, and of equal findings one."""
+    return _distinct(_unsuppressed(found, text))
+
+
+def internal_error(path: str, message: str) -> Diagnostic:
+    """That a file could not be judged, and why."""
+    return _builtin(INTERNAL_ERROR, path, f"internal error: {message}")
 
 
 Broken = Mapping[tuple[Rule, str], str]
@@ -174,7 +195,7 @@ def _unsuppressed(diagnostics: Sequence[Diagnostic], text: Callable[[str], str |
     kept: list[Diagnostic] = []
     for path, group in by_path.items():
         comments = suppressions(text(path) or "")
-        kept += [one for one in group if not comments.covers(one.span, one.code, one.name)]
+        kept += [one for one in group if one.code in _UNHEARD or not comments.covers(one.span, one.code, one.name)]
     return kept
 
 
