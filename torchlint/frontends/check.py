@@ -14,7 +14,8 @@ from torchlint.engine import registry, select
 from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR
 from torchlint.engine.lint import Request, Result, lint
 from torchlint.flow.library.tables import ContractError, Table
-from torchlint.frontends.files import Configuration, Sources, find, read_file, require
+from torchlint.frontends.configuration import Configuration, said_by
+from torchlint.frontends.files import Sources, find, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
 from torchlint.frontends.output import closing_line, render, warn
@@ -52,15 +53,7 @@ class Session:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
-        self.configuration = Configuration(
-            arguments.config,
-            arguments.isolated,
-            arguments.select,
-            arguments.extend_select,
-            arguments.ignore,
-            arguments.exclude,
-            arguments.respect_gitignore,
-        )
+        self.configuration = Configuration(arguments.config, arguments.isolated, said_by(arguments))
         self.rules = _rules(arguments.rules_dir)
         self.sources = Sources({})
 
@@ -76,14 +69,12 @@ class Session:
             if len(paths) > 1:
                 raise UsageError("`-` (standard input) stands alone")
             name = arguments.stdin_filename or "-"
-            named = arguments.force_exclude and os.path.exists(name)
-            if named and not find([name], self.configuration, force_exclude=True):
+            forced = self.configuration.of(name).force_exclude and os.path.exists(name)
+            if forced and not find([name], self.configuration):
                 return {}
             return {name: sys.stdin.buffer.read()}
         require(paths)
-        return {
-            path: read_file(path) for path in find(paths, self.configuration, force_exclude=arguments.force_exclude)
-        }
+        return {path: read_file(path) for path in find(paths, self.configuration)}
 
     def lint(self, given: Mapping[str, bytes]) -> Result:
         """What there is to say of these files.
@@ -92,8 +83,7 @@ class Session:
             UsageError, ConfigError: the configuration is wrong.
         """
         settings = {path: self.configuration.of(path) for path in given}
-        everywhere = [*settings.values(), self.configuration.of(os.curdir)]
-        _check_selectors(everywhere, self.rules, self.arguments.quiet)
+        _check_selectors(self.configuration, [*given, os.curdir], self.rules, self.arguments.quiet)
         self.sources = Sources(given)
         request = Request(
             given,
@@ -130,12 +120,17 @@ def _rules(folders: Sequence[str]) -> registry.Registry:
     return loaded
 
 
-def _check_selectors(settings: Iterable[Settings], rules: registry.Registry, quiet: bool) -> None:
+def _check_selectors(configuration: Configuration, paths: Iterable[str], rules: registry.Registry, quiet: bool) -> None:
     """Refuse a name that no rule has; a code may belong to another version, so it is only warned of."""
-    selectors = [selector for one in settings for selector in (*(one.select or ()), *one.extend_select, *one.ignore)]
-    for selector in select.strangers(dict.fromkeys(selectors), [*rules.rules, *BUILTINS]):
+    known: list[select.Named] = [*rules.rules, *BUILTINS]
+    selectors = {selector: path for path in paths for selector in configuration.of(path).selectors}
+    for selector in select.strangers(selectors, known):
         if selector == "ALL":
             continue
-        if not select.looks_like_code(selector):
-            raise UsageError(f"no rule has the code or name {selector!r}; `torchlint rules` lists them")
-        warn(f"no rule has the code {selector}", quiet)
+        where = configuration.source(selectors[selector], selector)
+        if select.looks_like_code(selector):
+            warn(f"{where}no rule has the code {selector}", quiet)
+            continue
+        close = select.closest(selector, known)
+        hint = f"; did you mean `{close}`?" if close else "; `torchlint rules` lists them"
+        raise UsageError(f"{where}no rule has the code or name {selector!r}{hint}")

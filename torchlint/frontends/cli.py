@@ -45,7 +45,9 @@ def _run(command: str, arguments: argparse.Namespace) -> int:
     try:
         return _COMMANDS[command](arguments)
     except (ConfigError, UsageError) as error:
-        sys.stderr.write(f"torchlint: error: {error}\n")
+        from torchlint.report.text import visible
+
+        sys.stderr.write(f"torchlint: error: {visible(str(error))}\n")
         return ERROR
 
 
@@ -53,6 +55,12 @@ def _check(arguments: argparse.Namespace) -> int:
     from torchlint.frontends.check import check
 
     return check(arguments)
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from torchlint.frontends.config import config
+
+    return config(arguments)
 
 
 def _reveal(arguments: argparse.Namespace) -> int:
@@ -80,4 +88,11 @@ def _rules(arguments: argparse.Namespace) -> int:
 
 
 #: What each command runs; its options are in `torchlint.frontends.options`.
-_COMMANDS = {"check": _check, "explain": _explain, "rules": _rules, "reveal": _reveal, "trace": _trace}
+_COMMANDS = {
+    "check": _check,
+    "config": _config,
+    "explain": _explain,
+    "rules": _rules,
+    "reveal": _reveal,
+    "trace": _trace,
+}

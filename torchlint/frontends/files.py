@@ -1,62 +1,16 @@
-"""The files of a run, and the settings that hold for each."""
+"""The files of a run: which they are, and what they hold."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from torchlint.config import Settings, nearest, read, with_values
+from torchlint.frontends.configuration import Configuration
 from torchlint.frontends.outcome import UsageError
 from torchlint.source.discover import discover
 from torchlint.source.text import DecodeError, decode
-
-
-@dataclass(slots=True)
-class Configuration:
-    """Settings by path: those of the nearest file, unless one was named, under what the command line says.
-
-    given: values of ``--config``, each a file or ``KEY=VALUE``; isolated: read no configuration file that was not
-    named; select, extend_select, ignore, exclude: from the command line.
-    """
-
-    given: Sequence[str] = ()
-    isolated: bool = False
-    select: Sequence[str] | None = None
-    extend_select: Sequence[str] = ()
-    ignore: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    respect_gitignore: bool = True
-    _by_folder: dict[Path, Settings] = field(default_factory=dict)
-
-    def of(self, path: str) -> Settings:
-        """The settings for a file, or for a folder that is searched.
-
-        Raises:
-            ConfigError: a configuration file is wrong.
-        """
-        place = Path(os.path.abspath(path))
-        folder = place if place.is_dir() else place.parent
-        if folder not in self._by_folder:
-            self._by_folder[folder] = self._read(folder)
-        return self._by_folder[folder]
-
-    def _read(self, folder: Path) -> Settings:
-        named = [item for item in self.given if not _is_value(item)]
-        if named:
-            settings = read(Path(named[-1]))
-        else:
-            file = None if self.isolated else nearest(folder)
-            settings = read(file) if file is not None else Settings(folder=os.curdir)
-        for item in filter(_is_value, self.given):
-            settings = with_values(settings, item, f"--config {item!r}")
-        settings = settings.overridden(self.select, self.extend_select, self.ignore)
-        return replace(settings, respect_gitignore=settings.respect_gitignore and self.respect_gitignore)
-
-
-def _is_value(item: str) -> bool:
-    return "=" in item and not Path(item).is_file()
 
 
 @dataclass(slots=True)
@@ -114,8 +68,10 @@ def read_file(path: str) -> bytes:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: bool) -> list[str]:
+def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: bool = False) -> list[str]:
     """The files to lint, each once, in a fixed order; `paths` exist.
+
+    force_exclude: whether exclusions count for named files whatever their settings say.
 
     Raises:
         ConfigError: a configuration file is wrong.
@@ -123,27 +79,11 @@ def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: b
     found: dict[str, None] = {}
     for path in paths:
         settings = configuration.of(path)
-        # patterns that start here let the search pass over whole folders; the others are applied to what it finds
-        here = settings.exclude if os.path.abspath(settings.folder) == os.getcwd() else ()
         files = discover(
             [path],
-            exclude=[*here, *configuration.exclude],
+            excluded=configuration.excluded,
             respect_gitignore=settings.respect_gitignore,
-            force_exclude=force_exclude,
+            force_exclude=force_exclude or settings.force_exclude,
         )
-        named = os.path.isfile(path) and not force_exclude
-        found.update((file, None) for file in files if named or not _excluded(file, configuration.of(file)))
+        found.update(dict.fromkeys(files))
     return list(found)
-
-
-def _excluded(file: str, settings: Settings) -> bool:
-    """Whether a file matches the patterns of its own configuration, which start from that configuration's folder."""
-    if not settings.exclude:
-        return False
-    from pathspec import GitIgnoreSpec  # slow to import, and most runs do without
-
-    try:
-        relative = Path(os.path.abspath(file)).relative_to(os.path.abspath(settings.folder))
-    except ValueError:  # a configuration that was named on the command line need not stand above
-        return False
-    return GitIgnoreSpec.from_lines(settings.exclude).match_file(relative.as_posix())
