@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+
+import pytest
 
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
-from torchlint.engine import registry, run
-from torchlint.facts.analysis import analyse
+from torchlint.engine import registry
+from torchlint.engine.lint import Request, lint
 from torchlint.flow.library import reader
 from torchlint.source.text import decode
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Every run of torchlint in these tests shares a cache of theirs, and leaves the user's alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCHLINT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @cache
@@ -33,5 +43,5 @@ def check(
         return decode(content[path]) if path in content else None
 
     taught = [reader.teach(reader.parse_tree(contracts.encode(), "contracts.toml"), "contracts.toml")]
-    analysis = analyse(content, lambda path: None, [str(registry.own_contracts())], taught)
-    return run.diagnose(analysis, rules().rules, content, lambda path: settings, text)
+    request = Request(content, lambda path: None, rules().rules, lambda path: settings, text, taught)
+    return lint(request).diagnostics

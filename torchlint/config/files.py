@@ -167,7 +167,10 @@ def _load(path: Path, seen: tuple[Path, ...], patterns: str | None) -> Loaded:
         base = _load(target, (*seen, resolved), patterns)
         base = replace(base, origins={**base.origins, "extend": (said.at("extend"),)})
     loaded = _apply(base, replace(said, values=values), place)
-    return replace(loaded, settings=replace(loaded.settings, folder=place.patterns))
+    settings = loaded.settings
+    named = (table.origin for table in settings.contracts if table.origin != said.name)
+    files = tuple(dict.fromkeys((*base.settings.files, said.name, *named)))
+    return replace(loaded, settings=replace(settings, folder=place.patterns, files=files))
 
 
 def _apply(loaded: Loaded, said: _Text, place: Place) -> Loaded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlint.diagnostic import Severity
@@ -32,7 +32,7 @@ class Settings:
     name. baseline is a path from the working folder.
 
     folder: the folder of the file that says so. ignored_here: what `per_file_ignores` leave out in the one file that
-    these settings are for.
+    these settings are for. files: what was read to know all this.
     """
 
     select: tuple[str, ...] | None = None
@@ -50,6 +50,7 @@ class Settings:
     output_format: str | None = None
     folder: str = "."
     ignored_here: tuple[str, ...] = ()
+    files: tuple[str, ...] = field(default=(), compare=False)
 
     def overridden(self, said: Mapping[str, Any]) -> Settings:
         """These settings under a stronger voice: values by the name of a field.

@@ -1,16 +1,51 @@
-"""The whole way from texts to diagnostics, as every front end asks for it: text in, diagnostics out."""
+"""The whole way from texts to diagnostics, as every front end asks for it: text in, diagnostics out.
+
+Definitions
+    outcome  what one component gave: its findings before any comment is heard, and all that they depended on
+    store    keeps bytes by kind and key between runs; what it gives back is checked as if a stranger had written it
+
+What is kept of a file is its record (`torchlint.project.parsed`), by the hash of its bytes. What is kept of a component
+is its outcome, by the hash of the linted paths, of its files, of the rules, contracts and settings; it holds only while
+every further file that was looked for is as it was.
+
+Worked example: of two components, one changed since the last run: its changed file is parsed, the other files' records
+are read; the outcome of the other component is found, and not a line of it is run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Protocol
+
+import msgspec
 
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, run
-from torchlint.facts.analysis import Statistics, analyse
-from torchlint.flow.library.tables import Table
+from torchlint.engine.builtin import INTERNAL_ERROR
+from torchlint.facts.analysis import Statistics, Taught, analyse_component, modules_of
+from torchlint.flow.library.tables import Contracts, Table, names_of
+from torchlint.project import parsed
+from torchlint.project.components import components
+from torchlint.project.modules import Project
 from torchlint.rule import Rule
+
+RECORDS, OUTCOMES = "records", "outcomes"
+
+#: Bytes of program text from which on further processes are quicker than the time that they take to start.
+WORTHWHILE = 200_000
+
+
+class Store(Protocol):
+    """Keeps bytes between runs. Neither method raises."""
+
+    def get(self, kind: str, key: bytes) -> bytes | None:
+        """What was put there; None if there is nothing to be had."""
+
+    def put(self, kind: str, key: bytes, content: bytes) -> None:
+        """Keep it, if that can be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +54,9 @@ class Request:
 
     files: what is linted, path to content (Python). context: reads a further file of the project, or gives None.
     settings: those of a linted path. text: the text of a linted or further file, or None if it has none.
-    contracts: the tables of the configurations. folder: where the paths start.
+    contracts: the tables of the configurations. folder: where the paths start. store: None to keep nothing;
+    version: stands for torchlint itself and its rules, for what another one kept does not count. jobs: how many
+    processes may work. progress: is told a phase, how much of it is done, and how much there is.
     """
 
     files: Mapping[str, bytes]
@@ -29,24 +66,238 @@ class Request:
     text: Callable[[str], str | None]
     contracts: Sequence[Table] = ()
     folder: str = ""
+    store: Store | None = None
+    version: bytes = b""
+    jobs: int = 1
+    progress: Callable[[str, int, int], None] | None = None
 
 
 @dataclass(slots=True)
 class Result:
-    """What there is to say: diagnostics, sorted; what was covered; what seems to be wrong with the configuration."""
+    """What there is to say: diagnostics, sorted; what was covered; what seems to be wrong with the configuration.
+
+    analysed: the linted files whose component was run, rather than found in the store.
+    """
 
     diagnostics: list[Diagnostic]
     statistics: Statistics
     notes: list[str] = field(default_factory=list)
+    analysed: list[str] = field(default_factory=list)
+
+
+class Outcome(msgspec.Struct):
+    """What a component gave. `asked`: further paths that were looked for, each with the hash of its content or None."""
+
+    found: list[Diagnostic]
+    statistics: Statistics
+    taught: Taught
+    asked: list[tuple[str, bytes | None]]
+
+
+_OUTCOME = msgspec.msgpack.Decoder(Outcome)
 
 
 def lint(request: Request) -> Result:
-    """Analyse and judge.
+    """Analyse and judge, or find what is still known.
 
     Raises:
         ContractError: a contract table cannot be read.
     """
-    own = [str(registry.own_contracts())]
-    analysis = analyse(request.files, request.context, own, request.contracts, folder=request.folder)
-    diagnostics = run.diagnose(analysis, request.rules, request.files, request.settings, request.text)
-    return Result(diagnostics, analysis.statistics, analysis.notes)
+    work = _Work(request)
+    outcomes = work.outcomes()
+    statistics = Statistics(len(work.project.linted), taught=len(set(work.taught_names)))
+    taught = Taught()
+    found: list[Diagnostic] = []
+    for outcome in outcomes:
+        found += outcome.found
+        statistics.add(outcome.statistics)
+        taught.add(outcome.taught)
+    statistics.taught_met = len(set(taught.met))
+    return Result(run.sift(found, request.text), statistics, taught.complaints(), sorted(work.analysed))
+
+
+class Component:
+    """Component number `index` of a run; `key` is that of its outcome, `size` its length in bytes.
+
+    everywhere: a hash of what all components depend on.
+    """
+
+    def __init__(self, index: int, starts: list[str], everywhere: bytes, project: Project) -> None:
+        self.index = index
+        self.starts = starts
+        self.size = sum(len(project.units[path].data) for path in starts)
+        files = [(path, _hash(project.units[path].data)) for path in starts]
+        self.key = _hash(everywhere + msgspec.msgpack.encode(files))
+
+
+class _Progress:
+    """Counts what is done of a phase, and tells it to whoever wants to know."""
+
+    def __init__(self, listener: Callable[[str, int, int], None] | None, phase: str, of: int) -> None:
+        self._listener = listener
+        self._phase = phase
+        self._done = 0
+        self._of = of
+        self(0)
+
+    def __call__(self, more: int) -> None:
+        self._done = min(self._of, self._done + more)
+        if self._listener is not None and self._of:
+            self._listener(self._phase, self._done, self._of)
+
+
+class _Work:
+    """One run: what it is asked for, and what it has found out."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.kept: dict[bytes, parsed.Parsed] = {}
+        self.project = Project(request.files, request.context, self.read)
+        self.analysed: list[str] = []
+        self.taught_names = [name for table in request.contracts for row in table.rows for name in names_of(row)]
+
+    # --- files -----------------------------------------------------------------------------------------------------
+
+    def read(self, data: bytes) -> parsed.Parsed:
+        """What the bytes of a file say: from the store, or parsed now and kept."""
+        key = _hash(data)
+        found = self.kept.get(key)
+        if found is None:
+            found = self._stored(key)
+        if found is None:
+            found = parsed.parse(data)
+            self._keep(key, parsed.encode(found) if self.request.store is not None else b"")
+        self.kept[key] = found
+        return found
+
+    def _stored(self, key: bytes) -> parsed.Parsed | None:
+        record = None if self.request.store is None else self.request.store.get(RECORDS, self._versioned(key))
+        return None if record is None else parsed.decoded(record)
+
+    def _keep(self, key: bytes, record: bytes) -> None:
+        if self.request.store is not None and record:
+            self.request.store.put(RECORDS, self._versioned(key), record)
+
+    def _versioned(self, key: bytes) -> bytes:
+        return _hash(self.request.version + key)
+
+    def read_all(self, starts: Sequence[str]) -> None:
+        """Read these files, those that must be parsed side by side if there are enough of them."""
+        missing: dict[bytes, bytes] = {}
+        for path in starts:
+            data = self.project.units[path].data
+            key = _hash(data)
+            if key not in self.kept and key not in missing:
+                found = self._stored(key)
+                if found is None:
+                    missing[key] = data
+                else:
+                    self.kept[key] = found
+        tell = _Progress(self.request.progress, "parsing", len(missing))
+        if self.request.jobs > 1 and sum(map(len, missing.values())) > WORTHWHILE:
+            from torchlint.engine.parallel import records  # slow to import
+
+            keys = list(missing)
+            for index, record in records(list(missing.values()), self.request.jobs, tell):
+                if record is None:
+                    self.kept[keys[index]] = parsed.given_up("the process that parsed this file died")
+                elif (made := parsed.decoded(record)) is not None:
+                    self.kept[keys[index]] = made
+                    self._keep(keys[index], record)
+        for data in missing.values():
+            self.read(data)
+            tell(1)
+
+    # --- components ------------------------------------------------------------------------------------------------
+
+    def outcomes(self) -> list[Outcome]:
+        """What every component gives, in their order."""
+        starts = self.project.relevant(modules_of(self.request.contracts))
+        self.read_all(starts)
+        everywhere = self._everywhere()
+        parts = [
+            Component(index, group, everywhere, self.project)
+            for index, group in enumerate(components(self.project.view(), starts))
+        ]
+        known = {part.index: outcome for part in parts if (outcome := self._known(part)) is not None}
+        fresh = [part for part in parts if part.index not in known]
+        if fresh or not parts:
+            contracts = Contracts.load([str(registry.own_contracts())], self.request.contracts, self.request.folder)
+            for part, outcome in self._run(fresh, contracts):
+                known[part.index] = outcome
+                self.analysed += (self.project.units[path].path for path in part.starts)
+                if self.request.store is not None and not any(one.code == INTERNAL_ERROR.code for one in outcome.found):
+                    self.request.store.put(OUTCOMES, part.key, msgspec.msgpack.encode(outcome))
+        return [known[part.index] for part in parts]
+
+    def _everywhere(self) -> bytes:
+        """A hash of what all components depend on: torchlint, the paths, the contracts and the settings."""
+        paths = sorted(self.request.files)
+        settings = [self.request.settings(path) for path in paths]
+        distinct = {id(one): (number, one) for number, one in enumerate(settings)}
+        which = [distinct[id(one)][0] for one in settings]
+        told = msgspec.msgpack.encode(
+            (self.request.folder, paths, which, [one for _, one in distinct.values()], self.request.contracts),
+            order="deterministic",
+        )
+        return _hash(self.request.version + told)
+
+    def _known(self, part: Component) -> Outcome | None:
+        """The outcome of a component, if it is kept and nothing that it depended on has changed."""
+        content = None if self.request.store is None else self.request.store.get(OUTCOMES, part.key)
+        if content is None:
+            return None
+        try:
+            outcome = _OUTCOME.decode(content)
+        except parsed.UNREADABLE:
+            return None
+        view = self.project.view()
+        return outcome if all(self._content(view, path) == known for path, known in outcome.asked) else None
+
+    def _content(self, project: Project, path: str) -> bytes | None:
+        unit = project.unit(path)
+        return None if unit is None else _hash(unit.data)
+
+    def _run(self, parts: Sequence[Component], contracts: Contracts) -> Iterator[tuple[Component, Outcome]]:
+        """Run components, side by side if that pays."""
+        tell = _Progress(self.request.progress, "analysing", sum(len(part.starts) for part in parts))
+        if self.request.jobs > 1 and len(parts) > 1 and sum(part.size for part in parts) > WORTHWHILE:
+            from torchlint.engine.parallel import FORKS, forked  # slow to import
+
+            if FORKS:
+                largest_first = sorted(parts, key=lambda part: (-part.size, part.index))
+                for index, made in forked(_Work._encoded, (self, contracts), largest_first, self.request.jobs):
+                    part = largest_first[index]
+                    died = "the process that analysed this file died"
+                    yield part, self._given_up(part, died) if made is None else _OUTCOME.decode(made)
+                    tell(len(part.starts))
+                return
+        for part in parts:
+            yield part, self.outcome(part, contracts)
+            tell(len(part.starts))
+
+    @staticmethod
+    def _encoded(shared: tuple[_Work, Contracts], part: Component) -> bytes:
+        work, contracts = shared
+        return msgspec.msgpack.encode(work.outcome(part, contracts))
+
+    def _given_up(self, part: Component, reason: str) -> Outcome:
+        paths = [self.project.units[path].path for path in part.starts]
+        return Outcome([run.internal_error(path, reason) for path in paths], Statistics(), Taught(), [])
+
+    def outcome(self, part: Component, contracts: Contracts) -> Outcome:
+        """Run a component."""
+        view = self.project.view()
+        request = self.request
+        try:
+            analysis = analyse_component(view, part.starts, contracts)
+            found = run.find(analysis, request.rules, request.files, request.settings, request.text)
+        except Exception as error:
+            return self._given_up(part, f"{type(error).__name__}: {error}")
+        further = sorted(view.asked.difference(part.starts))
+        asked = [(path, self._content(view, path)) for path in further]
+        return Outcome(found, analysis.statistics, analysis.taught, asked)
+
+
+def _hash(data: bytes) -> bytes:
+    return blake2b(data, digest_size=20).digest()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import msgspec
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.build import facts
@@ -15,18 +17,19 @@ from torchlint.facts.paths import DataPath, paths
 from torchlint.facts.roots import Fault, Roots
 from torchlint.flow.describe import describe
 from torchlint.flow.library import complaints
-from torchlint.flow.library.tables import Contracts, Table
+from torchlint.flow.library.tables import Contracts, Table, names_of
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import Class, Function
-from torchlint.project.modules import Problem, Project
+from torchlint.project.components import components
+from torchlint.project.modules import Problem, Project, Unit
 from torchlint.source.text import decode
 from torchlint.syntax import ir
 from torchlint.syntax.positions import locate
 
 
-@dataclass(slots=True)
-class Statistics:
-    """What an analysis covered. `unfollowed` counts, by reason, the loss calls whose input was not followed."""
+class Statistics(msgspec.Struct):
+    """What an analysis covered. `unfollowed` counts, by reason, the loss calls whose input was not followed; `taught`
+    and `taught_met` count the names of the configuration's contracts, and those of them that were called."""
 
     files: int = 0
     parsed: int = 0
@@ -35,10 +38,41 @@ class Statistics:
     loss_calls_followed: int = 0
     roots: int = 0
     roots_exhausted: int = 0
-    unfollowed: dict[str, int] = field(default_factory=dict)
+    unfollowed: dict[str, int] = {}
     steps: int = 0
     taught: int = 0
     taught_met: int = 0
+
+    def add(self, other: Statistics) -> None:
+        """Count what `other` covered too, except what is counted for a run as a whole: files and contracts."""
+        for name in ("parsed", "lines", "loss_calls", "loss_calls_followed", "roots", "roots_exhausted", "steps"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for reason, count in other.unfollowed.items():
+            self.unfollowed[reason] = self.unfollowed.get(reason, 0) + count
+
+
+class Taught(msgspec.Struct):
+    """What became of the contracts of a configuration.
+
+    met: their names that were called. placed: those that were found in a module of the project. absent: what there is
+    to say of one whose module does not have it. notes: what else seems to be wrong.
+    """
+
+    met: list[str] = []
+    placed: list[str] = []
+    absent: dict[str, str] = {}
+    notes: list[str] = []
+
+    def add(self, other: Taught) -> None:
+        """Add what is known of another part of the project."""
+        self.met += other.met
+        self.placed += other.placed
+        self.absent = {**other.absent, **self.absent}
+        self.notes += [note for note in other.notes if note not in self.notes]
+
+    def complaints(self) -> list[str]:
+        """What seems to be wrong with contracts, such as names that their module does not have."""
+        return [*self.notes, *(self.absent[name] for name in sorted(self.absent.keys() - set(self.placed)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +86,14 @@ class Reveal:
 
 @dataclass(slots=True)
 class Analysis:
-    """What is known after a run: facts, files that could not be read, faults, counts, what seems to be wrong with the
+    """What is known after a run: facts, files that could not be read, faults, counts, what became of the
     configuration's contracts, revealed values, and the ways of the data if they were asked for."""
 
     occurrences: list[Occurrence]
     problems: list[Problem]
     faults: list[Fault]
     statistics: Statistics
-    notes: list[str] = field(default_factory=list)
+    taught: Taught = field(default_factory=Taught)
     revealed: list[Reveal] = field(default_factory=list)
     paths: list[DataPath] = field(default_factory=list)
 
@@ -74,7 +108,7 @@ def analyse(
     watch: tuple[str, int | None] | None = None,
     trace: bool = False,
 ) -> Analysis:
-    """Run a project on abstract values.
+    """Run a project on abstract values, component by component.
 
     Args:
         files: what is linted, path to content. context: reads further files of the project.
@@ -87,20 +121,48 @@ def analyse(
         ContractError: a contract table cannot be read.
     """
     project = Project(files, context)
-    machine = Machine(project, Contracts.load(contract_folders, taught, folder))
+    contracts = Contracts.load(contract_folders, taught, folder)
+    whole = Analysis([], [], [], Statistics(len(project.linted), taught=len(contracts.taught)))
+    for starts in components(project, project.relevant(modules_of(taught))):
+        part = analyse_component(project.view(), starts, contracts, watch=watch, trace=trace)
+        for name in ("occurrences", "problems", "faults", "revealed", "paths"):
+            getattr(whole, name).extend(getattr(part, name))
+        whole.statistics.add(part.statistics)
+        whole.taught.add(part.taught)
+    whole.statistics.taught_met = len(set(whole.taught.met))
+    return whole
+
+
+def analyse_component(
+    project: Project,
+    starts: Sequence[str],
+    contracts: Contracts,
+    *,
+    watch: tuple[str, int | None] | None = None,
+    trace: bool = False,
+) -> Analysis:
+    """Run one component on abstract values: `starts` are its files, the rest as in `analyse`."""
+    machine = Machine(project, contracts.copy())
     rows: dict[int, int] = {}
     if watch is not None:
         rows = _watch(machine, project, watch)
-    run = Roots(machine, project)
+    run = Roots(machine, project, starts)
     _deeply(run.all)
-    statistics = _count(machine, project)
-    problems = [u.problem for u in project.units.values() if u.problem is not None and u.path in files]
-    analysis = Analysis(facts(machine.events), problems, run.faults, statistics, _notes(machine))
+    units = [project.units[path] for path in machine.namespaces if path in project.units]
+    problems = [unit.problem for unit in units if unit.problem is not None and unit.path in project.given]
+    run.faults += (Fault(one.path, one.message) for one in problems if not one.row)
+    problems = [one for one in problems if one.row]
+    analysis = Analysis(facts(machine.events), problems, run.faults, _count(machine, units), _taught(machine))
     if watch is not None:
         analysis.revealed = list(_revealed(machine, rows))
     if trace:
         analysis.paths = paths(machine.events)
     return analysis
+
+
+def modules_of(taught: Iterable[Table]) -> set[str]:
+    """The modules of which the tables speak: a file that imports one is worth reading."""
+    return {name.rpartition(".")[0] for table in taught for row in table.rows for name in names_of(row)}
 
 
 #: The interpreter calls itself for every nested call of the program, so it runs with room for that.
@@ -133,31 +195,31 @@ def _deeply(run: Callable[[], None]) -> None:
 # --- counting and revealing --------------------------------------------------------------------------------------
 
 
-def _count(m: Machine, project: Project) -> Statistics:
-    out = Statistics(files=len(project.linted))
-    for unit in project.units.values():
-        if unit.loaded:
-            out.parsed += 1
-            out.lines += unit.lines
+def _count(m: Machine, units: Sequence[Unit]) -> Statistics:
     followed = loss_calls(m)
-    out.loss_calls = len(followed)
-    out.loss_calls_followed = sum(1 for reason in followed.values() if not reason)
-    out.unfollowed = dict(Counter(reason for reason in followed.values() if reason))
-    out.roots, out.roots_exhausted, out.steps = m.roots, m.exhausted, m.total_steps
-    out.taught, out.taught_met = len(m.contracts.taught), len(m.met)
-    return out
+    reasons = Counter(reason for reason in followed.values() if reason)
+    return Statistics(
+        parsed=len(units),
+        lines=sum(unit.lines for unit in units),
+        loss_calls=len(followed),
+        loss_calls_followed=len(followed) - reasons.total(),
+        roots=m.roots,
+        roots_exhausted=m.exhausted,
+        unfollowed=dict(reasons),
+        steps=m.total_steps,
+    )
 
 
-def _notes(m: Machine) -> list[str]:
-    """What seems to be wrong with contracts: names that a module of the project does not have."""
-    notes = list(m.notes)
+def _taught(m: Machine) -> Taught:
+    """What became of the contracts, among them names that a module of the project does not have."""
+    absent: dict[str, str] = {}
     for name in sorted(m.absent.keys() - m.placed):
         module = m.namespaces[m.absent[name]]
         has = [n for n, v in module.attrs.items() if isinstance(v, (Function, Class)) and v.module is module]
         short = name.rpartition(".")[2]
         close = complaints.meant(short, has)
-        notes.append(f"{m.contracts.taught[name].origin}: {name}: no `{short}` in {module.path}{close}")
-    return notes
+        absent[name] = f"{m.contracts.taught[name].origin}: {name}: no `{short}` in {module.path}{close}"
+    return Taught(sorted(m.met), sorted(m.placed), absent, list(m.notes))
 
 
 def _watch(m: Machine, project: Project, watch: tuple[str, int | None]) -> dict[int, int]:
@@ -197,4 +259,7 @@ def _revealed(m: Machine, rows: Mapping[int, int]) -> Iterator[Reveal]:
             yield Reveal(rows[n], name, " | ".join(texts[:4]))
 
 
-__all__ = ["Analysis", "DataPath", "Fault", "Problem", "Reveal", "Statistics", "analyse"]
+__all__ = [
+    "Analysis", "DataPath", "Fault", "Problem", "Reveal", "Statistics", "Taught", "analyse", "analyse_component",
+    "modules_of",
+]  # fmt: skip

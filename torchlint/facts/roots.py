@@ -44,10 +44,11 @@ class Fault:
 
 
 class Roots:
-    """One run over a project: roots in order, faults kept by file."""
+    """One run over the files `starts` of a project: roots in order, faults kept by file."""
 
-    def __init__(self, machine: Machine, project: Project) -> None:
+    def __init__(self, machine: Machine, project: Project, starts: Sequence[str]) -> None:
         self.m = machine
+        self.starts = starts
         self.project = project
         self.faults: list[Fault] = []
         self.allowance = math.inf
@@ -67,12 +68,10 @@ class Roots:
     def all(self) -> None:
         """Every root, in the order of the module's docstring; those that cannot be afforded are left out."""
         m = self.m
-        modules = {name.rpartition(".")[0] for name in m.contracts.taught}
-        relevant = self.project.relevant(modules)
-        m.most = most_per_root(sum(self.project.units[path].data.count(b"\n") for path in relevant))
-        for path in relevant:
+        m.most = most_per_root(sum(self.project.units[path].data.count(b"\n") for path in self.starts))
+        for path in self.starts:
             self.root(self.project.units[path].path, lambda path=path: imports.load(m, path))  # type: ignore[misc]
-        lines = sum(unit.lines for unit in self.project.units.values())
+        lines = sum(self.project.units[path].lines for path in m.namespaces if path in self.project.units)
         whole = m.total_steps + allowance(lines)
         self.allowance = m.total_steps + MAINS_SHARE * (whole - m.total_steps)
         for namespace, body in list(m.mains):

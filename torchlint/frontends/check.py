@@ -19,6 +19,9 @@ from torchlint.frontends.files import Sources, find, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
 from torchlint.frontends.output import closing_line, render, warn
+from torchlint.frontends.places import cache_folder, own_version, processors
+from torchlint.frontends.replay import Recorder
+from torchlint.frontends.store import DiskStore, digest
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.text import Paint
 
@@ -56,6 +59,15 @@ class Session:
         self.configuration = Configuration(arguments.config, arguments.isolated, said_by(arguments))
         self.rules = _rules(arguments.rules_dir)
         self.sources = Sources({})
+        self.recorder: Recorder | None = arguments.recorder
+        self.store = None if arguments.no_cache else DiskStore(arguments.cache_dir or cache_folder(os.environ))
+        if arguments.rules_dir:
+            self.spoil()
+
+    def spoil(self) -> None:
+        """This run cannot be repeated from what it read: it is not recorded."""
+        if self.recorder is not None:
+            self.recorder.spoil()
 
     def contents(self) -> dict[str, bytes]:
         """The files to lint, by the path that the output shows.
@@ -68,13 +80,16 @@ class Session:
         if "-" in paths:
             if len(paths) > 1:
                 raise UsageError("`-` (standard input) stands alone")
+            self.spoil()
             name = arguments.stdin_filename or "-"
             forced = self.configuration.of(name).force_exclude and os.path.exists(name)
             if forced and not find([name], self.configuration):
                 return {}
             return {name: sys.stdin.buffer.read()}
         require(paths)
-        return {path: read_file(path) for path in find(paths, self.configuration)}
+        listed = None if self.recorder is None else self.recorder.folder
+        found = find(paths, self.configuration, listed=listed)
+        return {path: read_file(path) for path in found}
 
     def lint(self, given: Mapping[str, bytes]) -> Result:
         """What there is to say of these files.
@@ -93,12 +108,29 @@ class Session:
             self.sources.text,
             tables(settings.values()),
             os.getcwd(),
+            self.store,
+            self._version(),
+            self.arguments.jobs or processors(),
         )
         with without_collector():
             try:
                 return lint(request)
             except ContractError as error:
                 raise UsageError(str(error)) from error
+            finally:
+                self._record()
+
+    def _version(self) -> bytes:
+        """What stands for torchlint and for the rules of the user's own."""
+        own = [path for folder in self.arguments.rules_dir for path in sorted(Path(folder).rglob("*.py"))]
+        return own_version() + b"".join(digest(path.read_bytes()) for path in own)
+
+    def _record(self) -> None:
+        """Tell the recorder what was read."""
+        if self.recorder is not None:
+            for path, content in self.sources.read():
+                self.recorder.file(path, content)
+            self.recorder.files(self.configuration.files())
 
     def status(self, diagnostics: Sequence[Diagnostic]) -> int:
         """The exit status of a run that leaves these findings."""
@@ -123,7 +155,8 @@ def _rules(folders: Sequence[str]) -> registry.Registry:
 def _check_selectors(configuration: Configuration, paths: Iterable[str], rules: registry.Registry, quiet: bool) -> None:
     """Refuse a name that no rule has; a code may belong to another version, so it is only warned of."""
     known: list[select.Named] = [*rules.rules, *BUILTINS]
-    selectors = {selector: path for path in paths for selector in configuration.of(path).selectors}
+    distinct = {id(configuration.of(path)): path for path in paths}
+    selectors = {selector: path for path in distinct.values() for selector in configuration.of(path).selectors}
     for selector in select.strangers(selectors, known):
         if selector == "ALL":
             continue

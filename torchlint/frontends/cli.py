@@ -1,28 +1,29 @@
 """The command line: arguments and exit status.
 
 0: clean; 1: findings; 2: wrong usage or configuration, a missing path, or an internal error (TL000).
-Imports of everything but argparse wait until they are needed, so that ``--version`` and ``--help`` are immediate.
+All imports wait until they are needed, so that ``--version``, ``--help`` and a run that was made before are immediate.
 """
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torchlint.frontends import replay
+from torchlint.frontends.terminal import make_safe, silence
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run torchlint; the exit status is returned."""
     words = list(sys.argv[1:] if argv is None else argv)
-    from torchlint.frontends.options import PARSERS
-
-    command = words.pop(0) if words and words[0] in PARSERS else "check"
-    arguments = PARSERS[command]().parse_args(words)
-    from torchlint.frontends.terminal import make_safe, silence
-
-    make_safe(sys.stdout, sys.stderr)
     try:
-        status = _run(command, arguments)
+        make_safe(sys.stdout, sys.stderr)
+        status = _run(words)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -38,7 +39,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _run(command: str, arguments: argparse.Namespace) -> int:
+def _run(words: list[str]) -> int:
+    command = words.pop(0) if words and words[0] in _COMMANDS else "check"
+    recorder = replay.begin(words, os.environ) if command == "check" else None
+    status = None if recorder is None else replay.again(recorder)
+    if status is not None:
+        return status
+    from torchlint.frontends.options import PARSERS
+
+    arguments = PARSERS[command]().parse_args(words)
+    arguments.recorder = recorder
     from torchlint.config import ConfigError
     from torchlint.frontends.outcome import ERROR, UsageError
 
@@ -54,7 +64,17 @@ def _run(command: str, arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from torchlint.frontends.check import check
 
-    return check(arguments)
+    recorder: replay.Recorder | None = arguments.recorder
+    if recorder is None:
+        return check(arguments)
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = recorder.streams(*streams)
+    try:
+        status = check(arguments)
+    finally:
+        sys.stdout, sys.stderr = streams
+    recorder.keep(status)
+    return status
 
 
 def _config(arguments: argparse.Namespace) -> int:

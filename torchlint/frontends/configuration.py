@@ -57,6 +57,10 @@ class Configuration:
         found = self._file(place if os.path.isdir(place) else os.path.dirname(place))
         return None if found is None else str(found)
 
+    def files(self) -> list[str]:
+        """The configuration files that were read, and the tables that they name."""
+        return list(dict.fromkeys(file for loaded in self._by_folder.values() for file in loaded.settings.files))
+
     def source(self, path: str, selector: str) -> str:
         """Where the settings for a path name a rule, as the beginning of a message; empty for the command line."""
         settings, origins = self.of(path), self.origins(path)

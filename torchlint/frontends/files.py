@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,11 @@ class Sources:
     given: Mapping[str, bytes]
     _further: dict[str, bytes | None] = field(default_factory=dict)
     _texts: dict[str, str | None] = field(default_factory=dict)
+
+    def read(self) -> Iterator[tuple[str, bytes | None]]:
+        """Every file that was asked for, with its content, or None where there was none."""
+        yield from self.given.items()
+        yield from self._further.items()
 
     def context(self, path: str) -> bytes | None:
         """The content of a file beyond those given, or None if it cannot be had."""
@@ -68,8 +73,14 @@ def read_file(path: str) -> bytes:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: bool = False) -> list[str]:
-    """The files to lint, each once, in a fixed order; `paths` exist.
+def find(
+    paths: Iterable[str],
+    configuration: Configuration,
+    *,
+    force_exclude: bool = False,
+    listed: Callable[[str], None] | None = None,
+) -> list[str]:
+    """The files to lint, each once, in a fixed order; `paths` exist. listed: is told every folder that is searched.
 
     force_exclude: whether exclusions count for named files whatever their settings say.
 
@@ -84,6 +95,7 @@ def find(paths: Iterable[str], configuration: Configuration, *, force_exclude: b
             excluded=configuration.excluded,
             respect_gitignore=settings.respect_gitignore,
             force_exclude=force_exclude or settings.force_exclude,
+            listed=listed,
         )
         found.update(dict.fromkeys(files))
     return list(found)

@@ -33,6 +33,13 @@ class _Merge(argparse.Action):
         setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), **values})
 
 
+def _jobs(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
 def _check_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="torchlint",
@@ -58,8 +65,18 @@ def _check_parser() -> argparse.ArgumentParser:
     _add_selection(parser)
     files = _add_files(parser)
     files.add_argument("--stdin-filename", metavar="FILE", help="the name of the file that standard input holds")
-    settings = _add_configuration(parser)
-    settings.add_argument("--no-cache", action="store_true", help="accepted for scripts; there is no cache")
+    _add_configuration(parser)
+    speed = parser.add_argument_group("speed")
+    speed.add_argument(
+        "-j",
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        default=0,
+        help="processes that may work; default: one a processor",
+    )
+    speed.add_argument("--no-cache", action="store_true", help="neither use what earlier runs found nor keep anything")
+    speed.add_argument("--cache-dir", metavar="FOLDER", help="where to keep it; default: the user's cache folder")
     return parser
 
 

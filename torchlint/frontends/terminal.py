@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from typing import TextIO
 
@@ -41,4 +40,6 @@ def silence(stream: TextIO) -> None:
 
 def width() -> int:
     """The columns of the terminal."""
+    import shutil  # slow to import
+
     return shutil.get_terminal_size().columns

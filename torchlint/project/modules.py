@@ -13,14 +13,17 @@ found nowhere belongs to a library.
 
 from __future__ import annotations
 
+import copy
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from torchlint.source.text import DecodeError, decode, mentions_framework
+from torchlint.project.parsed import UNREADABLE, Import, Parsed, parse
+from torchlint.source.text import mentions_framework
 from torchlint.syntax import ir
-from torchlint.syntax.lower import lower
-from torchlint.syntax.tree import SyntaxProblem, parse
+
+#: Gives what the bytes of a file say, from wherever it is kept.
+Reader = Callable[[bytes], Parsed]
 
 #: Top-level packages that are never taken from the project: their contracts say more than their source would.
 LIBRARIES = frozenset({"torch", "torchvision", "numpy"})
@@ -45,33 +48,37 @@ class Unit:
 
     path: str
     data: bytes
+    reader: Reader = parse
     module: ir.Module | None = None
     problem: Problem | None = None
     loaded: bool = False
     lines: int = 0
+    _parsed: Parsed | None = None
+
+    @property
+    def imports(self) -> tuple[Import, ...]:
+        """What the file imports."""
+        return self._read().imports
 
     def load(self) -> ir.Module | None:
         """The IR of the file, or None (and `problem` says why)."""
         if not self.loaded:
             self.loaded = True
-            self._parse()
+            parsed = self._read()
+            try:
+                self.module = parsed.module
+            except UNREADABLE:
+                parsed = parse(self.data)
+                self.module = parsed.module
+            self.lines = parsed.lines
+            if parsed.problem is not None:
+                self.problem = Problem(self.path, *parsed.problem)
         return self.module
 
-    def _parse(self) -> None:
-        try:
-            text = decode(self.data)
-        except DecodeError as error:
-            self.problem = Problem(self.path, error.row, 1, error.message)
-            return
-        self.lines = text.count("\n") + 1
-        tree = parse(text)
-        if isinstance(tree, SyntaxProblem):
-            self.problem = Problem(self.path, tree.row, tree.column, tree.message)
-            return
-        try:
-            self.module = lower(tree)
-        except RecursionError:
-            self.problem = Problem(self.path, 1, 1, "nested too deeply to be analysed")
+    def _read(self) -> Parsed:
+        if self._parsed is None:
+            self._parsed = self.reader(self.data)
+        return self._parsed
 
 
 def _import_marks(path: str) -> tuple[bytes, ...]:
@@ -98,12 +105,20 @@ class Project:
     Args:
         files: the linted files, path to content; paths use ``/``.
         context: reads a further file of the project, or gives None where there is none.
+        reader: gives what the bytes of a file say.
     """
 
-    def __init__(self, files: Mapping[str, bytes], context: Callable[[str], bytes | None]) -> None:
-        self.units = {posixpath.normpath(path.replace("\\", "/")): Unit(path, data) for path, data in files.items()}
+    def __init__(
+        self, files: Mapping[str, bytes], context: Callable[[str], bytes | None], reader: Reader = parse
+    ) -> None:
+        self.units = {
+            posixpath.normpath(path.replace("\\", "/")): Unit(path, data, reader) for path, data in files.items()
+        }
+        self.given = frozenset(files)
         self.linted = sorted(self.units)
+        self.asked: set[str] = set()
         self._context = context
+        self._reader = reader
         folders = [posixpath.dirname(path) for path in self.linted]
         common = posixpath.commonpath(folders) if folders and len({f.startswith("/") for f in folders}) == 1 else ""
         self._common = common
@@ -114,6 +129,12 @@ class Project:
             while folder and folder not in self._folders:
                 self._folders.add(folder)
                 folder = posixpath.dirname(folder)
+
+    def view(self) -> Project:
+        """The same files, seen by somebody whose questions are kept apart in `asked`."""
+        view = copy.copy(self)
+        view.asked, view._resolved, view._exists = set(), {}, {}
+        return view
 
     def relevant(self, modules: Iterable[str] = ()) -> list[str]:
         """The linted files that mention a framework or import one of some further modules, or import a file that does,
@@ -134,13 +155,14 @@ class Project:
         return [path for path in self.linted if path in found]
 
     def unit(self, path: str) -> Unit | None:
-        """The file at a normalised path, read on demand."""
+        """The file at a normalised path, read on demand; `asked` keeps the path."""
+        self.asked.add(path)
         found = self.units.get(path)
         if found is None and self._exists.get(path, True):
             data = self._context(path)
             self._exists[path] = data is not None
             if data is not None:
-                found = self.units[path] = Unit(path, data)
+                found = self.units[path] = Unit(path, data, self._reader)
         return found
 
     def _roots(self, path: str) -> list[str]:

@@ -51,11 +51,13 @@ def discover(
     excluded: Excluded = excluded_by_default,
     respect_gitignore: bool = True,
     force_exclude: bool = False,
+    listed: Callable[[str], None] | None = None,
 ) -> list[str]:
     """The Python files under `paths`, sorted and once each.
 
     `excluded` says of a full path, and whether it is a folder's, that it is left out. A file that is named itself is
-    always taken, unless `force_exclude`. Raises `MissingPathError`, naming every path that does not exist.
+    always taken, unless `force_exclude`. `listed` is told every folder that is searched.
+    Raises `MissingPathError`, naming every path that does not exist.
     """
     missing = [path for path in paths if not os.path.exists(path)]
     if missing:
@@ -64,7 +66,9 @@ def discover(
     found: dict[str, str] = {}
     for path in paths:
         shown = _shown(path)
-        for file in _walk(shown, rules, force_exclude) if os.path.isdir(path) else _named(shown, rules, force_exclude):
+        for file in (
+            _walk(shown, rules, force_exclude, listed) if os.path.isdir(path) else _named(shown, rules, force_exclude)
+        ):
             # The same file may be named twice, as `a.py` and by its full path: the shorter name wins.
             key = os.path.abspath(file)
             if key not in found or (len(file), file) < (len(found[key]), found[key]):
@@ -83,7 +87,7 @@ def _named(file: str, rules: _Rules, force_exclude: bool) -> Iterator[str]:
         yield file
 
 
-def _walk(root: str, rules: _Rules, force_exclude: bool) -> Iterator[str]:
+def _walk(root: str, rules: _Rules, force_exclude: bool, listed: Callable[[str], None] | None = None) -> Iterator[str]:
     """The files under a folder. A link to a folder inside or around the root is not followed, so no walk is endless."""
     top = os.path.abspath(root)
     if force_exclude and rules.ignores_named(top, True):
@@ -93,6 +97,8 @@ def _walk(root: str, rules: _Rules, force_exclude: bool) -> Iterator[str]:
     stack = [(root, top, rules.above(top))]
     while stack:
         shown, folder, above = stack.pop()
+        if listed is not None:
+            listed(folder)
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError:

@@ -13,16 +13,17 @@ Worked example: ``Contracts.load(["rules/contracts"]).lookup("torch.nn.functiona
 
 from __future__ import annotations
 
+import copy
 import gc
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, Union, get_args
 
 import msgspec
 
+from torchlint.flow.library.names import modules_at
 from torchlint.flow.library.signatures import ContractError, Parameter, Signature, parse_signature
 
 # --- rows --------------------------------------------------------------------------------------------------------
@@ -492,6 +493,12 @@ class Contracts:
                     raise ContractError(complaints.unknown_operation(table, row, known))
         return contracts
 
+    def copy(self) -> Contracts:
+        """The same contracts, of which a run may `adapt` its own."""
+        twin = copy.copy(self)
+        twin._names = dict(self._names)
+        return twin
+
     def _teach(self, row: Row, table: Table) -> None:
         self._add(row)
         for name in names_of(row):
@@ -578,17 +585,6 @@ def names_of(row: Row) -> Iterator[str]:
         yield from row.function
     elif isinstance(row, (Loss, Estimator)) and row.function:
         yield row.function
-
-
-@lru_cache(maxsize=1024)
-def modules_at(path: str) -> tuple[str, ...]:
-    """The names by which a file may be imported, longest first: ``app.losses`` and ``losses`` for
-    ``app/losses.py``."""
-    parts = posixpath.normpath(path.replace("\\", "/")).removesuffix(".py").split("/")
-    if parts[-1] == "__init__":
-        parts.pop()
-    first = next((i for i in range(len(parts), 0, -1) if not parts[i - 1].isidentifier()), 0)
-    return tuple(".".join(parts[i:]) for i in range(first, len(parts)))
 
 
 __all__ = [

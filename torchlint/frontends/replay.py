@@ -1,0 +1,181 @@
+"""A run that would be the same as an earlier one in every respect is not made again: what it said is said again.
+
+Definitions
+    command   the words of the command line, the working folder, the environment and the streams; its hash is a key
+    recorder  hears what a run reads and what it says
+    sighting  a file with the digest of its content, or a folder with that of its entries; or that there is none
+
+A run is made of its command and of what it saw and of nothing else, so everything that it looks at must be told to its
+recorder: files that were linted or imported, folders that were searched, configurations and ignore files, and each
+place above where there was none. One sighting that is not as it was, and the run is made.
+
+This module is the start of every run, so it imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TextIO
+
+from torchlint.frontends.places import cache_folder, own_version
+from torchlint.frontends.store import DiskStore, digest
+
+KIND = "runs"
+#: What of the environment may change what a run says.
+VARIABLES = (
+    "CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "TERM", "TORCHLINT_CACHE_DIR",
+)  # fmt: skip
+#: What is looked for in the folder of a linted file and in each above it.
+ABOVE = ("torchlint.toml", "pyproject.toml", ".gitignore")
+
+_FILE, _FOLDER, _THERE = "file", "folder", "there"
+_NONE = "none"
+
+
+class Recorder:
+    """What a run saw and said."""
+
+    def __init__(self, command: bytes, store: DiskStore) -> None:
+        self._command = command
+        self.store = store
+        self._seen: dict[tuple[str, str], str] = {}
+        self._above: set[str] = set()
+        self._spoilt = False
+        self._said: tuple[list[str], list[str]] = ([], [])
+
+    def file(self, path: str, content: bytes | None) -> None:
+        """The run read a file, or found that it cannot be had."""
+        self._seen[_FILE, path] = _NONE if content is None else digest(content).hex()
+        self.above(os.path.dirname(os.path.abspath(path)))
+
+    def files(self, paths: Iterable[str]) -> None:
+        """The run read files that are small enough to be read again."""
+        for path in paths:
+            self.file(path, _content(path))
+
+    def folder(self, path: str) -> None:
+        """The run listed a folder."""
+        self._seen[_FOLDER, path] = _listing(path)
+        self.above(os.path.abspath(path))
+
+    def above(self, folder: str) -> None:
+        """The run looked for configurations in a folder, by its full path, and in all above it."""
+        while folder not in self._above:
+            self._above.add(folder)
+            for name in ABOVE:
+                path = os.path.join(folder, name)
+                self._seen.setdefault((_FILE, path), _seen(_FILE, path))
+            path = os.path.join(folder, ".git")
+            self._seen[_THERE, path] = _seen(_THERE, path)
+            folder = os.path.dirname(folder)
+
+    def spoil(self) -> None:
+        """The run did, or depends on, what no record can say."""
+        self._spoilt = True
+
+    def streams(self, out: TextIO, errors: TextIO) -> tuple[Tee, Tee]:
+        """Streams that do as these two, and are heard."""
+        return Tee(out, self._said[0]), Tee(errors, self._said[1])
+
+    def keep(self, status: int) -> None:
+        """The run ended with an exit status: keep it for the next of its kind."""
+        parts = [str(status), *("".join(said) for said in self._said)]
+        for (kind, path), state in self._seen.items():
+            parts += [kind, path, state]
+        if not self._spoilt and not any("\0" in part for part in parts):
+            self.store.put(KIND, self._command, "\0".join(parts).encode("utf-8", "surrogatepass"))
+
+
+class Tee:
+    """A stream that another hears too."""
+
+    def __init__(self, stream: TextIO, said: list[str]) -> None:
+        self._stream = stream
+        self._said = said
+
+    def write(self, text: str) -> int:
+        """Write and be heard."""
+        self._said.append(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+def begin(words: Sequence[str], environment: Mapping[str, str]) -> Recorder | None:
+    """A recorder for a run of ``torchlint check`` with these words; None if nothing is to be kept."""
+    try:
+        told = [os.getcwd(), *words]
+    except OSError:
+        return None
+    if "--no-cache" in words:
+        return None
+    told += [f"{name}={environment[name]}" for name in VARIABLES if name in environment]
+    told += [f"{stream.isatty()} {stream.encoding}" for stream in (sys.stdout, sys.stderr)]
+    command = digest(own_version() + "\0".join(told).encode("utf-8", "surrogatepass"))
+    return Recorder(command, DiskStore(_chosen(words) or cache_folder(environment)))
+
+
+def _chosen(words: Sequence[str]) -> str:
+    """The value of ``--cache-dir``, before the command line is read in earnest."""
+    for at, word in enumerate(words):
+        if word == "--cache-dir":
+            return "".join(words[at + 1 : at + 2])
+        if word.startswith("--cache-dir="):
+            return word.partition("=")[2]
+    return ""
+
+
+def again(recorder: Recorder) -> int | None:
+    """Say what the last run of this kind said, and give its exit status; None if it has to be made."""
+    content = recorder.store.get(KIND, recorder._command)
+    try:
+        status, out, errors, *seen = (content or b"").decode("utf-8", "surrogatepass").split("\0")
+        known = int(status)
+    except ValueError:
+        return None
+    if len(seen) % 3 or any(_seen(*seen[at : at + 2]) != seen[at + 2] for at in range(0, len(seen), 3)):
+        return None
+    sys.stdout.write(out)
+    sys.stdout.flush()
+    sys.stderr.write(errors)
+    return known
+
+
+def _seen(kind: str, path: str) -> str:
+    """The state of a file or folder now."""
+    if kind == _FILE:
+        content = _content(path)
+        return _NONE if content is None else digest(content).hex()
+    if kind == _FOLDER:
+        return _listing(path)
+    return str(os.path.exists(path))
+
+
+def _content(path: str) -> bytes | None:
+    """The content of a plain file; None of anything else, which is not waited for."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb", buffering=0) as file:
+            return file.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    except (OSError, ValueError):
+        return None
+
+
+def _listing(path: str) -> str:
+    """A digest of a folder's entries: their names, which of them are folders, and where links lead."""
+    try:
+        with os.scandir(path) as entries:
+            told = sorted(_entry(entry) for entry in entries if entry.name != "__pycache__")
+    except (OSError, ValueError):
+        return _NONE
+    return digest("\0".join(told).encode("utf-8", "surrogatepass")).hex()
+
+
+def _entry(entry: os.DirEntry[str]) -> str:
+    if entry.is_symlink():
+        return f"{entry.name}@{os.path.realpath(entry.path)}"
+    return f"{entry.name}/" if entry.is_dir() else entry.name

@@ -1,0 +1,145 @@
+"""What is kept between runs, in the user's cache folder.
+
+Definitions
+    entry  a file that holds a mark, a digest of what follows, and the content
+    kind   a folder of entries
+
+A cache is a convenience: whatever goes wrong with it, the run goes on without. An entry is written beside its place and
+moved there, so that it is whole or not there at all, also for another process; one that is torn, too large, of
+another program or no plain file is as good as none, and the next run writes it anew. Nothing in it is ever run: a
+stranger who can write there can make torchlint say something wrong, as he could by changing the linted files.
+
+Worked example: ``put("records", b"\\x0a\\x1b", b"...")`` makes ``records/0a/0a1b``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+try:
+    from _blake2 import blake2b  # what hashlib gives, without the time that hashlib takes to import
+except ImportError:  # pragma: no cover
+    from hashlib import blake2b
+
+MARK = b"torchlint 1\n"
+MOST_BYTES = 64 << 20
+KEPT_DAYS = 30
+_DIGEST = 20
+
+
+class DiskStore:
+    """Entries below a folder; neither `get` nor `put` raises."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._ready: set[str] = set()
+
+    def get(self, kind: str, key: bytes) -> bytes | None:
+        """The content of an entry, or None."""
+        try:
+            data = _read(self._path(kind, key))
+        except OSError:
+            return None
+        content = data[len(MARK) + _DIGEST :]
+        whole = data.startswith(MARK) and data[len(MARK) : len(MARK) + _DIGEST] == digest(content)
+        return content if whole else None
+
+    def put(self, kind: str, key: bytes, content: bytes) -> None:
+        """Keep an entry, if that can be done."""
+        path = self._path(kind, key)
+        folder = os.path.dirname(path)
+        beside = f"{path}.{os.getpid()}.new"
+        try:
+            if folder not in self._ready:
+                self._prepare(folder)
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+            with open(descriptor, "wb") as file:
+                file.write(MARK + digest(content) + content)
+            os.replace(beside, path)
+        except OSError:
+            _remove(beside)
+
+    def _path(self, kind: str, key: bytes) -> str:
+        name = key.hex()
+        return os.path.join(self.folder, kind, name[:2], name)
+
+    def _prepare(self, folder: str) -> None:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if not self._ready:
+            _mark(self.folder)
+        self._ready.add(folder)
+
+    def clear(self) -> None:
+        """Remove all entries.
+
+        Raises:
+            OSError: one cannot be removed.
+        """
+        for path in _entries(self.folder):
+            os.unlink(path)
+
+    def prune(self, now: float) -> None:
+        """Once a day, remove entries that were written more than `KEPT_DAYS` ago; `now` in seconds since the epoch."""
+        last = os.path.join(self.folder, "pruned")
+        try:
+            if now - os.stat(last).st_mtime < 86_400:
+                return
+        except OSError:
+            pass
+        try:
+            with open(last, "wb"):
+                pass
+            for path in _entries(self.folder):
+                if now - os.lstat(path).st_mtime > KEPT_DAYS * 86_400:
+                    os.unlink(path)
+        except OSError:
+            pass
+
+
+def digest(content: bytes) -> bytes:
+    """The digest by which content is known."""
+    return blake2b(content, digest_size=_DIGEST).digest()
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:  # it was never made, or the folder cannot be written
+        return
+
+
+def _read(path: str) -> bytes:
+    """A plain file that is not too large; a pipe or a device in its place is not waited for."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        size = os.fstat(descriptor)
+        if not stat.S_ISREG(size.st_mode) or size.st_size > MOST_BYTES:
+            raise OSError("no entry")
+        return os.read(descriptor, size.st_size + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _mark(folder: str) -> None:
+    """Tell backup programs and git that nothing here is worth keeping."""
+    for name, content in (
+        ("CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by torchlint.\n"),
+        (".gitignore", b"*\n"),
+    ):
+        try:
+            with open(os.path.join(folder, name), "xb") as file:
+                file.write(content)
+        except FileExistsError:
+            pass
+
+
+def _entries(folder: str) -> list[str]:
+    """Every file of every kind, half-written ones included; no link is followed."""
+    found: list[str] = []
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        if place != folder:
+            found += (os.path.join(place, name) for name in sorted(files))
+    return found
