@@ -23,7 +23,8 @@ def test_every_key(tmp_path: Path) -> None:
     path.write_text(
         'select = ["TL1"]\nextend-select = ["TL2"]\nignore = ["TL101"]\nextend-ignore = ["TL103"]\n'
         'exclude = ["old"]\nextend-exclude = ["older"]\nforce-exclude = true\nrespect-gitignore = false\n'
-        'severity = "warning"\nbaseline = "known.json"\noutput-format = "concise"\ncontracts = ["ours.toml"]\n'
+        'severity = "warning"\nmarkdown = true\nbaseline = "known.json"\n'
+        'output-format = "concise"\ncontracts = ["ours.toml"]\n'
         'extend = "base.toml"\n[per-file-ignores]\n"tests/" = ["TL1"]\n"!src/" = ["ALL"]\n'
     )
     (tmp_path / "base.toml").write_text("")
@@ -40,6 +41,7 @@ def test_every_key(tmp_path: Path) -> None:
         extend_exclude=(Pattern("older", folder),),
         force_exclude=True,
         respect_gitignore=False,
+        markdown=True,
         contracts=(Table(str(tmp_path / "ours.toml"), (Wrapper(name="ours.wrap", argument="model"),)),),
         baseline=str(tmp_path / "known.json"),
         output_format="concise",

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tests.report.samples import FIXABLE, PLAIN, TRAILED, span, text
 from torchlint.diagnostic import Diagnostic, Severity, Step
 from torchlint.facts.analysis import Statistics
-from torchlint.report.concise import concise
-from torchlint.report.explain import explain, summary
-from torchlint.report.full import full
-from torchlint.report.json import as_json
+from torchlint.report.explain import explain, section, summary
+from torchlint.report.findings import Findings
+from torchlint.report.formats import FORMATS
 from torchlint.report.rules import Row, table
 from torchlint.report.statistics import statistics
 from torchlint.report.text import Paint, expand, source_lines, visible
 
 PLAINLY, COLOURED = Paint(on=False), Paint(on=True)
+
+
+def concise(diagnostics: Sequence[Diagnostic], paint: Paint) -> str:
+    return FORMATS["concise"].render(Findings(diagnostics, lambda path, cell: None, paint=paint))
+
+
+def full(diagnostics: Sequence[Diagnostic], text: Callable[[str], str | None], paint: Paint) -> str:
+    return FORMATS["full"].render(Findings(diagnostics, lambda path, cell: text(path), paint=paint))
+
+
+def as_json(diagnostics: Sequence[Diagnostic]) -> str:
+    return FORMATS["json"].render(Findings(diagnostics, lambda path, cell: None))
 
 
 def test_concise() -> None:
@@ -107,6 +119,7 @@ def test_json_has_ruffs_keys_and_ours() -> None:
     assert plain["end_location"] == {"row": 4, "column": 25}
     assert (plain["cell"], plain["fix"], plain["url"], plain["noqa_row"]) == (None, None, None, 4)
     assert plain["trail"][0] == {
+        "cell": None,
         "filename": "model.py",
         "location": {"row": 3, "column": 10},
         "end_location": {"row": 3, "column": 22},
@@ -116,6 +129,7 @@ def test_json_has_ruffs_keys_and_ours() -> None:
         "applicability": "safe",
         "edits": [
             {
+                "cell": None,
                 "content": "optimizer.zero_grad()\n",
                 "filename": "train.py",
                 "location": {"row": 2, "column": 1},
@@ -169,6 +183,8 @@ def test_explain() -> None:
     assert summary(page) == "One sentence over two lines."
     assert summary("# a-name (TL999)\n") == ""
     assert summary("# a-name (TL999)\n\n## Bad\n") == ""
+    assert section(page, "Why it matters") == "Because."
+    assert section(page, "Bad") == ""
 
 
 def test_rules_table() -> None:

@@ -26,7 +26,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_python_files_below_a_folder_sorted(project: Path) -> None:
     tree(project, ["train.py", "data/loader.py", "data/types.pyi", "README.md", "notebook.ipynb", "model.pyc"])
-    assert discover(["."]) == ["data/loader.py", "data/types.pyi", "train.py"]
+    assert discover(["."]) == ["data/loader.py", "data/types.pyi", "notebook.ipynb", "train.py"]
 
 
 def test_paths_are_reported_as_given(project: Path) -> None:

@@ -11,10 +11,11 @@ places, `contracts` the one key that is large, `schema` the JSON schema.
 make torchlint run code, so that a repository's own configuration may be trusted with all of them.
 """
 
-from torchlint.config.files import Loaded, Origin, in_folder, load, nearest, read, with_line, with_values
+from torchlint.config.files import NAMES, Loaded, Origin, in_folder, load, nearest, read, with_line, with_values
 from torchlint.config.values import ConfigError, Pattern, Settings
 
 __all__ = [
+    "NAMES",
     "ConfigError",
     "Loaded",
     "Origin",

@@ -203,8 +203,10 @@ FLAG = Kind("true or false", lambda: {"type": "boolean"}, _flag)
 FILE = Kind("a path", lambda: {"type": "string", "pattern": r"\S"}, _file)
 CONTRACTS = Kind("paths, or tables", _contracts_schema, _contracts, lambda value: [table.origin for table in value])
 
-#: What `output-format` may be; the command line has the same words.
-FORMATS = ("concise", "full", "json")
+#: What `output-format` may be: the formats of the layer above, which a test compares.
+FORMATS = (
+    "concise", "full", "grouped", "json", "json-lines", "sarif", "github", "gitlab", "junit", "pylint", "rdjson", "lsp",
+)  # fmt: skip
 
 # --- the table ---------------------------------------------------------------------------------------------------
 
@@ -265,6 +267,14 @@ _ROWS = (
         "true",
         "false",
         "--no-respect-gitignore",
+    ),
+    Key(
+        "markdown",
+        FLAG,
+        "lint Python in the fences of Markdown files too",
+        "false",
+        "true",
+        "--markdown",
     ),
     Key(
         "baseline",

@@ -45,6 +45,7 @@ class Settings:
     extend_exclude: tuple[Pattern, ...] = ()
     force_exclude: bool = False
     respect_gitignore: bool = True
+    markdown: bool = False
     contracts: tuple[Table, ...] = ()
     baseline: str | None = None
     output_format: str | None = None

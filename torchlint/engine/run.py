@@ -22,16 +22,16 @@ from torchlint.diagnostic import Diagnostic, Location, Severity, Span, Step
 from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR, Builtin
 from torchlint.engine.fix import Editor
 from torchlint.engine.select import shows
+from torchlint.engine.suppress import heard
 from torchlint.facts import Fact, Occurrence, Place
 from torchlint.facts.analysis import Analysis
+from torchlint.project.modules import Problem
 from torchlint.rule import Finding, Rule
-from torchlint.syntax.comments import suppressions
+from torchlint.syntax.comments import has_comments
 from torchlint.syntax.positions import locate
 
 _MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _START = Location(1, 1)
-#: What no comment can take back, for the comments of such a file cannot be relied on.
-_UNHEARD = (INTERNAL_ERROR.code, SYNTAX_ERROR.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def diagnose(
     text: Callable[[str], str | None],
 ) -> list[Diagnostic]:
     """What there is to say of the linted files, sorted: `find`, then `sift`."""
-    return sift(find(analysis, rules, linted, settings, text), text)
+    return sift(find(analysis, rules, linted, settings, text), rules, settings, text)
 
 
 def find(
@@ -65,30 +65,50 @@ def find(
     settings: Callable[[str], Settings],
     text: Callable[[str], str | None],
 ) -> list[Diagnostic]:
-    """All that is wanted of what the rules find in the linted files, before comments are heard.
+    """What the rules find in the linted files, before comments are heard: all that is asked for, and in files with
+    comments that which is not, for it says what the comments are good for.
 
     settings: those of a path; text: the text of a path, of those beyond `linted` too, or None if it has none.
     """
     found, broken = judge(analysis.occurrences, rules)
+    there = [one for one in found if one.finding.place.path in linted]
+    commented = {path for path in {one.finding.place.path for one in there} if has_comments(text(path) or "")}
     wanted = [
         one
-        for one in found
-        if one.finding.place.path in linted
-        and shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
+        for one in there
+        if one.finding.place.path in commented
+        or shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
     ]
     said, lost = _place(wanted, text, Editor(text, linted))
-    for problem in analysis.problems:
-        if shows(settings(problem.path), SYNTAX_ERROR.code, SYNTAX_ERROR.name, SYNTAX_ERROR.severity):
-            said.append(_builtin(SYNTAX_ERROR, problem.path, problem.message, Location(problem.row, problem.column)))
+    said += syntax_errors(analysis.problems, settings)
     faults = [(fault.path, fault.message) for fault in analysis.faults]
     faults += [(path, f"the rule `{rule.name}` failed with {error}") for (rule, path), error in broken.items()]
     faults += list(lost.items())
     return said + [internal_error(path, message) for path, message in faults]
 
 
-def sift(found: Sequence[Diagnostic], text: Callable[[str], str | None]) -> list[Diagnostic]:
-    """What no comment takes back, sorted, and of equal findings one."""
-    return _distinct(_unsuppressed(found, text))
+def syntax_errors(problems: Iterable[Problem], settings: Callable[[str], Settings]) -> list[Diagnostic]:
+    """What is wanted of files, or parts of files, that are no Python, before comments are heard."""
+    return [
+        _builtin(SYNTAX_ERROR, one.path, one.message, Location(one.row, one.column))
+        for one in problems
+        if shows(settings(one.path), SYNTAX_ERROR.code, SYNTAX_ERROR.name, SYNTAX_ERROR.severity)
+    ]
+
+
+def sift(
+    found: Sequence[Diagnostic],
+    rules: Sequence[Rule],
+    settings: Callable[[str], Settings],
+    text: Callable[[str], str | None],
+    judged: Callable[[str], bool] = lambda path: False,
+    commented: Collection[str] = (),
+) -> list[Diagnostic]:
+    """What is asked for and no comment takes back, and what is wrong with comments: sorted, and of equal findings one.
+
+    judged: whether all was found in a file; commented: the files whose comments are judged.
+    """
+    return _distinct(heard(found, text, settings, rules, judged, commented))
 
 
 def internal_error(path: str, message: str) -> Diagnostic:
@@ -185,18 +205,6 @@ def _diagnostic(one: Found, spans: Mapping[Place, Span], editor: Editor) -> Diag
     span = spans.get(place, Span(place.path, _START, _START))
     fixes = tuple(made for fix in one.finding.fixes if (made := editor.edited(fix, spans)) is not None)
     return Diagnostic(one.rule.code, one.rule.name, one.severity, one.finding.message, span, tuple(steps), fixes)
-
-
-def _unsuppressed(diagnostics: Sequence[Diagnostic], text: Callable[[str], str | None]) -> list[Diagnostic]:
-    """The diagnostics that no comment in their file takes back."""
-    by_path: dict[str, list[Diagnostic]] = defaultdict(list)
-    for diagnostic in diagnostics:
-        by_path[diagnostic.span.path].append(diagnostic)
-    kept: list[Diagnostic] = []
-    for path, group in by_path.items():
-        comments = suppressions(text(path) or "")
-        kept += [one for one in group if one.code in _UNHEARD or not comments.covers(one.span, one.code, one.name)]
-    return kept
 
 
 def _distinct(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -5,25 +5,30 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from torchlint import __version__
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, select
 from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR
 from torchlint.engine.lint import Request, Result, lint
+from torchlint.engine.run import sift, syntax_errors
 from torchlint.flow.library.tables import ContractError, Table
 from torchlint.frontends.configuration import Configuration, said_by
-from torchlint.frontends.files import Sources, find, read_file, require
+from torchlint.frontends.documents import Documents
+from torchlint.frontends.files import Sources, decode_or_none, find, project_top, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
-from torchlint.frontends.output import closing_line, render, warn
+from torchlint.frontends.output import closing_line, publish, render, warn
 from torchlint.frontends.places import cache_folder, own_version, processors
-from torchlint.frontends.replay import Recorder
+from torchlint.frontends.progress import Progress
+from torchlint.frontends.replay import Recorder, unheard
 from torchlint.frontends.store import DiskStore, digest
 from torchlint.frontends.terminal import wants_colour
-from torchlint.report.text import Paint
+from torchlint.report.findings import About, Findings
+from torchlint.report.text import Paint, visible
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -32,16 +37,31 @@ def check(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError, ConfigError: there is nothing sensible to do.
     """
+    if arguments.watch:
+        from torchlint.frontends.watch import watch
+
+        return watch(arguments, once)
+    return once(arguments)
+
+
+def once(arguments: argparse.Namespace) -> int:
+    """One pass from the files to the exit status.
+
+    Raises:
+        UsageError, ConfigError: there is nothing sensible to do.
+    """
     session = Session(arguments)
     given = session.contents()
+    if arguments.show_files:
+        sys.stdout.write("".join(f"{visible(path)}\n" for path in given))
+        return CLEAN
     if not given:
         warn("no Python files found", arguments.quiet)
-    result = session.lint(given)
+    with Progress(unheard(sys.stderr), wanted=not arguments.quiet, colour=arguments.color) as progress:
+        result = session.lint(given, progress)
     for note in result.notes:
         warn(note, arguments.quiet)
-    paint = Paint(wants_colour(arguments.color, sys.stdout, os.environ))
-    sys.stdout.write(render(arguments.output_format, result.diagnostics, session.sources.text, paint))
-    sys.stdout.flush()
+    report(session, given, result.diagnostics)
     if arguments.statistics:
         from torchlint.report.statistics import statistics
 
@@ -51,6 +71,28 @@ def check(arguments: argparse.Namespace) -> int:
     return session.status(result.diagnostics)
 
 
+def report(session: Session, given: Mapping[str, bytes], diagnostics: Sequence[Diagnostic]) -> None:
+    """Render the findings and put them where they are wanted.
+
+    Raises:
+        UsageError: the output file cannot be written.
+    """
+    arguments = session.arguments
+    file = arguments.output_file
+    findings = Findings(
+        diagnostics,
+        session.text,
+        list(given),
+        os.getcwd(),
+        session.about,
+        problems=session.rules.problems,
+        version=__version__,
+        paint=Paint(file is None and wants_colour(arguments.color, sys.stdout, os.environ)),
+    )
+    choice = arguments.output_format or session.configuration.of(os.curdir).output_format
+    publish(render(choice, findings, to_file=file is not None), file)
+
+
 class Session:
     """What stays the same over all passes of one command: its arguments, configuration and rules."""
 
@@ -58,10 +100,13 @@ class Session:
         self.arguments = arguments
         self.configuration = Configuration(arguments.config, arguments.isolated, said_by(arguments))
         self.rules = _rules(arguments.rules_dir)
+        self.given: Mapping[str, bytes] = {}
+        self.documents = Documents({})
         self.sources = Sources({})
+        self._whole: dict[str, bool] = {}
         self.recorder: Recorder | None = arguments.recorder
         self.store = None if arguments.no_cache else DiskStore(arguments.cache_dir or cache_folder(os.environ))
-        if arguments.rules_dir:
+        if arguments.rules_dir or arguments.output_file is not None or arguments.watch:
             self.spoil()
 
     def spoil(self) -> None:
@@ -91,17 +136,19 @@ class Session:
         found = find(paths, self.configuration, listed=listed)
         return {path: read_file(path) for path in found}
 
-    def lint(self, given: Mapping[str, bytes]) -> Result:
-        """What there is to say of these files.
+    def lint(self, given: Mapping[str, bytes], progress: Callable[[str, int, int], None] | None = None) -> Result:
+        """What there is to say of these files; `progress` is told how far it is.
 
         Raises:
             UsageError, ConfigError: the configuration is wrong.
         """
-        settings = {path: self.configuration.of(path) for path in given}
+        documents = Documents(given)
+        settings = {path: self.configuration.of(documents.owner(path)) for path in documents.files}
         _check_selectors(self.configuration, [*given, os.curdir], self.rules, self.arguments.quiet)
-        self.sources = Sources(given)
+        self.given, self.documents, self.sources = given, documents, Sources(documents.files)
+        self._whole = {}
         request = Request(
-            given,
+            documents.files,
             self.sources.context,
             self.rules.rules,
             settings.__getitem__,
@@ -111,14 +158,35 @@ class Session:
             self.store,
             self._version(),
             self.arguments.jobs or processors(),
+            lambda path: not documents.troubles and self.whole(documents.owner(path)),
+            progress,
         )
         with without_collector():
             try:
-                return lint(request)
+                result = lint(request)
             except ContractError as error:
                 raise UsageError(str(error)) from error
             finally:
                 self._record()
+        found = syntax_errors(documents.troubles, self.configuration.of)
+        troubles = sift(found, self.rules.rules, self.configuration.of, self.sources.text)
+        result.diagnostics = documents.placed([*result.diagnostics, *troubles])
+        return result
+
+    def whole(self, path: str) -> bool:
+        """Whether everything is linted that stands below the top of the project to which a file belongs.
+
+        The top is the folder of its repository, else that of its configuration, else the file's own.
+        """
+        full = os.path.abspath(path)
+        top = project_top(full, self.configuration.file(path))
+        if top not in self._whole:
+            listed = None if self.recorder is None else self.recorder.folder
+            given = {os.path.abspath(one) for one in self.given}
+            self._whole[top] = all(
+                os.path.abspath(one) in given for one in find([top], self.configuration, listed=listed)
+            )
+        return self._whole[top]
 
     def _version(self) -> bytes:
         """What stands for torchlint and for the rules of the user's own."""
@@ -128,9 +196,21 @@ class Session:
     def _record(self) -> None:
         """Tell the recorder what was read."""
         if self.recorder is not None:
-            for path, content in self.sources.read():
+            for path, content in (*self.given.items(), *self.sources.further()):
                 self.recorder.file(path, content)
             self.recorder.files(self.configuration.files())
+
+    def text(self, path: str, cell: int) -> str | None:
+        """The text of a file, or of one cell of a notebook; None if it cannot be had."""
+        if cell:
+            return self.documents.cell(path, cell)
+        return decode_or_none(self.given[path]) if path in self.given else self.sources.text(path)
+
+    def about(self, code: str) -> About | None:
+        """What there is to say of a rule beside its findings."""
+        from torchlint.frontends.pages import about
+
+        return about(code, self.rules)
 
     def status(self, diagnostics: Sequence[Diagnostic]) -> int:
         """The exit status of a run that leaves these findings."""

@@ -107,6 +107,12 @@ def _rules(arguments: argparse.Namespace) -> int:
     return rules(arguments)
 
 
+def _completion(arguments: argparse.Namespace) -> int:
+    from torchlint.frontends.completion import completion
+
+    return completion(arguments)
+
+
 #: What each command runs; its options are in `torchlint.frontends.options`.
 _COMMANDS = {
     "check": _check,
@@ -115,4 +121,5 @@ _COMMANDS = {
     "rules": _rules,
     "reveal": _reveal,
     "trace": _trace,
+    "completion": _completion,
 }

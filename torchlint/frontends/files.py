@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from torchlint.frontends.configuration import Configuration
+from torchlint.frontends.documents import MARKDOWN
 from torchlint.frontends.outcome import UsageError
-from torchlint.source.discover import discover
+from torchlint.source.discover import SUFFIXES, discover
 from torchlint.source.text import DecodeError, decode
 
 
@@ -21,9 +22,8 @@ class Sources:
     _further: dict[str, bytes | None] = field(default_factory=dict)
     _texts: dict[str, str | None] = field(default_factory=dict)
 
-    def read(self) -> Iterator[tuple[str, bytes | None]]:
-        """Every file that was asked for, with its content, or None where there was none."""
-        yield from self.given.items()
+    def further(self) -> Iterator[tuple[str, bytes | None]]:
+        """Every further file that was asked for, with its content, or None where there was none."""
         yield from self._further.items()
 
     def context(self, path: str) -> bytes | None:
@@ -36,11 +36,12 @@ class Sources:
         """The text of a file, or None if it has none."""
         if path not in self._texts:
             content = self.given[path] if path in self.given else self.context(path)
-            self._texts[path] = None if content is None else _decode_or_none(content)
+            self._texts[path] = None if content is None else decode_or_none(content)
         return self._texts[path]
 
 
-def _decode_or_none(content: bytes) -> str | None:
+def decode_or_none(content: bytes) -> str | None:
+    """The text of a file, or None if it is none."""
     try:
         return decode(content)
     except DecodeError:
@@ -59,6 +60,19 @@ def require(paths: Iterable[str]) -> None:
     missing = [path for path in paths if not os.path.exists(path)]
     if missing:
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
+
+
+def project_top(path: str, configuration: str | None) -> str:
+    """The folder that holds the project of a file, by its full path: the top of its repository, else the folder of its
+    `configuration`, else its own folder."""
+    folder = inner = os.path.dirname(path)
+    while not os.path.exists(os.path.join(inner, ".git")):
+        outer = os.path.dirname(inner)
+        if outer == inner:
+            above = os.path.dirname(os.path.abspath(configuration)) if configuration else folder
+            return above if folder == above or folder.startswith(above.rstrip(os.sep) + os.sep) else folder
+        inner = outer
+    return inner
 
 
 def read_file(path: str) -> bytes:
@@ -96,6 +110,7 @@ def find(
             respect_gitignore=settings.respect_gitignore,
             force_exclude=force_exclude or settings.force_exclude,
             listed=listed,
+            suffixes=(*SUFFIXES, *MARKDOWN) if settings.markdown else SUFFIXES,
         )
         found.update(dict.fromkeys(files))
     return list(found)

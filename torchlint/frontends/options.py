@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
-from torchlint import __version__
+from torchlint.report.formats import FORMATS
+
+
+class _Version(argparse.Action):
+    """``--version``, whose text is put together only if it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from torchlint.frontends.version import version
+
+        sys.stdout.write(version() + "\n")
+        parser.exit()
 
 
 def _selectors(text: str) -> list[str]:
@@ -43,21 +54,29 @@ def _jobs(text: str) -> int:
 def _check_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="torchlint",
-        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s config|explain|rules|reveal|trace ...",
+        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s config|explain|rules|reveal|trace|completion ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
-        epilog="other commands: config FILE, explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE]; each has "
-        "a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
+        epilog="other commands: config FILE, explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], "
+        "completion SHELL; each has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
     )
-    parser.add_argument("--version", action="version", version=f"torchlint {__version__}")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="print the version, that of the parser and Python's"
+    )
     output = parser.add_argument_group("output")
     output.add_argument(
         "--output-format",
-        choices=("concise", "full", "json"),
-        help="default: full on a terminal, else concise",
+        choices=FORMATS,
+        metavar="FORMAT",
+        help=f"{', '.join(FORMATS)}; default: full on a terminal, else concise",
     )
+    output.add_argument(
+        "--output-file", metavar="FILE", help="write the findings there, without colours; the rest goes on as usual"
+    )
+    output.add_argument("--show-files", action="store_true", help="print the files that would be linted, and no more")
+    output.add_argument("--watch", action="store_true", help="lint again whenever something changes, until Ctrl-C")
     output.add_argument("--statistics", action="store_true", help="say on standard error what could be followed")
     output.add_argument("-q", "--quiet", action="store_true", help="print findings and errors only")
     output.add_argument("--exit-zero", action="store_true", help="exit with 0 although there are findings")
@@ -171,6 +190,11 @@ def _add_files(parser: argparse.ArgumentParser) -> Options:
         action=argparse.BooleanOptionalAction,
         help="pass over files that git ignores (default)",
     )
+    files.add_argument(
+        "--markdown",
+        action=argparse.BooleanOptionalAction,
+        help="lint Python in the fences of Markdown files too",
+    )
     files.add_argument("--baseline", metavar="FILE", help="pass over the findings that this file lists")
     return files
 
@@ -186,6 +210,14 @@ def _add_configuration(parser: argparse.ArgumentParser) -> Options:
     )
     settings.add_argument("--isolated", action="store_true", help="ignore configuration files that are not named")
     return settings
+
+
+def _completion_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="torchlint completion", description="Print a script that completes commands, options and rules in a shell."
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    return parser
 
 
 Options = argparse.ArgumentParser | argparse._ArgumentGroup
@@ -212,4 +244,5 @@ PARSERS = {
     "rules": _rules_parser,
     "reveal": _reveal_parser,
     "trace": _trace_parser,
+    "completion": _completion_parser,
 }

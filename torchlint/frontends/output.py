@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from torchlint.diagnostic import Diagnostic
-from torchlint.report.text import Paint
+from torchlint.frontends.outcome import UsageError
+from torchlint.report.findings import Findings
+from torchlint.report.formats import FORMATS
 
-Text = Callable[[str], "str | None"]
+
+def render(choice: str | None, findings: Findings, *, to_file: bool = False) -> str:
+    """The findings in the chosen format; without a choice, frames on a terminal and lines elsewhere."""
+    return FORMATS[choice or ("full" if not to_file and sys.stdout.isatty() else "concise")].render(findings)
 
 
-def render(choice: str | None, diagnostics: Sequence[Diagnostic], text: Text, paint: Paint) -> str:
-    """The findings in the chosen format; without a choice, frames on a terminal and lines elsewhere.
+def publish(text: str, file: str | None) -> None:
+    """Put the findings on standard output, or into a file that holds them all or is as it was before.
 
-    text: the text of a path.
+    Raises:
+        UsageError: the file cannot be written.
     """
-    choice = choice or ("full" if sys.stdout.isatty() else "concise")
-    if choice == "json":
-        from torchlint.report.json import as_json
+    if file is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    content = text.encode("utf-8", "backslashreplace")
+    try:
+        if _is_device(file):
+            with open(file, "wb") as stream:
+                stream.write(content)
+        else:
+            from torchlint.source.write import write_atomically
 
-        return as_json(diagnostics)
-    if choice == "full":
-        from torchlint.report.full import full
+            write_atomically(file, content)
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be written: {error.strerror}") from error
 
-        return full(diagnostics, text, paint)
-    from torchlint.report.concise import concise
 
-    return concise(diagnostics, paint)
+def _is_device(path: str) -> bool:
+    """Whether a path leads to a pipe, a terminal or the like, which can be written to but not replaced."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def closing_line(diagnostics: Sequence[Diagnostic], files: int) -> str:

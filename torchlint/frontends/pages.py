@@ -12,6 +12,7 @@ from torchlint.engine.builtin import BUILTINS
 from torchlint.frontends.terminal import wants_colour, width
 from torchlint.report.explain import explain as render
 from torchlint.report.explain import summary
+from torchlint.report.findings import About
 from torchlint.report.rules import Row, table
 from torchlint.rule import Rule
 
@@ -40,6 +41,15 @@ def rules(arguments: argparse.Namespace) -> int:
     for problem in loaded.problems:
         sys.stderr.write(f"torchlint: error: {problem}\n")
     return 2 if loaded.problems else 0
+
+
+def about(code: str, loaded: registry.Registry) -> About | None:
+    """What there is to say of the rule of a code; None if it is not known."""
+    builtin = next((one for one in BUILTINS if one.code == code), None)
+    if builtin is not None:
+        return About(builtin.name, builtin.severity, builtin.page)
+    found = loaded.find(code)
+    return None if found is None else About(found.name, found.severity, _page(found))
 
 
 def _page(rule: Rule | None) -> str:

@@ -101,6 +101,11 @@ class Tee:
         self._said.append(text)
         return self._stream.write(text)
 
+    @property
+    def unheard(self) -> TextIO:
+        """The stream itself, for what says how far a run is."""
+        return self._stream
+
     def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
@@ -117,6 +122,11 @@ def begin(words: Sequence[str], environment: Mapping[str, str]) -> Recorder | No
     told += [f"{stream.isatty()} {stream.encoding}" for stream in (sys.stdout, sys.stderr)]
     command = digest(own_version() + "\0".join(told).encode("utf-8", "surrogatepass"))
     return Recorder(command, DiskStore(_chosen(words) or cache_folder(environment)))
+
+
+def unheard(stream: TextIO) -> TextIO:
+    """A stream past its recorder, if it has one."""
+    return stream.unheard if isinstance(stream, Tee) else stream
 
 
 def _chosen(words: Sequence[str]) -> str:

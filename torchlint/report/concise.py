@@ -1,18 +1,17 @@
-"""One line a finding: ``path:row:column: CODE message``."""
+"""One line a finding: ``path:row:column: CODE message``; in a notebook ``path:cell 2:row:column: CODE message``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from torchlint.diagnostic import Diagnostic
-from torchlint.report.text import Paint, visible
+from torchlint.report.findings import Findings
+from torchlint.report.text import Paint, visible, within
 
 
-def concise(diagnostics: Iterable[Diagnostic], paint: Paint) -> str:
+def render(findings: Findings) -> str:
     """The lines, each with its end."""
-    return "".join(_line(one, paint) for one in diagnostics)
+    return "".join(_line(one, findings.paint) for one in findings.diagnostics)
 
 
 def _line(one: Diagnostic, paint: Paint) -> str:
-    place = f"{paint('bold', visible(one.span.path))}:{one.span.start.row}:{one.span.start.column}"
+    place = f"{paint('bold', visible(one.span.path))}:{within(one.span)}"
     return f"{place}: {paint(one.severity.value, one.code)} {visible(one.message)}\n"

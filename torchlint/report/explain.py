@@ -24,3 +24,9 @@ def summary(page: str) -> str:
     paragraphs = [" ".join(part.split()) for part in page.replace("\r\n", "\n").split("\n\n")]
     below = [part for part in paragraphs[1:] if part]
     return below[0] if below and not below[0].startswith("#") else ""
+
+
+def section(page: str, title: str) -> str:
+    """What a page says below a heading of the second level, up to the next; empty if there is none."""
+    _, found, below = f"\n{page}".replace("\r\n", "\n").partition(f"\n## {title}\n")
+    return below.partition("\n## ")[0].strip() if found else ""

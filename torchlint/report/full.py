@@ -18,26 +18,19 @@ Worked example, in which the trail crosses files::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 from torchlint.diagnostic import Diagnostic, Span, Step
-from torchlint.report.text import Paint, expand, source_lines, visible
+from torchlint.report.findings import Findings, Lines
+from torchlint.report.text import Paint, expand, place, visible
 
 FIRST_STEPS, LAST_STEPS = 3, 9
 
-Lines = Callable[[str], Sequence[str]]
 
-
-def full(diagnostics: Iterable[Diagnostic], text: Callable[[str], str | None], paint: Paint) -> str:
-    """The frames, a blank line after each; `text` gives the source of a path."""
-    cache: dict[str, Sequence[str]] = {}
-
-    def lines(path: str) -> Sequence[str]:
-        if path not in cache:
-            cache[path] = source_lines(text(path) or "")
-        return cache[path]
-
-    return "".join("\n".join(_frame(one, lines, paint)) + "\n\n" for one in diagnostics)
+def render(findings: Findings) -> str:
+    """The frames, a blank line after each."""
+    lines = Lines(findings.text)
+    return "".join("\n".join(_frame(one, lines, findings.paint)) + "\n\n" for one in findings.diagnostics)
 
 
 def _frame(one: Diagnostic, lines: Lines, paint: Paint) -> list[str]:
@@ -72,9 +65,9 @@ def _trail(trail: Sequence[Step], lines: Lines, margin: int, paint: Paint) -> li
                 out.append(f"{' ' * (margin + 1)}{paint('frame', ':')} ... {len(skipped)} more steps")
             previous = None
             continue
-        if previous is None or previous.path != step.span.path:
+        if previous is None or (previous.path, previous.cell) != (step.span.path, step.span.cell):
             out += [_place(":::", step.span, margin, paint), " " * (margin + 1) + paint("frame", "|")]
-        repeat = previous is None or (previous.path, previous.start.row) != (step.span.path, step.span.start.row)
+        repeat = previous is None or _line(previous) != _line(step.span)
         mark = " " if step.span == previous else "-"
         out += _excerpt(step.span, mark, step.note, "note", lines, margin, paint, repeat=repeat)
         previous = step.span
@@ -82,17 +75,19 @@ def _trail(trail: Sequence[Step], lines: Lines, margin: int, paint: Paint) -> li
 
 
 def _place(arrow: str, span: Span, margin: int, paint: Paint) -> str:
-    place = f"{visible(span.path)}:{span.start.row}:{span.start.column}"
-    return f"{' ' * margin}{paint('frame', arrow)} {place}"
+    return f"{' ' * margin}{paint('frame', arrow)} {place(span)}"
+
+
+def _line(span: Span) -> tuple[str, int, int]:
+    return span.path, span.cell, span.start.row
 
 
 def _excerpt(
     span: Span, mark: str, note: str, style: str, lines: Lines, margin: int, paint: Paint, *, repeat: bool
 ) -> list[str]:
     """The first line of a span, underlined, with a note beside it; `repeat` whether the line itself is shown."""
-    source = lines(span.path)
     row = span.start.row
-    line = source[row - 1] if row <= len(source) else ""
+    line = lines(span.path, span.cell, row)
     shown, cells = expand(line)
     first = min(span.start.column - 1, len(line))
     last = min(span.end.column - 1, len(line)) if span.end.row == row else len(line.rstrip())

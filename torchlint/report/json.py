@@ -1,23 +1,25 @@
 """Findings as JSON with ruff's keys, and a few of our own (`name`, `severity`, `trail`, `fixes`).
 
-`fix` is the first of `fixes`, which are different ways to mend one finding.
+`fix` is the first of `fixes`, which are different ways to mend one finding. Wherever a place is in a notebook, `cell`
+beside it is the number of the cell, from 1, whose rows are counted; elsewhere it is null.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from typing import Any
 
 from torchlint.diagnostic import Diagnostic, Fix, Location, Span, Step
+from torchlint.report.encode import dumps
+from torchlint.report.findings import Findings
 
 
-def as_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """One array, indented, with a final end of line."""
-    return json.dumps([_finding(one) for one in diagnostics], indent=2, ensure_ascii=False) + "\n"
+def render(findings: Findings) -> str:
+    """One array, indented."""
+    return dumps([as_object(one) for one in findings.diagnostics], indent=2) + "\n"
 
 
-def _finding(one: Diagnostic) -> dict[str, Any]:
+def as_object(one: Diagnostic) -> dict[str, Any]:
+    """A finding as an object of JSON."""
     return {
         "cell": one.span.cell or None,
         "code": one.code,
@@ -39,14 +41,19 @@ def _location(location: Location) -> dict[str, int]:
     return {"column": location.column, "row": location.row}
 
 
-def _range(span: Span) -> dict[str, Any]:
-    return {"location": _location(span.start), "end_location": _location(span.end)}
+def _place(span: Span) -> dict[str, Any]:
+    return {
+        "cell": span.cell or None,
+        "filename": span.path,
+        "location": _location(span.start),
+        "end_location": _location(span.end),
+    }
 
 
 def _step(step: Step) -> dict[str, Any]:
-    return {"filename": step.span.path, **_range(step.span), "note": step.note}
+    return {**_place(step.span), "note": step.note}
 
 
 def _fix(fix: Fix) -> dict[str, Any]:
-    edits = [{"content": edit.text, "filename": edit.span.path, **_range(edit.span)} for edit in fix.edits]
+    edits = [{"content": edit.text, **_place(edit.span)} for edit in fix.edits]
     return {"applicability": "safe" if fix.safe else "unsafe", "edits": edits, "message": fix.title}

@@ -9,6 +9,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from torchlint.diagnostic import Span
+
 TAB = 4
 
 
@@ -19,7 +21,7 @@ def source_lines(text: str) -> list[str]:
 
 def visible(text: str) -> str:
     """One line in which every control character is shown as an escape."""
-    return "".join(_glyph(character) for character in text)
+    return text if text.isprintable() else "".join(_glyph(character) for character in text)
 
 
 def expand(line: str) -> tuple[str, list[int]]:
@@ -35,10 +37,31 @@ def expand(line: str) -> tuple[str, list[int]]:
     return "".join(shown), [*cells, cell]
 
 
+def unprintable(character: str) -> bool:
+    """Whether a character drives the terminal, ends a line, turns the direction of what follows, or is half of one."""
+    return unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp", "Cs")
+
+
+def place(span: Span) -> str:
+    """Where a span begins, as ``path:row:column``; in a notebook ``path:cell 2:row:column``."""
+    return f"{visible(span.path)}:{within(span)}"
+
+
+def within(span: Span) -> str:
+    """The same without the path."""
+    cell = f"cell {span.cell}:" if span.cell else ""
+    return f"{cell}{span.start.row}:{span.start.column}"
+
+
+def cell_note(span: Span) -> str:
+    """What a message begins with in a format that knows no cells; nothing outside notebooks."""
+    return f"{within(span)}: " if span.cell else ""
+
+
 def _glyph(character: str) -> str:
-    # format characters (category Cf) turn the direction of what follows, so they are shown too
-    if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp", "Cs"):
-        return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"
+    if unprintable(character):
+        code = ord(character)
+        return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
     return character
 
 

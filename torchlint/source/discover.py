@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-SUFFIXES = (".py", ".pyi")
+SUFFIXES = (".py", ".pyi", ".ipynb")
 
 DEFAULT_EXCLUDES = frozenset(
     {
@@ -52,8 +52,9 @@ def discover(
     respect_gitignore: bool = True,
     force_exclude: bool = False,
     listed: Callable[[str], None] | None = None,
+    suffixes: tuple[str, ...] = SUFFIXES,
 ) -> list[str]:
-    """The Python files under `paths`, sorted and once each.
+    """The files under `paths` whose names end in one of `suffixes`, sorted and once each.
 
     `excluded` says of a full path, and whether it is a folder's, that it is left out. A file that is named itself is
     always taken, unless `force_exclude`. `listed` is told every folder that is searched.
@@ -66,8 +67,9 @@ def discover(
     found: dict[str, str] = {}
     for path in paths:
         shown = _shown(path)
+        is_folder = os.path.isdir(path)
         for file in (
-            _walk(shown, rules, force_exclude, listed) if os.path.isdir(path) else _named(shown, rules, force_exclude)
+            _walk(shown, rules, force_exclude, suffixes, listed) if is_folder else _named(shown, rules, force_exclude)
         ):
             # The same file may be named twice, as `a.py` and by its full path: the shorter name wins.
             key = os.path.abspath(file)
@@ -87,7 +89,9 @@ def _named(file: str, rules: _Rules, force_exclude: bool) -> Iterator[str]:
         yield file
 
 
-def _walk(root: str, rules: _Rules, force_exclude: bool, listed: Callable[[str], None] | None = None) -> Iterator[str]:
+def _walk(
+    root: str, rules: _Rules, force_exclude: bool, suffixes: tuple[str, ...], listed: Callable[[str], None] | None
+) -> Iterator[str]:
     """The files under a folder. A link to a folder inside or around the root is not followed, so no walk is endless."""
     top = os.path.abspath(root)
     if force_exclude and rules.ignores_named(top, True):
@@ -117,7 +121,7 @@ def _walk(root: str, rules: _Rules, force_exclude: bool, listed: Callable[[str],
                         continue
                     seen.add(real)
                 stack.append((path, full, matchers))
-            elif name.endswith(SUFFIXES) and _is_file(entry) and not rules.ignores(full, False, matchers):
+            elif name.endswith(suffixes) and _is_file(entry) and not rules.ignores(full, False, matchers):
                 yield path
 
 

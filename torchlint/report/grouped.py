@@ -1,0 +1,24 @@
+"""The findings of each file below its name, their places in a column of one width; a blank line after each file."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from torchlint.diagnostic import Diagnostic
+from torchlint.report.findings import Findings
+from torchlint.report.text import Paint, visible, within
+
+
+def render(findings: Findings) -> str:
+    """A block for each file."""
+    groups = groupby(findings.diagnostics, key=lambda one: one.span.path)
+    return "".join(_block(path, list(group), findings.paint) for path, group in groups)
+
+
+def _block(path: str, group: list[Diagnostic], paint: Paint) -> str:
+    width = max(len(within(one.span)) for one in group)
+    lines = (
+        f"  {within(one.span):<{width}}  {paint(one.severity.value, one.code)} {visible(one.message)}\n"
+        for one in group
+    )
+    return f"{paint('bold', visible(path))}:\n{''.join(lines)}\n"
