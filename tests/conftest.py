@@ -42,6 +42,6 @@ def check(
     def text(path: str) -> str | None:
         return decode(content[path]) if path in content else None
 
-    taught = [reader.teach(reader.parse_tree(contracts.encode(), "contracts.toml"), "contracts.toml")]
+    taught = [reader.teach(reader.parse_tree(contracts, "contracts.toml"), "contracts.toml")]
     request = Request(content, lambda path: None, rules().rules, lambda path: settings, text, taught)
     return lint(request).diagnostics

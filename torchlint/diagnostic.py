@@ -7,7 +7,8 @@ Rows and columns count from 1; columns count code points, as libcst and editors'
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+import msgspec
 
 
 class Severity(enum.Enum):
@@ -18,16 +19,14 @@ class Severity(enum.Enum):
     INFO = "info"
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Location:
+class Location(msgspec.Struct, frozen=True, order=True):
     """A place in a text: `row` and `column` from 1."""
 
     row: int
     column: int
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True, order=True):
     """A stretch of one file, end exclusive. `path` is as the user would write it.
 
     `cell` is the number of a notebook's cell, from 1, whose rows `start` and `end` count; 0 in any other file.
@@ -39,24 +38,21 @@ class Span:
     cell: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One step of a trail: where the value was, and what is known of it there."""
 
     span: Span
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True):
     """Replace the text of `span` by `text`."""
 
     span: Span
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(msgspec.Struct, frozen=True):
     """A change that mends a finding; `safe` if it cannot change what a correct program does."""
 
     title: str
@@ -64,8 +60,7 @@ class Fix:
     safe: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(msgspec.Struct, frozen=True):
     """One finding, ready to print.
 
     `trail` goes from the origin of the value to the place of the finding; `fixes` are ways to mend it, the best first.

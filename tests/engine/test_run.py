@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import pytest
 
@@ -14,19 +13,18 @@ from torchlint.engine import run
 from torchlint.facts import Fact, Occurrence, Place, TrailStep
 from torchlint.facts.analysis import Analysis, Fault, Problem, Statistics
 from torchlint.rule import Finding, Rule, rule
+from torchlint.syntax import positions
 
 TEXT = "import torch\n\na = 1\nb = 2\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Said(Fact):
+class Said(Fact, frozen=True):
     """A fact that tells the rule what to say; nothing if `words` is empty."""
 
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Louder(Said):
+class Louder(Said, frozen=True):
     """A kind of `Said` that no rule asked for."""
 
 
@@ -51,7 +49,7 @@ def _rows_for_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     def locate(text: str, numbers: Sequence[int], path: str) -> dict[int, Span]:
         return {n: Span(path, Location(n, 1), Location(n, 2)) for n in numbers}
 
-    monkeypatch.setattr(run, "locate", locate)
+    monkeypatch.setattr(positions, "locate", locate)
 
 
 def say(words: str, guard: str = "", row: int = 3, path: str = "a.py") -> Said:
@@ -192,7 +190,7 @@ def test_positions_that_cannot_be_found_are_an_internal_error(monkeypatch: pytes
     def broken(text: str, numbers: Sequence[int], path: str) -> dict[int, Span]:
         raise RecursionError("too deep")
 
-    monkeypatch.setattr(run, "locate", broken)
+    monkeypatch.setattr(positions, "locate", broken)
     assert [one.code for one in diagnose(Occurrence(((say("wrong"),),)))] == ["TL000", "TL901"]
 
 

@@ -88,6 +88,12 @@ def test_where_contracts_are_written(project: Path, files: dict[str, str]) -> No
     assert rows(project) == [7, 8]
 
 
+def test_rows_that_hold_tables_of_their_own(project: Path) -> None:
+    source = '[[source]]\nname = "kit.io.read"\nholder = "numpy"\nflag = "mode"\nmodes = {grey = "L"}\n'
+    write(project, {"torchlint.toml": inline(CLASS + source, "contracts")})
+    assert rows(project) == [7]
+
+
 def test_paths_start_at_the_configuration_file(project: Path) -> None:
     write(project, {"torchlint.toml": 'contracts = ["lint/a.toml"]\n', "lint/a.toml": CLASS})
     assert rows(project / "kit", "../train.py") == [7]

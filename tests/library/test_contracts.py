@@ -29,9 +29,9 @@ from tests.library.samples import UNCHECKED, samples_of
 from torchlint.flow.interval import REAL, Interval
 from torchlint.flow.library import dtypes, meanings, ranges, results, shapes
 from torchlint.flow.library.apply import apply, apply_module
+from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.library.reading import DTYPES
 from torchlint.flow.library.tables import (
-    Contracts,
     Loss,
     Module,
     Operation,

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from torchlint.flow.library import reader
+from torchlint.flow.library.contracts import Contracts, Entry, entries, entry_of
 from torchlint.flow.library.tables import (
     ContractError,
-    Contracts,
     Loss,
     Model,
     Operation,
@@ -51,6 +51,41 @@ def test_methods_of_arrays() -> None:
     assert contracts.method("sigmoid", "numpy") is contracts.lookup("torch.sigmoid")
 
 
+@pytest.mark.parametrize("path", reader.files_of(FOLDER), ids=lambda path: Path(path).stem)
+def test_own_tables_are_plain_and_their_names_are_found_without_reading_them(path: str) -> None:
+    found = entries(path)
+    assert all(entry.read is None for entry in found)
+    read = [entry_of(row) for row in reader.parse_own(reader.text_of(path), path).rows]
+
+    def heads(of: list[Entry]) -> list[tuple[object, ...]]:
+        return sorted((e.name, e.kind, e.aliases, e.function, e.methods, e.array_methods, e.does) for e in of)
+
+    assert heads(found) == heads(read)
+    rows = {entry.name: entry.row for entry in found}
+    assert all(rows[entry.name] == entry.row for entry in read)
+
+
+def test_a_table_that_is_not_plain_is_read_at_once(tmp_path: Path) -> None:
+    loss = "[[loss]]\ntakes = 'logits'\nname = 'mine.Loss'\nfunction = 'mine.\\u006coss'\n".replace("'", '"')
+    ways = {
+        "order": loss,
+        "inline": 'operation = [{name = "mine.f", methods = ["\\u0066f"]}]\n',
+        "quotes": '[[operation]]\nname = "mine.g"\nmethods = ["gg"]\nword = """\n[[loss]]"""\n',
+    }
+    for name, text in ways.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+    contracts = Contracts.load([str(tmp_path)])
+    assert isinstance(contracts.lookup("mine.loss"), Loss)
+    for method in ("ff", "gg"):
+        assert contracts.method(method) is contracts.lookup(f"mine.{method[0]}")
+
+
+def test_line_ends_of_windows(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(SIGMOID.replace("\n", "\r\n").encode())
+    contracts = Contracts.load([str(tmp_path)])
+    assert contracts.method("squash") is contracts.lookup("mine.sigmoid") is not None
+
+
 def test_a_users_folder_overrides(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(SIGMOID + '[[operation]]\nname = "torch.sigmoid"\nrange = [0, 2]\n')
     contracts = Contracts.load([FOLDER, str(tmp_path)])
@@ -78,7 +113,7 @@ def test_a_users_folder_overrides(tmp_path: Path) -> None:
 )
 def test_an_error_names_file_and_row(text: str, words: tuple[str, ...]) -> None:
     with pytest.raises(ContractError) as caught:
-        reader.rows(reader.parse_tree(text.encode(), "folder/mine.toml"), "folder/mine.toml")
+        reader.rows(reader.parse_tree(text, "folder/mine.toml"), "folder/mine.toml")
     for word in ("folder/mine.toml", *words):
         assert word in str(caught.value)
 
@@ -97,12 +132,13 @@ def test_a_word_that_is_no_rule(tmp_path: Path, key: str) -> None:
     text = SIGMOID.replace("range = [0, 1]\n", "") + f'{key} = "softmx"\n'
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(ContractError, match=rf"mine\.toml.*mine\.sigmoid.*{key}.*softmx"):
-        Contracts.load([str(tmp_path)])
+        Contracts.load([str(tmp_path)]).lookup("mine.sigmoid")
 
 
-def test_not_utf8() -> None:
+def test_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ContractError, match="not a TOML file"):
-        reader.parse_tree(b"\xff\xfe", "mine.toml")
+        Contracts.load([str(tmp_path)])
 
 
 def test_binding() -> None:
@@ -125,7 +161,7 @@ def test_a_signature_runs_nothing() -> None:
 
 def test_loading_is_fast() -> None:
     code = (
-        "import time; from torchlint.flow.library.tables import Contracts\n"
+        "import time; from torchlint.flow.library.contracts import Contracts, Entry, entries, entry_of\n"
         "times = []\n"
         "for _ in range(5):\n"
         f"    t = time.process_time(); Contracts.load([{FOLDER!r}]); times.append(time.process_time() - t)\n"

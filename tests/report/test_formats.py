@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tests.report.samples import FIXABLE, PLAIN, TRAILED, span, text
 from torchlint.diagnostic import Diagnostic, Severity, Step

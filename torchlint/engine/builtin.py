@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from torchlint.diagnostic import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Builtin:
+class Builtin(msgspec.Struct, frozen=True):
     """A code of the tool itself; `page` is what ``torchlint explain`` prints."""
 
     code: str
@@ -129,3 +128,5 @@ Codes of other tools behind `# noqa`: they are nobody's business here. Prose abo
 """,
 )
 BUILTINS = (INTERNAL_ERROR, SYNTAX_ERROR, UNUSED_SUPPRESSION, INVALID_SUPPRESSION)
+#: What no comment can take back, for the comments of such a file cannot be relied on.
+UNHEARD = (INTERNAL_ERROR.code, SYNTAX_ERROR.code)

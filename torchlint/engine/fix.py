@@ -17,8 +17,9 @@ import re
 import tokenize
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from torchlint import diagnostic
 from torchlint.diagnostic import Edit, Location, Span
@@ -67,8 +68,7 @@ class _File:
         return found[0] if found is not None else "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(msgspec.Struct, frozen=True):
     """A change as edits, what it means as exchanges of expressions, and the import statements that it needs."""
 
     edits: tuple[Edit, ...]

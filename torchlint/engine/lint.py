@@ -15,7 +15,6 @@ are read; the outcome of the other component is found, and not a line of it is r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Protocol
 
@@ -24,10 +23,11 @@ import msgspec
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, run
-from torchlint.engine.builtin import INTERNAL_ERROR
-from torchlint.engine.suppress import UNHEARD, mentioned
+from torchlint.engine.builtin import INTERNAL_ERROR, UNHEARD
+from torchlint.engine.select import mentioned
 from torchlint.facts.analysis import Statistics, Taught, analyse_component, modules_of
-from torchlint.flow.library.tables import Contracts, Table, names_of
+from torchlint.flow.library.contracts import Contracts
+from torchlint.flow.library.tables import Table, names_of
 from torchlint.project import parsed
 from torchlint.project.components import components
 from torchlint.project.modules import Project
@@ -49,8 +49,7 @@ class Store(Protocol):
         """Keep it, if that can be done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What is linted, and how.
 
     files: what is linted, path to content (Python). context: reads a further file of the project, or gives None.
@@ -75,8 +74,7 @@ class Request:
     progress: Callable[[str, int, int], None] | None = None
 
 
-@dataclass(slots=True)
-class Result:
+class Result(msgspec.Struct):
     """What there is to say: diagnostics, sorted; what was covered; what seems to be wrong with the configuration.
 
     analysed: the linted files whose component was run, rather than found in the store.
@@ -84,8 +82,8 @@ class Result:
 
     diagnostics: list[Diagnostic]
     statistics: Statistics
-    notes: list[str] = field(default_factory=list)
-    analysed: list[str] = field(default_factory=list)
+    notes: list[str] = []
+    analysed: list[str] = []
 
 
 class Outcome(msgspec.Struct):

@@ -6,18 +6,17 @@ beside its package and nowhere else. A rule file that cannot be loaded becomes a
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from torchlint.rule import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(msgspec.Struct, frozen=True):
     """The rules that were found, by code, and what is wrong with the others."""
 
     rules: tuple[Rule, ...]
@@ -64,8 +63,7 @@ def load(folders: Iterable[Path] = ()) -> Registry:
 
 def _load_file(path: Path) -> Rule | str:
     """The rule that a file declares, or what is wrong with it."""
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
-    name = f"torchlint_rule_{digest}_{path.stem}"
+    name = f"torchlint_rule_{path}".replace(".", "_")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         return "not loadable as a module"

@@ -15,27 +15,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic, Location, Severity, Span, Step
 from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR, Builtin
-from torchlint.engine.fix import Editor
 from torchlint.engine.select import shows
-from torchlint.engine.suppress import heard
 from torchlint.facts import Fact, Occurrence, Place
 from torchlint.facts.analysis import Analysis
 from torchlint.project.modules import Problem
 from torchlint.rule import Finding, Rule
-from torchlint.syntax.comments import has_comments
-from torchlint.syntax.positions import locate
+
+if TYPE_CHECKING:
+    from torchlint.engine.fix import Editor
 
 _MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _START = Location(1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A finding of a rule, not yet placed."""
 
     rule: Rule
@@ -72,6 +73,8 @@ def find(
     """
     found, broken = judge(analysis.occurrences, rules)
     there = [one for one in found if one.finding.place.path in linted]
+    if there:
+        from torchlint.syntax.comments import has_comments  # most runs find nothing
     commented = {path for path in {one.finding.place.path for one in there} if has_comments(text(path) or "")}
     wanted = [
         one
@@ -79,7 +82,7 @@ def find(
         if one.finding.place.path in commented
         or shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
     ]
-    said, lost = _place(wanted, text, Editor(text, linted))
+    said, lost = _place(wanted, text, linted) if wanted else ([], {})
     said += syntax_errors(analysis.problems, settings)
     faults = [(fault.path, fault.message) for fault in analysis.faults]
     faults += [(path, f"the rule `{rule.name}` failed with {error}") for (rule, path), error in broken.items()]
@@ -108,6 +111,10 @@ def sift(
 
     judged: whether all was found in a file; commented: the files whose comments are judged.
     """
+    if not found and not commented:
+        return []
+    from torchlint.engine.suppress import heard  # most runs find nothing
+
     return _distinct(heard(found, text, settings, rules, judged, commented))
 
 
@@ -174,10 +181,14 @@ def _of_configuration(facts: Sequence[Fact], rule: Rule) -> list[Finding]:
 
 
 def _place(
-    found: Sequence[Found], text: Callable[[str], str | None], editor: Editor
+    found: Sequence[Found], text: Callable[[str], str | None], linted: Collection[str]
 ) -> tuple[list[Diagnostic], dict[str, str]]:
     """Diagnostics with rows and columns, looked up only in files that are spoken of; and the files where that
     failed, with the reason."""
+    from torchlint.engine.fix import Editor  # most runs find nothing
+    from torchlint.syntax.positions import locate
+
+    editor = Editor(text, linted)
     numbers: dict[str, set[int]] = defaultdict(set)
     for one in found:
         for place in (

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from torchlint.config import Settings
 from torchlint.diagnostic import Severity
-from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR
+from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR, SYNTAX_ERROR
 
 _NONE, _NAME = -1, 1000
 _MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
@@ -57,6 +57,12 @@ def strangers(selectors: Iterable[str], rules: Sequence[Named]) -> list[str]:
 def looks_like_code(selector: str) -> bool:
     """Whether a selector is shaped like a code, so that it may be one of a later or earlier version."""
     return selector.startswith("TL") and (selector[2:].isdigit() or selector == "TL")
+
+
+def mentioned(data: bytes, rules: Iterable[Named]) -> bool:
+    """Whether the bytes of a file may hold a comment about these rules."""
+    prefixes = {rule.code.rstrip("0123456789") for rule in (*rules, *BUILTINS)}
+    return any(word.encode() in data for word in ("torchlint:", *sorted(prefixes)))
 
 
 def closest(selector: str, rules: Sequence[Named]) -> str | None:

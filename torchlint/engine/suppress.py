@@ -21,9 +21,8 @@ from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic, Edit, Fix, Location, Span
 from torchlint.engine.builtin import (
     BUILTINS,
-    INTERNAL_ERROR,
     INVALID_SUPPRESSION,
-    SYNTAX_ERROR,
+    UNHEARD,
     UNUSED_SUPPRESSION,
     Builtin,
 )
@@ -34,16 +33,7 @@ from torchlint.syntax.comments import FILE, ON, Suppression, Word, source_rows, 
 Text = Callable[[str], "str | None"]
 Declared = Rule | Builtin
 
-#: What no comment can take back, for the comments of such a file cannot be relied on.
-UNHEARD = (INTERNAL_ERROR.code, SYNTAX_ERROR.code)
 _OWN = (UNUSED_SUPPRESSION, INVALID_SUPPRESSION)
-_MARK = "torchlint:"
-
-
-def mentioned(data: bytes, rules: Iterable[Declared]) -> bool:
-    """Whether the bytes of a file may hold a comment about these rules."""
-    prefixes = {rule.code.rstrip("0123456789") for rule in (*rules, *BUILTINS)}
-    return any(word.encode() in data for word in (_MARK, *sorted(prefixes)))
 
 
 def heard(

@@ -6,25 +6,24 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.build import facts
 from torchlint.facts.coverage import loss_calls
-from torchlint.facts.paths import DataPath, paths
 from torchlint.facts.roots import Fault, Roots
-from torchlint.flow.describe import describe
-from torchlint.flow.library import complaints
-from torchlint.flow.library.tables import Contracts, Table, names_of
+from torchlint.flow.library.contracts import Contracts
+from torchlint.flow.library.tables import Table, names_of
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import Class, Function
 from torchlint.project.components import components
 from torchlint.project.modules import Problem, Project, Unit
-from torchlint.source.text import decode
 from torchlint.syntax import ir
-from torchlint.syntax.positions import locate
+
+if TYPE_CHECKING:
+    from torchlint.facts.paths import DataPath
 
 
 class Statistics(msgspec.Struct):
@@ -75,8 +74,7 @@ class Taught(msgspec.Struct):
         return [*self.notes, *(self.absent[name] for name in sorted(self.absent.keys() - set(self.placed)))]
 
 
-@dataclass(frozen=True, slots=True)
-class Reveal:
+class Reveal(msgspec.Struct, frozen=True):
     """The value of a name after the statement at `row`."""
 
     row: int
@@ -84,8 +82,7 @@ class Reveal:
     text: str
 
 
-@dataclass(slots=True)
-class Analysis:
+class Analysis(msgspec.Struct):
     """What is known after a run: facts, files that could not be read, faults, counts, what became of the
     configuration's contracts, revealed values, and the ways of the data if they were asked for."""
 
@@ -93,9 +90,9 @@ class Analysis:
     problems: list[Problem]
     faults: list[Fault]
     statistics: Statistics
-    taught: Taught = field(default_factory=Taught)
-    revealed: list[Reveal] = field(default_factory=list)
-    paths: list[DataPath] = field(default_factory=list)
+    taught: Taught = msgspec.field(default_factory=Taught)
+    revealed: list[Reveal] = []
+    paths: list[DataPath] = []
 
 
 def analyse(
@@ -156,6 +153,8 @@ def analyse_component(
     if watch is not None:
         analysis.revealed = list(_revealed(machine, rows))
     if trace:
+        from torchlint.facts.paths import paths
+
         analysis.paths = paths(machine.events)
     return analysis
 
@@ -213,6 +212,8 @@ def _count(m: Machine, units: Sequence[Unit]) -> Statistics:
 def _taught(m: Machine) -> Taught:
     """What became of the contracts, among them names that a module of the project does not have."""
     absent: dict[str, str] = {}
+    if m.absent:
+        from torchlint.flow.library import complaints  # rarely needed, and slow to import
     for name in sorted(m.absent.keys() - m.placed):
         module = m.namespaces[m.absent[name]]
         has = [n for n, v in module.attrs.items() if isinstance(v, (Function, Class)) and v.module is module]
@@ -223,6 +224,9 @@ def _taught(m: Machine) -> Taught:
 
 
 def _watch(m: Machine, project: Project, watch: tuple[str, int | None]) -> dict[int, int]:
+    from torchlint.source.text import decode
+    from torchlint.syntax.positions import locate
+
     path, row = watch
     unit = next((u for u in project.units.values() if u.path == path), None)
     module = unit.load() if unit is not None else None
@@ -248,6 +252,8 @@ def _statement_numbers(body: Sequence[ir.Stmt]) -> Iterator[int]:
 
 
 def _revealed(m: Machine, rows: Mapping[int, int]) -> Iterator[Reveal]:
+    from torchlint.flow.describe import describe
+
     for n in sorted(m.watched, key=lambda n: (rows[n], n)):
         names: dict[str, list[str]] = {}
         for scope in m.watched[n]:
@@ -260,6 +266,6 @@ def _revealed(m: Machine, rows: Mapping[int, int]) -> Iterator[Reveal]:
 
 
 __all__ = [
-    "Analysis", "DataPath", "Fault", "Problem", "Reveal", "Statistics", "Taught", "analyse", "analyse_component",
+    "Analysis", "Fault", "Problem", "Reveal", "Statistics", "Taught", "analyse", "analyse_component",
     "modules_of",
 ]  # fmt: skip

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from torchlint.flow.values import Place, Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class TrailStep:
+class TrailStep(msgspec.Struct, frozen=True):
     """One step of a value's way, as the user reads it."""
 
     place: Place
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True):
     """Something that the code does, at `place`. A fact never says that it is wrong.
 
     `guard` words the unknown tests that were decided on the way here, such as ``args.loss == 'bce'``; empty where
@@ -27,8 +25,7 @@ class Fact:
     guard: str
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(msgspec.Struct, frozen=True):
     """One event of the program, as the facts that it may be.
 
     The outer tuple holds the alternatives of the configuration (which loss, which transform), the inner ones those

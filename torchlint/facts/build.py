@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.channels import fault
@@ -118,8 +119,7 @@ def _settings(arguments: Mapping[str, Value]) -> tuple[dict[str, str | float | b
     return known, frozenset(others)
 
 
-@dataclass(frozen=True, slots=True)
-class Company:
+class Company(msgspec.Struct, frozen=True):
     """What else is done with losses and heads: the meanings that meet the losses made at a place, or (with what they
     take) called at one, the heads whose values are read as probabilities, the identities of losses that are multiplied
     or divided by a size, what the last operations serve, and the identities of the operations that a backward pass goes

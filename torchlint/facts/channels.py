@@ -12,7 +12,7 @@ Worked example: an array of H×W×3 becomes 3×H×W by ``array.reshape(3, h, w)`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from torchlint.facts.pixels import PixelStep, history
 from torchlint.flow.library.colours import CHANNELS
@@ -22,8 +22,7 @@ from torchlint.flow.values import Tensor
 RESHAPES = frozenset({"view", "reshape", "resize_", "resize"})
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """How the channels are wrong: `kind` as above; `step` is the one that is to blame, if it is known."""
 
     kind: str

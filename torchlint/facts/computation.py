@@ -14,7 +14,8 @@ and every tensor with the same core has the same head.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.flow import join
 from torchlint.flow.interval import Interval, hull
@@ -230,8 +231,7 @@ def origins(values: Iterable[Value | None]) -> frozenset[int]:
     return frozenset(seen)
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True):
     """Where a gradient ends: the operation `op` at `place` was given `source`, which depends on parameters, and its
     result does not; `operand` is where the source stands, if that is known."""
 

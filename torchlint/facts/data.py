@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torchlint.facts.base import Fact
 from torchlint.facts.pixels import PixelStep
 from torchlint.flow.values import Place, Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class TransformApplied(Fact):
+class TransformApplied(Fact, frozen=True):
     """A transform of a library is applied, alone or inside a pipeline.
 
     transform: ``ToPILImage``; made: where it was constructed (or the call of a functional form); input: what it is

@@ -7,7 +7,8 @@ dimension 0 with an operation that takes classes along dimension 1.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.facts.base import Fact, Occurrence
 from torchlint.facts.computation import MOVES, core, operand, options
@@ -25,8 +26,7 @@ KEEPING = MOVES | {"exp", "log", "clamp", "add", "sub"}
 MOST_STEPS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Meeting:
+class Meeting(msgspec.Struct, frozen=True):
     """A distribution meets an operation or a loss that takes classes along a dimension.
 
     place, text: where that is, and how the program spells it; op: ``argmax``, ``gather``, …, or ``loss``. input: the
@@ -51,8 +51,7 @@ class Meeting:
         return len(self.input.shape) if self.input.shape is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class DistributionUsed(Fact):
+class DistributionUsed(Fact, frozen=True):
     """What a softmax gives is used as the probabilities of classes; `place` is the softmax: its layer's construction,
     or its call.
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.facts.computation import MOVES, core, parts
 from torchlint.facts.formulas import Formula
@@ -20,8 +21,7 @@ from torchlint.flow.events import ARITHMETIC, Event, LossEvent, OpEvent, StepEve
 from torchlint.flow.values import Number, Place, Tensor, Unknown, Value, Via
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """The operation `op` that a tensor ends in.
 
     place, operand: the call, and what it is given and would leave behind; or, where `operand` is None, the construction

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.facts.base import Fact
 from torchlint.facts.pixels import PixelStep
@@ -11,8 +12,7 @@ from torchlint.flow.interval import Interval
 from torchlint.flow.values import Place, Tensor, Weights
 
 
-@dataclass(frozen=True, slots=True)
-class ModelEvaluated(Fact):
+class ModelEvaluated(Fact, frozen=True):
     """A model is evaluated on what a loader draws, and elsewhere trained on other data. `place` is the call.
 
     model: its name; input: what it is given. held: how the data are held out of the training: ``part`` of a dataset
@@ -37,8 +37,7 @@ class ModelEvaluated(Fact):
     compared: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """An image as a model is given it: `steps` are its history."""
 
     image: Tensor
@@ -111,8 +110,7 @@ def difference(one: Prepared, other: Prepared) -> str | None:
     return "order" if one.order and other.order and one.order != other.order else ""
 
 
-@dataclass(frozen=True, slots=True)
-class PreprocessingCompared(Fact):
+class PreprocessingCompared(Fact, frozen=True):
     """A model that is trained on images is given one without being trained: in its evaluation, or to be used. `place`
     is that call, `trained_at` the call whose output is trained.
 

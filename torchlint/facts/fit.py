@@ -11,8 +11,9 @@ last size is all that is known, and a target of B says that it has B rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from torchlint.flow import shape as sizes
 from torchlint.flow.library.dtypes import category
@@ -22,8 +23,7 @@ from torchlint.flow.values import Tensor
 Dims = tuple[Dim, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """What a loss says of its target's dtype and shape: the contract's words, see `tables.Loss`."""
 
     dtype: str = ""
@@ -38,8 +38,7 @@ Kind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
+class Misfit(msgspec.Struct, frozen=True):
     """An output and a target that a loss cannot, or should not, compare.
 
     kind, for a loss that takes class ids:

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.facts.algebra import ONE, REDUCTIONS, Algebra, Polynomial, Term, along, number_of, via_of
 from torchlint.facts.computation import core
@@ -29,8 +30,7 @@ SMALL = 0.01
 MOST_NODES = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Formula:
+class Formula(msgspec.Struct, frozen=True):
     """A loss found in a computation: `kind` is ``overlap``, ``entropy`` or ``focus``; `place` where it is complete."""
 
     kind: str

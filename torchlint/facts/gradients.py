@@ -13,7 +13,8 @@ to one cut, the comparison, and to nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from torchlint.facts.algebra import number_of
 from torchlint.facts.base import Occurrence
@@ -60,15 +61,14 @@ VALUELESS = frozenset(
 MOST_NODES = 400
 
 
-@dataclass(slots=True)
-class Reach:
+class Reach(msgspec.Struct):
     """Where the ways back from a value end.
 
     alive: at least one leads to parameters, or may. open: something on the way is not known. assumed: the same, but
     it is the target of a loss. fresh: where the value asked for a gradient of its own.
     """
 
-    cuts: list[Cut] = field(default_factory=list)
+    cuts: list[Cut] = msgspec.field(default_factory=list)
     alive: bool = False
     open: bool = False
     assumed: bool = False
@@ -230,8 +230,7 @@ def _backward(
     return BackwardCalled(place, words, given, lost=lost, opposed=opposed)
 
 
-@dataclass(frozen=True, slots=True)
-class Mean:
+class Mean(msgspec.Struct, frozen=True):
     """A mean of what a call of a model gave, with its sign in a loss."""
 
     sign: int

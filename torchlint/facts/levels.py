@@ -14,7 +14,9 @@ whatever file they are shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from torchlint.facts.computation import JOINTS, MOVES, core, head, operand, options
 from torchlint.facts.pixels import MOST_STEPS, PixelStep, picture, step_of
@@ -24,8 +26,7 @@ from torchlint.flow.values import Const, Guard, List, Number, Place, Run, Tensor
 Channels = tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Levels:
+class Levels(msgspec.Struct, frozen=True):
     """See the module's definitions.
 
     channels: (black, white) of each channel, or one pair for all. shifted: the `Normalize` that moved black, or the
@@ -84,8 +85,7 @@ CLAMPS = frozenset({"clamp", "clamp_", "clip", "clamp_min", "clamp_max"})
 LIKENESS = frozenset({"mse", "l1", "smooth-l1", "huber"})
 
 
-@dataclass(frozen=True, slots=True)
-class Taught:
+class Taught(msgspec.Struct, frozen=True):
     """What models of a program are taught to give. heads: the levels of last layers that a loss compares with pictures,
     None where those differ or are not known; signed: whether a tanh may be taken to give −1 for black, since nothing is
     trained on pictures in which black is 0."""

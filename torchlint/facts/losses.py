@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from torchlint.facts.base import Fact, TrailStep, trail
 from torchlint.facts.computation import parts
@@ -24,8 +25,7 @@ REGIONS = frozenset(
 LONGEST = 40
 
 
-@dataclass(frozen=True, slots=True)
-class LossCalled(Fact):
+class LossCalled(Fact, frozen=True):
     """A loss is called, as a module or a function, wherever it was made: a library's, or one that has a contract.
 
     loss: its short name as the program has it (``BCELoss``, ``binary_cross_entropy``).
@@ -75,14 +75,14 @@ class LossCalled(Fact):
     alone: bool = False
     settled: bool = False
     read_as_probability: bool = False
-    settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
+    settings: Mapping[str, str | float | bool | None] = msgspec.field(default_factory=dict)
     undecided: frozenset[str] = frozenset()
     configured_at: Place | None = None
-    settings_at: Mapping[str, Place] = field(default_factory=dict)
+    settings_at: Mapping[str, Place] = msgspec.field(default_factory=dict)
     rescaled: bool = False
     autocast: bool = False
     ending: Ending | None = None
-    form: Form = field(default_factory=Form)
+    form: Form = msgspec.field(default_factory=Form)
     trained: bool = False
     data_given: bool = False
     taught: bool = False
@@ -198,8 +198,7 @@ def _model_output(tensor: Tensor | None) -> bool:
     return tensor.run is not None or tensor.grad == "attached"
 
 
-@dataclass(frozen=True, slots=True)
-class LossWeighted(Fact):
+class LossWeighted(Fact, frozen=True):
     """A loss that was already reduced to one number is treated as if it were one number for each sample.
 
     loss: the number; name: the loss that gave it, its class or function, empty if that is not known; reduction: how it

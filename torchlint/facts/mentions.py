@@ -12,10 +12,11 @@ module's ``criterion`` is a holder, hence the parameter ``fn``, and ``fn(…)`` 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from torchlint.flow.library import tables
-from torchlint.flow.library.tables import Contracts
+from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.machine import Machine
 from torchlint.flow.values import Alternatives, Class, Function, Library, Namespace, Object, Partial, Place, Value
 from torchlint.syntax import ir
@@ -26,8 +27,7 @@ SAME = frozenset({"to", "cuda", "cpu", "float", "half", "double", "type", "eval"
 FUNCTIONAL, CLASS = "functional", "class"
 
 
-@dataclass(slots=True, eq=False)
-class Scope:
+class Scope(msgspec.Struct, eq=False):
     """What stands in one function, class body or module, inner scopes left out."""
 
     path: str
@@ -36,16 +36,15 @@ class Scope:
     outer: Scope | None
     cls: ir.ClassDef | None
     uses: frozenset[str]
-    inner: list[Scope] = field(default_factory=list)
-    bound: dict[str, Value | None] = field(default_factory=dict)
-    assigned: list[tuple[ir.Expr, ir.Expr]] = field(default_factory=list)
-    calls: list[ir.Call] = field(default_factory=list)
-    returned: list[ir.Expr] = field(default_factory=list)
+    inner: list[Scope] = msgspec.field(default_factory=list)
+    bound: dict[str, Value | None] = msgspec.field(default_factory=dict)
+    assigned: list[tuple[ir.Expr, ir.Expr]] = msgspec.field(default_factory=list)
+    calls: list[ir.Call] = msgspec.field(default_factory=list)
+    returned: list[ir.Expr] = msgspec.field(default_factory=list)
     read: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(msgspec.Struct, frozen=True):
     """A call of a loss: where it stands, and the scope that holds it."""
 
     place: Place
@@ -70,12 +69,7 @@ class _Search:
 
     def __init__(self, m: Machine) -> None:
         self.m = m
-        self.words = {
-            word
-            for row in m.contracts.rows
-            if isinstance(row, tables.Loss)
-            for word in (row.short, row.function.rsplit(".", 1)[-1] if row.function else row.short)
-        }
+        self.words = set(m.contracts.words(tables.Loss))
         self.scopes: list[Scope] = []
         self.by_name: dict[str, list[Scope]] = {}
         self.of_function: dict[int, Scope] = {}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torchlint.facts.base import Fact
 from torchlint.facts.channels import Fault
 from torchlint.flow.values import Place, Tensor, Weights
 
 
-@dataclass(frozen=True, slots=True)
-class LayerCalled(Fact):
+class LayerCalled(Fact, frozen=True):
     """A layer that expects a number of channels or features is given a tensor.
 
     layer: ``Conv2d``; made: where it was constructed; expected: its input channels; given: those of the input at
@@ -28,8 +25,7 @@ class LayerCalled(Fact):
     fault: Fault | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCalled(Fact):
+class ModelCalled(Fact, frozen=True):
     """A model is given an image, which reaches its first convolution (or a known architecture) as it is.
 
     model: its class's name; weights: the trained weights that it has there, if the program asks for some; input: the
@@ -52,8 +48,7 @@ class ModelCalled(Fact):
     loaded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CriticCalled(Fact):
+class CriticCalled(Fact, frozen=True):
     """A model is given data, and elsewhere, at the same position, what another model made of something else: a critic
     with real and with generated images. `place` is the call with the data.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import chain
+
+from msgspec.structs import replace
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.computation import MOVES, core, operand, parts

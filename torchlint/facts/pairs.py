@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.facts.base import Fact, Occurrence
 from torchlint.facts.computation import alternatives
@@ -39,8 +40,7 @@ OF_CLASSES = frozenset({"cross-entropy", "nll", "bce", "bce-with-logits", "dice"
 MOST_WAYS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
+class Draw(msgspec.Struct, frozen=True):
     """A draw that moves a picture. name: what it decides, as the program spells it; made: where a random transform was
     constructed, else `place`; place: where the picture is moved; seeded: how often the state of random numbers was set
     before; key: what all pictures share that it moved."""
@@ -52,8 +52,7 @@ class Draw:
     key: object
 
 
-@dataclass(frozen=True, slots=True)
-class PairMoved(Fact):
+class PairMoved(Fact, frozen=True):
     """A model is given an image, and a loss on its output a target that comes from another source: which draws moved
     the one and the other, of which at least one was. `place` is the call of the loss.
 

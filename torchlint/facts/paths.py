@@ -14,8 +14,10 @@ the images are flipped, there are two ways to one end with the same ranges: the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
+
+import msgspec
+from msgspec.structs import replace
 
 from torchlint.facts.computation import alternatives, options
 from torchlint.facts.pixels import MOST_STEPS, SETTINGS, PixelStep, picture, step_of
@@ -39,8 +41,7 @@ PLACES = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(msgspec.Struct, frozen=True):
     """One line of a path.
 
     kind: ``source``, ``transform``, ``operation``, ``move`` (to another device or place in memory), ``batch`` or
@@ -57,8 +58,7 @@ class Stage:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DataPath:
+class DataPath(msgspec.Struct, frozen=True):
     """The way of one value. end: the loss, the function that shows a picture, or the model; role: what the value is
     there (``input``, ``target``, ``picture``, ``model``); place: where; guard: when, in words; unknown: why nothing is
     known of where it begins, empty if it begins at a source; others: how many more ways there are to this end that

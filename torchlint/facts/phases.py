@@ -20,7 +20,8 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.computation import MOVES, alternatives, operand, options, parts
@@ -60,8 +61,7 @@ BETWEEN = MOVES | {"sigmoid", "softmax", "log_softmax", "logsigmoid", "exp"}
 MOST_NODES = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Feeding:
+class Feeding(msgspec.Struct, frozen=True):
     """See the module's definitions; `steps` is the history of `input`, `position` that of the argument."""
 
     run: Run

@@ -14,7 +14,8 @@ Worked example: the history of ``batch / 255`` where ``batch`` came from
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.facts.computation import MOVES, parts
 from torchlint.flow.values import (
@@ -46,8 +47,7 @@ SETTINGS = frozenset({"device", "dtype", "generator", "requires_grad", "size", "
 Setting = bool | int | float | str | None | tuple["Setting", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PixelStep:
+class PixelStep(msgspec.Struct, frozen=True):
     """One step of an image's way.
 
     does: a transform's word (``to_tensor``, ``normalize``, ``resize``, …), ``dataset``, or the operation's name

@@ -15,7 +15,6 @@ Source: the documentation of ``torch.Tensor.view`` (elements keep their order) a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from torchlint.facts.base import Fact, Occurrence
 from torchlint.facts.computation import operand
@@ -45,8 +44,7 @@ MOST_STEPS = 40
 RECURRENT = frozenset({"lstm", "gru", "rnn", "LSTM", "GRU", "RNN"})
 
 
-@dataclass(frozen=True, slots=True)
-class Reshaped(Fact):
+class Reshaped(Fact, frozen=True):
     """``view`` or ``reshape`` was called on a tensor whose rank is known, as is that of the result.
 
     text: how the program spells the operation; input, result: the tensors; axes: the axes of the input; exchanged: the

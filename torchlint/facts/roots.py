@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.flow import attributes, calls, imports, lightning, models, objects, statements, taught
 from torchlint.flow.library import tables
@@ -35,8 +36,7 @@ from torchlint.project.modules import Project
 from torchlint.syntax import ir
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """An internal error: the file that was being analysed, and what went wrong."""
 
     path: str
@@ -258,15 +258,9 @@ def _interesting(m: Machine) -> tuple[frozenset[str], frozenset[str]]:
     them, some operations and readers of images, the project's own functions and classes that use such a name, to any
     depth."""
     seeds = set(SEEDS)
-    for row in m.contracts.rows:
-        if isinstance(row, tables.Loss):
-            seeds.add(row.short)
-            if row.function:
-                seeds.add(row.function.rsplit(".", 1)[-1])
-        elif isinstance(row, tables.Transform) and row.does in ("to_pil", "to_tensor", "compose"):
-            seeds.update((row.short, *(f.rsplit(".", 1)[-1] for f in row.function)))
-        elif isinstance(row, tables.Sink):
-            seeds.update((row.short, *row.methods))
+    seeds.update(m.contracts.words(tables.Loss))
+    seeds.update(m.contracts.words(tables.Transform, ("to_pil", "to_tensor", "compose")))
+    seeds.update(m.contracts.words(tables.Sink), m.contracts.sink_methods)
     for namespace in m.namespaces.values():
         seeds.update(name for name, value in namespace.attrs.items() if _holds(m, value))
     for cls in m.classes:
@@ -274,8 +268,7 @@ def _interesting(m: Machine) -> tuple[frozenset[str], frozenset[str]]:
         seeds.update((*held, cls.name) if held else ())
     near = frozenset(seeds)
     seeds.update(OPERATIONS)
-    readers = (row.short for row in m.contracts.rows if isinstance(row, tables.Source))
-    seeds.update(name for name in readers if name not in COMMONPLACE)
+    seeds.update(name for name in m.contracts.words(tables.Source) if name not in COMMONPLACE)
     users: dict[str, list[str]] = {}
     for cls in m.classes:
         for base in cls.mro[1:]:

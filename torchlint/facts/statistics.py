@@ -14,7 +14,9 @@ Worked example: ``(ToTensor()(photo) * 255 − 127.5) / 128`` has three rescalin
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from torchlint.facts.base import Fact, Occurrence
 from torchlint.facts.computation import MOVES, core, parts
@@ -35,15 +37,14 @@ BETWEEN = MOVES | {"geometric", "resize", "crop", "identity", "to_image", "pil_t
 BYTES = 200.0
 
 
-@dataclass(frozen=True, slots=True)
-class Rescaling:
+class Rescaling(msgspec.Struct, frozen=True, eq=False):
     """Values are moved and scaled.
 
     mean, std: the statistics, one number for each channel or one for all; None if they are not known. limit: what a
     transform divides by before. name: the transform's or function's, empty for arithmetic; library: the module that
     has it; settings: its own. place: where it would be changed; at: where it is complete. before, after: the values,
     None where nothing is known of them; moves: whether a mean is taken off, even one that is not known. steps: the
-    operations of a run.
+    operations of a run. Two of them are equal if all but their settings and steps are.
     """
 
     name: str
@@ -56,8 +57,18 @@ class Rescaling:
     moves: bool = True
     limit: float = 1.0
     library: str = ""
-    settings: Mapping[str, Value] = field(default_factory=dict, compare=False)
-    steps: tuple[Via, ...] = field(default=(), compare=False)
+    settings: Mapping[str, Value] = msgspec.field(default_factory=dict)
+    steps: tuple[Via, ...] = ()
+
+    def _compared(self) -> tuple[object, ...]:
+        return (self.name, self.place, self.at, self.before, self.after, self.mean, self.std, self.moves, self.limit,
+                self.library)  # fmt: skip
+
+    def __eq__(self, other: object) -> bool:
+        return self._compared() == other._compared() if isinstance(other, Rescaling) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
 
     @property
     def known(self) -> bool:
@@ -91,8 +102,7 @@ class Rescaling:
         return all(0.0 < m <= 1.0 for m in self.mean) and all(0.0 < s < 1.0 for s in self.std)
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRescaled(Fact):
+class ImageRescaled(Fact, frozen=True):
     """The values of an image are moved and scaled, by a transform or by arithmetic with constants.
 
     done: how; earlier: what was done to them before, oldest first. alone: whether the code there meets no other image

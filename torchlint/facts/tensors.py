@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from torchlint.facts.base import Fact
 from torchlint.facts.computation import core, operand
@@ -93,8 +94,7 @@ def features_axis(value: Value | None) -> int | None:
     return rank - 1 - spatial if spatial is not None and rank > spatial else None
 
 
-@dataclass(frozen=True, slots=True)
-class OpCalled(Fact):
+class OpCalled(Fact, frozen=True):
     """An operation was performed on a tensor: as a function, a method, an operator or a layer.
 
     op: what torch calls it: ``softmax``, ``log_softmax``, ``sigmoid``, ``argmax``, ``max``, ``gather``, ``round``,
@@ -125,7 +125,7 @@ class OpCalled(Fact):
     ranks: frozenset[int | None] = frozenset()
     kinds: frozenset[str | None] = frozenset()
     used: frozenset[str] = frozenset()
-    arguments_at: Mapping[str, Place] = field(default_factory=dict)
+    arguments_at: Mapping[str, Place] = msgspec.field(default_factory=dict)
     input_at: Place | None = None
 
     def given(self, *names: str) -> bool:
@@ -173,8 +173,7 @@ class OpCalled(Fact):
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class ImageShown(Fact):
+class ImageShown(Fact, frozen=True):
     """A tensor was shown or saved as a picture.
 
     does: ``show`` or ``save``; function: the function that did it (``save_image``). text, input_at: how and where the

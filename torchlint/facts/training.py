@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from torchlint.facts.base import Fact
 from torchlint.facts.computation import Cut
 from torchlint.flow.values import Place, Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingEvent:
+class TrainingEvent(msgspec.Struct, frozen=True):
     """One event of an iteration: kind is ``zero_grad``, ``backward`` or ``step``.
 
     `certain` is false under an unknown test.
@@ -24,8 +23,7 @@ class TrainingEvent:
     certain: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BackwardCalled(Fact):
+class BackwardCalled(Fact, frozen=True):
     """A backward pass: ``loss.backward()``, ``accelerator.backward(loss)``, ``scaler.scale(loss).backward()``.
 
     What a Lightning module's ``training_step`` returns is the start of one, too.
@@ -45,8 +43,7 @@ class BackwardCalled(Fact):
     opposed: tuple[tuple[Tensor, Tensor], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingIteration(Fact):
+class TrainingIteration(Fact, frozen=True):
     """One pass of the body of the innermost loop that both calls ``backward`` and steps an optimizer.
 
     events: in the order in which they run, helper functions included. `cleared` names the optimizers' numbers

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from torchlint.facts.computation import core, head, operand, parts
 from torchlint.facts.tensors import size_along
@@ -32,18 +33,17 @@ def site(via: Via) -> Site:
     return via.made or via.place, via.op
 
 
-@dataclass(slots=True)
-class Usage:
+class Usage(msgspec.Struct):
     """By head: the families of the losses that its values meet, and the activations before them. By site: the sizes
     along the operation's dimension, the ranks and the meanings of its input (None where one is not known), and what is
     done with its result."""
 
-    losses: dict[object, set[str]] = field(default_factory=lambda: defaultdict(set))
-    activated: dict[object, set[str]] = field(default_factory=lambda: defaultdict(set))
-    sizes: dict[Site, set[int]] = field(default_factory=lambda: defaultdict(set))
-    ranks: dict[Site, set[int | None]] = field(default_factory=lambda: defaultdict(set))
-    kinds: dict[Site, set[str | None]] = field(default_factory=lambda: defaultdict(set))
-    used: dict[Site, set[str]] = field(default_factory=lambda: defaultdict(set))
+    losses: dict[object, set[str]] = msgspec.field(default_factory=lambda: defaultdict(set))
+    activated: dict[object, set[str]] = msgspec.field(default_factory=lambda: defaultdict(set))
+    sizes: dict[Site, set[int]] = msgspec.field(default_factory=lambda: defaultdict(set))
+    ranks: dict[Site, set[int | None]] = msgspec.field(default_factory=lambda: defaultdict(set))
+    kinds: dict[Site, set[str | None]] = msgspec.field(default_factory=lambda: defaultdict(set))
+    used: dict[Site, set[str]] = msgspec.field(default_factory=lambda: defaultdict(set))
 
     def meets(self, value: Value | None) -> tuple[frozenset[str], frozenset[str]]:
         """The losses and activations that values of the same head as this one meet."""

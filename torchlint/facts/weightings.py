@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from torchlint.facts.algebra import REDUCTIONS, via_of
 from torchlint.facts.base import Occurrence
@@ -29,8 +30,7 @@ from torchlint.flow.values import Const, Place, Tensor, Unknown, Value, Via
 How = Literal["weights", "focal", "mask", "rank"]
 
 
-@dataclass(frozen=True, slots=True)
-class Weighting:
+class Weighting(msgspec.Struct, frozen=True):
     """What is done with a reduced loss, and the weights or the mask, where their shape is known."""
 
     how: How

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from torchlint.facts.base import Fact, Occurrence
 from torchlint.facts.usage import result_of
@@ -18,8 +17,7 @@ from torchlint.flow.values import Const, Place, Tensor, Value
 SIGNS = {"subtract": "sub", "multiply": "mul", "power": "pow"}
 
 
-@dataclass(frozen=True, slots=True)
-class BytesComputed(Fact):
+class BytesComputed(Fact, frozen=True):
     """Bytes are added to, taken from, multiplied with or raised to something, and the result has 8 bits too.
 
     op: ``add``, ``sub``, ``mul`` or ``pow``; text: as the program spells it. left, right: the operands: tensors, or

@@ -177,12 +177,12 @@ def fold(op: str, a: Any, b: Any) -> Value:
 
 
 #: Directives of a format that never make a text much longer.
-PLAIN_DIRECTIVE = re.compile(r"%(%|[sdir]|0?[1-9]?d|\.\d[feg])")
+PLAIN_DIRECTIVE = r"%(%|[sdir]|0?[1-9]?d|\.\d[feg])"
 
 
 def formatted(text: str, values: Sequence[Any]) -> Value:
     """``text % values``, where every directive is a plain one."""
-    if "%" in PLAIN_DIRECTIVE.sub("", text):
+    if "%" in re.sub(PLAIN_DIRECTIVE, "", text):
         return Text()
     try:
         result = text % tuple(values)

@@ -51,6 +51,7 @@ from torchlint.flow.values import (
     because,
     has_rest,
     list_of,
+    rest_of,
 )
 from torchlint.syntax import ir
 
@@ -211,9 +212,9 @@ def arguments(m: Machine, node: ir.Call) -> tuple[list[Value], Keywords]:
                 args.extend(_spread(m, value))
             elif isinstance(value, List) and isinstance(value.content, Unsure):
                 content = value.content
-                args.extend((Rest(content.element, content.variants), *(() if content.variants else content.tail)))
+                args.extend((rest_of(content.element, content.variants), *(() if content.variants else content.tail)))
             else:
-                args.append(Rest(value if isinstance(value, Unknown) else UNKNOWN))
+                args.append(rest_of(value if isinstance(value, Unknown) else UNKNOWN))
         else:
             args.append(expressions.evaluate(m, arg))
     keywords: Keywords = {}
@@ -259,7 +260,7 @@ def _spread(m: Machine, value: Value) -> list[Value]:
     known = tuple((guard, (REST,) if items is None else items) for guard, items in columns)
     lengths = {len(items) for _, items in known}
     if len(lengths) != 1 or any(has_rest(items) for _, items in known):
-        return [Rest(UNKNOWN, known)]
+        return [rest_of(UNKNOWN, known)]
     return [join.alternatives([(guard, items[i]) for guard, items in known]) for i in range(lengths.pop())]
 
 

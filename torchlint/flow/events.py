@@ -6,23 +6,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.flow.library.tables import Loss, Sink
 from torchlint.flow.values import Applied, Guard, Object, Place, Run, Tensor, Value, Via, Weights
 from torchlint.syntax import ir
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Event:
+class Event(msgspec.Struct, frozen=True, eq=False):
     """Something that happened at `place`, under `guard` (the unknown tests decided on the way)."""
 
     place: Place
     guard: Guard
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LossEvent(Event):
+class LossEvent(Event, frozen=True, eq=False):
     """A loss was called, as an object or a function. `name` is the canonical name; `arguments` the ``input`` and
     ``target``, and the other bound arguments by the names of the functional form, alternatives still in them; `call`
     numbers the call of a choice between several losses, 0 where there is none. configured_at: the call that spells the
@@ -63,8 +62,7 @@ ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
 WRAPPING = frozenset({"add", "sub", "mul", "pow", "subtract", "multiply", "power"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OpEvent(Event):
+class OpEvent(Event, frozen=True, eq=False):
     """An operation of `OBSERVED`, arithmetic between two tensors, between a loss and a size or data, on an image or on
     bytes, or anything on a mask of booleans, was done to `input` (no alternatives left in it); `call` numbers the call,
     whose alternatives are one event each. `text` is how the program spells it; `arguments_at` says where its arguments
@@ -89,8 +87,7 @@ class OpEvent(Event):
 RESHAPING = frozenset({"view", "reshape"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ReshapeEvent(Event):
+class ReshapeEvent(Event, frozen=True, eq=False):
     """An operation of `RESHAPING` was done to `input`, whose rank is known, as is that of the result; `call` and `text`
     as in `OpEvent`."""
 
@@ -101,8 +98,7 @@ class ReshapeEvent(Event):
     call: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SinkEvent(Event):
+class SinkEvent(Event, frozen=True, eq=False):
     """A tensor was shown or saved as a picture: does is ``show`` or ``save``; `name` the function's canonical name;
     `text` and `input_at` how and where the program spells the tensor; row: its contract, None for a PIL image."""
 
@@ -115,8 +111,7 @@ class SinkEvent(Event):
     row: Sink | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerEvent(Event):
+class LayerEvent(Event, frozen=True, eq=False):
     """A layer that expects a number of channels (None if it is not known) was given `input` (no alternatives left in
     it)."""
 
@@ -128,8 +123,7 @@ class LayerEvent(Event):
     call: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ReachedEvent(Event):
+class ReachedEvent(Event, frozen=True, eq=False):
     """A known architecture, or a part of one, was given the image `input`; it takes so many channels, and has trained
     weights if the program asked for them."""
 
@@ -138,8 +132,7 @@ class ReachedEvent(Event):
     weights: Weights | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TransformEvent(Event):
+class TransformEvent(Event, frozen=True, eq=False):
     """A library transform was applied to `input`; made where it was constructed; `via` as the result has it; `full` is
     its canonical name."""
 
@@ -151,15 +144,13 @@ class TransformEvent(Event):
     full: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RunEvent(Event):
+class RunEvent(Event, frozen=True, eq=False):
     """A whole model was called."""
 
     run: Run
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StepEvent(Event):
+class StepEvent(Event, frozen=True, eq=False):
     """Part of a training iteration. kind: ``zero_grad``, ``backward``, ``step`` or ``unknown`` (something unknown was
     given the optimizer or calls it). `subject` is the optimizer, model or loss concerned, None if not known."""
 
@@ -169,8 +160,7 @@ class StepEvent(Event):
     depth: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LoopEvent(Event):
+class LoopEvent(Event, frozen=True, eq=False):
     """The steady iteration of a loop is done; `events` are those of its body, in order. `place` is the loop."""
 
     events: tuple[Event, ...]

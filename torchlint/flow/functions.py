@@ -6,8 +6,9 @@ Each handler takes (machine, args, keywords, place) and gives the value of the c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from torchlint.flow import (
     attributes,

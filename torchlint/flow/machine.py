@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from torchlint.flow import join
 from torchlint.flow.events import ARITHMETIC, OBSERVED, RESHAPING, WRAPPING, Event, OpEvent, ReshapeEvent
-from torchlint.flow.library.tables import Contracts
+from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.spell import passed
 from torchlint.flow.values import (
     NONE,
@@ -87,8 +88,7 @@ class Exhausted(BaseException):
     """A root has used up its budget."""
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(msgspec.Struct):
     """One activation: see the module's definitions. `returns` collects (guard, value, cells) of its returns; `called`
     is the call that led here, `given` what it passed, `written` that with the expressions that stand for it."""
 
@@ -99,8 +99,8 @@ class Frame:
     function: Function | None = None
     owner: Class | None = None
     receiver: Value | None = None
-    entry: join.Path = field(default_factory=dict)
-    returns: list[tuple[Guard, Value, Cells]] = field(default_factory=list)
+    entry: join.Path = msgspec.field(default_factory=dict)
+    returns: list[tuple[Guard, Value, Cells]] = msgspec.field(default_factory=list)
     yields: list[Value] | None = None
     logs: int = 0
     outer_names: dict[str, str] | None = None

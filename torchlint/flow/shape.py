@@ -10,12 +10,12 @@ one ``H - 4``; ``differs(H - 4, H)`` is True for every H, and ``differs(H, W)`` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Union
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Linear:
+
+class Linear(msgspec.Struct, frozen=True):
     """sum(coefficient * symbol) + constant, with at least one symbol; `terms` is sorted by symbol."""
 
     terms: tuple[tuple[str, int], ...]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from torchlint.flow import (
     attributes,
@@ -43,8 +44,7 @@ from torchlint.flow.values import (
 from torchlint.syntax import ir
 
 
-@dataclass(frozen=True, slots=True)
-class Slice(Value):
+class Slice(Value, msgspec.Struct, frozen=True):
     """``lower:upper:step``, each a value (None where absent)."""
 
     lower: Value
@@ -170,7 +170,7 @@ def _asking(m: Machine, owner: Value, value: Value, target: ir.Attr) -> Value:
     """``tensor.requires_grad = True``: the name stands for a tensor with a gradient of its own."""
     if not isinstance(owner, Tensor):
         return owner
-    wanted = {True: "attached", False: "detached"}.get(value.value) if isinstance(value, Const) else None  # type: ignore[arg-type]
+    wanted = {True: "attached", False: "detached"}.get(value.value) if isinstance(value, Const) else None  # type: ignore[call-overload]
     fresh = owner.with_(grad=wanted, via=Via("requires_grad", {"input": owner}, m.place(target.n)))
     assign(m, target.value, fresh)
     return fresh

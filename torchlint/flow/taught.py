@@ -19,7 +19,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from torchlint.flow import objects
-from torchlint.flow.library import complaints, tables
+from torchlint.flow.library import tables
 from torchlint.flow.machine import Frame, Machine, flatten
 from torchlint.flow.values import (
     UNKNOWN,
@@ -79,6 +79,8 @@ def _describe(m: Machine, value: Function | Class, full: str) -> None:
     value.contract = full
     signatures = _signatures(m.contracts.as_taught(full), value)
     row = m.contracts.adapt(full, signatures)
+    from torchlint.flow.library import complaints  # rarely needed, and slow to import
+
     stray = complaints.stray_parameter(row) if "signature" in signatures else None
     if stray is not None:
         m.notes.append(complaints.in_table(m.contracts.taught[full], row, stray))

@@ -9,8 +9,7 @@ Definitions
                  writes cells only through its log, so that a branch can be undone
     trail        how a tensor came to be: a linked list of `Trail`, newest first
 
-Values that say what is known (`Const`, `Tensor`, …) are never changed once made, though Python does not enforce it:
-a frozen dataclass takes four times as long to make.
+Values that say what is known (`Const`, `Tensor`, …) are never changed once made.
 
 Worked example: after ``x = sigmoid(y) if args.flag else y`` with y the output of a `Linear`, x is
 ``Alternatives([((("args.flag", True),), <probability in [0, 1]>), ((("args.flag", False),), <logits, unbounded>)])``.
@@ -19,8 +18,10 @@ Worked example: after ``x = sigmoid(y) if args.flag else y`` with y the output o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from torchlint.flow.interval import Interval
 from torchlint.flow.shape import Dim, Shape
@@ -37,8 +38,7 @@ class Place(NamedTuple):
     n: int
 
 
-@dataclass(slots=True, eq=False)
-class Trail:
+class Trail(msgspec.Struct, frozen=True, eq=False):
     """One step of a value's history: what happened at `place`; `parent` is the step before."""
 
     place: Place
@@ -53,8 +53,7 @@ class Trail:
             step = step.parent
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Via:
+class Via(msgspec.Struct, frozen=True, eq=False):
     """The operation that gave a value: `op` as torch names it (``mul`` for ``*``), its arguments by name, its place.
 
     made: where the layer that did it was constructed, None for a function; text: how the program spells it
@@ -70,8 +69,7 @@ class Via:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Applied(Via):
+class Applied(Via, frozen=True, eq=False):
     """A transform of a picture, whose `op` is ``transform``: `arguments` are the picture (``input``) and the settings.
 
     does: what it does (``to_tensor``, ``normalize``, ``resize``, …, the words of the contracts); random: whether it
@@ -85,8 +83,7 @@ class Applied(Via):
     seeded: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Drawn(Via):
+class Drawn(Via, frozen=True, eq=False):
     """That a loader drew a batch, whose `op` is ``batch``: `arguments` are the sample (``input``), made: where the
     loader was constructed, `loader` the loader, `dataset` what it draws from, as it was then."""
 
@@ -109,22 +106,17 @@ class Value:
     __slots__ = ()
 
 
-class Unknown(Value):
+class Unknown(Value, msgspec.Struct, frozen=True, eq=False):
     """Nothing is known. `key` names it, if it is the same unknown wherever it is met.
 
     via: the operation that gave it, if that is one that tensors have. grad: ``detached`` where it is data, which
     depend on no parameter. origin: why nothing is known, where that can be said.
     """
 
-    __slots__ = ("grad", "key", "origin", "via")
-
-    def __init__(
-        self, key: Key = None, via: Via | None = None, grad: str | None = None, origin: Origin | None = None
-    ) -> None:
-        self.key = key
-        self.via = via
-        self.grad = grad
-        self.origin = origin
+    key: Key = None
+    via: Via | None = None
+    grad: str | None = None
+    origin: Origin | None = None
 
     @property
     def blank(self) -> bool:
@@ -151,8 +143,7 @@ def because(reason: str) -> Unknown:
     return Unknown(None, None, None, Origin(reason))
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Const(Value):
+class Const(Value, msgspec.Struct, frozen=True):
     """A Python scalar: None, a bool, an int, a float or a str."""
 
     value: bool | int | float | str | None
@@ -161,21 +152,28 @@ class Const(Value):
 NONE, TRUE, FALSE = Const(None), Const(True), Const(False)
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Number(Value):
+class Number(Value, msgspec.Struct, frozen=True, eq=False):
     """A number that is not a constant: a symbolic size (`dim`), or one known by its interval; `via` is the operation
-    that took it out of a tensor; `kind` is ``int``, ``float`` or ``bool``, if that is known."""
+    that took it out of a tensor; `kind` is ``int``, ``float`` or ``bool``, if that is known. The first two compare."""
 
     dim: Any = None
     interval: Interval | None = None
-    via: Via | None = field(default=None, compare=False)
-    kind: str | None = field(default=None, compare=False)
+    via: Via | None = None
+    kind: str | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.dim == other.dim and self.interval == other.interval
+
+    def __hash__(self) -> int:
+        return hash((self.dim, self.interval))
 
 
-class Chance(Number):
+class Chance(Number, frozen=True, eq=False):
     """A number that the program draws by itself: ``random.random()``."""
-
-    __slots__ = ()
 
 
 def kind_of(value: Value | None) -> str | None:
@@ -195,13 +193,11 @@ def common_kind(values: Iterable[Value]) -> str | None:
     return kinds.pop() if len(kinds) == 1 else None
 
 
-@dataclass(slots=True, eq=False)
-class Text(Value):
+class Text(Value, msgspec.Struct, frozen=True, eq=False):
     """A string that is not fully known."""
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Tuple(Value):
+class Tuple(Value, msgspec.Struct, frozen=True):
     items: tuple[Value, ...]
 
 
@@ -214,8 +210,7 @@ class Unsure(NamedTuple):
     variants: tuple[tuple[Guard, tuple[Value, ...]], ...] = ()
 
 
-@dataclass(slots=True, eq=False)
-class List(Value):
+class List(Value, msgspec.Struct, frozen=True, eq=False):
     """A list (or set). Its one cell ``attrs["items"]`` is a tuple of values, or an `Unsure`."""
 
     attrs: dict[str, Any]
@@ -238,19 +233,21 @@ class List(Value):
         return content.element if type(content) is Unsure else UNKNOWN
 
 
-class Rest(Unknown):
-    """An unknown number of further arguments or children: what each is, and all of them under each of some guards."""
+class Rest(Unknown, frozen=True, eq=False):
+    """An unknown number of further arguments or children: what each is, and all of them under each of some guards.
+    Made by `rest_of`."""
 
-    __slots__ = ("element", "variants")
+    element: Value = UNKNOWN
+    variants: tuple[tuple[Guard, tuple[Value, ...]], ...] = ()
 
-    def __init__(self, element: Value = UNKNOWN, variants: tuple[tuple[Guard, tuple[Value, ...]], ...] = ()) -> None:
-        super().__init__(("rest",), None, None, element.origin if isinstance(element, Unknown) else None)
-        self.element = element
-        self.variants = variants
+
+def rest_of(element: Value = UNKNOWN, variants: tuple[tuple[Guard, tuple[Value, ...]], ...] = ()) -> Rest:
+    """An unknown number of such values; why it is unknown is why one of them is."""
+    return Rest(("rest",), None, None, element.origin if isinstance(element, Unknown) else None, element, variants)
 
 
 #: Further positional arguments of which nothing is known; as a keyword ``**``, further keywords.
-REST = Rest()
+REST = rest_of()
 
 
 def has_rest(values: Iterable[Value]) -> bool:
@@ -268,17 +265,15 @@ def list_of(element: Value, kind: str = "list") -> List:
     return List({"items": Unsure(element)}, kind)
 
 
-@dataclass(slots=True, eq=False)
-class Dict(Value):
+class Dict(Value, msgspec.Struct, eq=False):
     """A dict: `items` maps constant keys to values; the cell ``meta["open"]`` is true if there may be others, and
     ``meta["named"]`` has what the display gave for keys that are a library's (``{nn.Linear: …}``), by their names."""
 
     items: dict[Any, Value]
-    meta: dict[str, Any] = field(default_factory=lambda: {"open": False})
+    meta: dict[str, Any] = msgspec.field(default_factory=lambda: {"open": False})
 
 
-@dataclass(slots=True, eq=False)
-class Namespace(Value):
+class Namespace(Value, msgspec.Struct, frozen=True, eq=False):
     """A module of the project: its name, and its globals (`scope`) as far as it was evaluated."""
 
     name: str
@@ -286,15 +281,13 @@ class Namespace(Value):
     attrs: dict[str, Value]
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Library(Value):
+class Library(Value, msgspec.Struct, frozen=True):
     """Something outside the project, by its canonical dotted name: ``torch.nn.BCELoss``."""
 
     name: str
 
 
-@dataclass(slots=True, eq=False)
-class Function(Value):
+class Function(Value, msgspec.Struct, eq=False):
     """A function of the project. `closure` is the chain of enclosing scopes, innermost first; `owner` the class in
     whose body it was defined; `contract` the name of the row that says what it does, if a configuration has one."""
 
@@ -305,7 +298,7 @@ class Function(Value):
     defaults: dict[str, Value]
     owner: Class | None = None
     decorations: tuple[str, ...] = ()
-    attrs: dict[str, Value] = field(default_factory=dict)
+    attrs: dict[str, Value] = msgspec.field(default_factory=dict)
     contract: str = ""
 
     @property
@@ -313,8 +306,7 @@ class Function(Value):
         return self.node.name if isinstance(self.node, ir.FunctionDef) else "<lambda>"
 
 
-@dataclass(slots=True, eq=False)
-class Class(Value):
+class Class(Value, msgspec.Struct, eq=False):
     """A class of the project: `mro` is its linearisation, itself first; unresolved bases are `Library` or Unknown;
     `contract` as in `Function`."""
 
@@ -331,8 +323,7 @@ class Class(Value):
         return self.node.name
 
 
-@dataclass(slots=True, eq=False)
-class Bound(Value):
+class Bound(Value, msgspec.Struct, frozen=True, eq=False):
     """A method with its receiver; the function is a `Function` or, for a library's method, its name."""
 
     function: Function | str
@@ -340,8 +331,7 @@ class Bound(Value):
     place: Place | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Partial(Value):
+class Partial(Value, msgspec.Struct, frozen=True, eq=False):
     """``functools.partial(function, *args, **keywords)``."""
 
     function: Value
@@ -349,27 +339,24 @@ class Partial(Value):
     keywords: dict[str, Value]
 
 
-@dataclass(slots=True, eq=False)
-class Super(Value):
+class Super(Value, msgspec.Struct, frozen=True, eq=False):
     """``super()``: attribute look-ups on `receiver` start after `after` in its class's mro."""
 
     receiver: Value
     after: Class
 
 
-@dataclass(slots=True, eq=False)
-class Instance(Value):
+class Instance(Value, msgspec.Struct, eq=False):
     """An object of a project class. `made` is the place of its construction; `escaped` in `meta` once its state is no
     longer known."""
 
     cls: Class
     attrs: dict[str, Value]
     made: Place | None = None
-    meta: dict[str, Any] = field(default_factory=dict)
+    meta: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-@dataclass(slots=True, eq=False)
-class Object(Value):
+class Object(Value, msgspec.Struct, frozen=True, eq=False):
     """An object of a library class that a contract describes: a layer, loss, transform, optimizer, dataset, loader…
 
     `kind` is the kind of its contract, `name` its canonical name, `arguments` the bound constructor arguments by
@@ -390,8 +377,7 @@ class Object(Value):
         return parts[-2] if parts[-1].startswith("from_") and len(parts) > 2 else parts[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(msgspec.Struct, frozen=True):
     """What a tensor's numbers stand for.
 
     kind is one of: ``logits`` (output of an affine layer, no activation since), ``activation`` (a hidden
@@ -413,8 +399,7 @@ class Meaning:
     mode: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(msgspec.Struct, frozen=True):
     """Trained weights: the `words` that ask for them (``weights='DEFAULT'``), empty if there are none, the `model` that
     they belong to, and what was taken off the images that they were trained on (`mean`) and what those were divided by
     (`std`), in channels from 0 to 1; empty if that is not known."""
@@ -425,8 +410,7 @@ class Weights:
     std: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class Run(msgspec.Struct, frozen=True, eq=False):
     """A call of a model: which (`model`, an `Instance` or `Object`), where, and on what.
 
     `image` is the image tensor as it reached the model's first convolution or a known architecture, if one did,
@@ -446,8 +430,7 @@ class Run:
     channels: int | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Tensor(Value):
+class Tensor(Value, msgspec.Struct, frozen=True, eq=False):
     """A tensor (or numpy array, PIL image or packed sequences: `holder`), by what is known of it.
 
     None is unknown throughout.
@@ -482,8 +465,7 @@ class Tensor(Value):
         return self.last if self.shape is None else self.shape[-1] if self.shape else None
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Alternatives(Value):
+class Alternatives(Value, msgspec.Struct, frozen=True):
     """One of several values, each under its guard."""
 
     options: tuple[tuple[Guard, Value], ...]

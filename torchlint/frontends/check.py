@@ -222,7 +222,10 @@ class Session:
 def tables(settings: Iterable[Settings]) -> list[Table]:
     """The contracts of all configurations that hold for a file of this run, those of inner folders later."""
     by_folder = {os.path.abspath(one.folder): one.contracts for one in settings}
-    return list(dict.fromkeys(table for _, tables in sorted(by_folder.items()) for table in tables))
+    found: list[Table] = []
+    for _, tables in sorted(by_folder.items()):
+        found += [table for table in tables if table not in found]  # what `extend` shares counts once
+    return found
 
 
 def _rules(folders: Sequence[str]) -> registry.Registry:

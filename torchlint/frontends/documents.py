@@ -14,7 +14,8 @@ import ast
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from torchlint.diagnostic import Diagnostic, Edit, Fix, Location, Span, Step
 from torchlint.project.modules import Problem

@@ -16,7 +16,8 @@ from __future__ import annotations
 import copy
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.project.parsed import UNREADABLE, Import, Parsed, parse
 from torchlint.source.text import mentions_framework
@@ -32,8 +33,7 @@ LIBRARIES = frozenset({"torch", "torchvision", "numpy"})
 KNOWN_BETTER = frozenset({"lightning", "pytorch_lightning", "lightning_fabric", "accelerate", "ignite"})
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """A file that could not be read as Python: where and why (row and column from 1)."""
 
     path: str
@@ -42,8 +42,7 @@ class Problem:
     message: str
 
 
-@dataclass(slots=True)
-class Unit:
+class Unit(msgspec.Struct):
     """A file: its path as the user wrote it, its bytes, and how many lines it has."""
 
     path: str

@@ -18,11 +18,8 @@ Comments are found by the tokenizer, never by searching program text: a ``# noqa
 
 from __future__ import annotations
 
-import io
 import re
-import tokenize
 from collections.abc import Iterator
-from difflib import get_close_matches
 from heapq import heappop, heappush
 
 import msgspec
@@ -197,6 +194,9 @@ def joined_rows(text: str) -> dict[int, tuple[int, int]]:
 
 
 def _tokenized(text: str, rows: list[str]) -> _Read:
+    import io
+    import tokenize  # slow to import, and most runs meet no comment that counts
+
     read = _Read([], {}, {})
     open_blocks: list[tuple[int, int]] = []
     first = last = 0
@@ -268,6 +268,8 @@ def _made(part: re.Match[str], row: int, offset: int, before: str, comment: str,
 
 
 def _mistaken(part: re.Match[str], row: int, column: int, end: int) -> Mistake | Suppression:
+    from difflib import get_close_matches
+
     word = part["word"]
     close = _ELSEWHERE.get(word.lower()) or next(iter(get_close_matches(word.lower(), _KINDS, n=1, cutoff=0.7)), None)
     message = f"`{word}` is no word that torchlint knows; did you mean `{close}`?" if close else ""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -44,23 +44,20 @@ _CASE = re.compile(r"^[ \t\f]*case\b", re.MULTILINE)
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"()[]{}")
 _ROUND = bytes.maketrans(b"[]{}", b"()()")
 
-_TOKEN = re.compile(
-    r"""
-      \#[^\r\n]*
-    | (?P<prefix>[A-Za-z]{0,2})
-      (?P<body>"{3}(?:[^"\\]|\\.|"(?!""))*(?:"{3}|\Z) | '{3}(?:[^'\\]|\\.|'(?!''))*(?:'{3}|\Z)
-              | "(?:[^"\\\r\n]|\\.)*"? | '(?:[^'\\\r\n]|\\.)*'?)
-    | (?P<newline>\\?(?:\r\n|\r|\n))
-    | (?P<open>[(\[{])
-    | (?P<close>[)\]}])
-    | (?P<reset>[,;])
-    | (?P<link>[-+*/%@&|^~.<>=!:]+ | \b(?:not|if|else|lambda|and|or|in|is|for|await)\b)
-    | \w+
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_FIELD = re.compile(r"\{\{|\}\}|[{}]")
-_LINKS = re.compile(r"[-+*/%@&|^~.<>=!:(\[{'\"]|\b(?:not|if|else|lambda|and|or|in|is|for|await)\b")
+_TOKEN = r"""
+  \#[^\r\n]*
+| (?P<prefix>[A-Za-z]{0,2})
+  (?P<body>"{3}(?:[^"\\]|\\.|"(?!""))*(?:"{3}|\Z) | '{3}(?:[^'\\]|\\.|'(?!''))*(?:'{3}|\Z)
+          | "(?:[^"\\\r\n]|\\.)*"? | '(?:[^'\\\r\n]|\\.)*'?)
+| (?P<newline>\\?(?:\r\n|\r|\n))
+| (?P<open>[(\[{])
+| (?P<close>[)\]}])
+| (?P<reset>[,;])
+| (?P<link>[-+*/%@&|^~.<>=!:]+ | \b(?:not|if|else|lambda|and|or|in|is|for|await)\b)
+| \w+
+"""
+_FIELD = r"\{\{|\}\}|[{}]"
+_LINKS = r"[-+*/%@&|^~.<>=!:(\[{'\"]|\b(?:not|if|else|lambda|and|or|in|is|for|await)\b"
 
 
 def needed_stack(text: str) -> int | None:
@@ -131,11 +128,17 @@ def _has_long_chain(text: str) -> bool:
     return any(len(chunk) > _LARGE_CHUNK and bounds(chunk)[1] > LONGEST_CHAIN // 2 for chunk in text.split(empty))
 
 
+def _tokens(text: str, start: int = 0) -> Iterator[re.Match[str]]:
+    """The tokens of `_TOKEN` that matter here. Small texts are never read like this, so the pattern is not compiled
+    before it is used."""
+    return re.compile(_TOKEN, re.VERBOSE | re.DOTALL).finditer(text, start)
+
+
 def _has_heavy_pattern(text: str) -> bool:
     """Whether a ``case`` nests its pattern so deeply that the parser, exponential there, would not come back."""
     for case in _CASE.finditer(text):
         weights: list[int] = []
-        for match in _TOKEN.finditer(text, case.end()):
+        for match in _tokens(text, case.end()):
             kind = match.lastgroup
             if kind == "open":
                 weights.append(2 if match.group() == "{" else 1)
@@ -156,7 +159,7 @@ def bounds(text: str) -> tuple[int, int, int]:
     deepest = longest = strings = run = 0
     links = [0]
     total = 0
-    for match in _TOKEN.finditer(text):
+    for match in _tokens(text):
         kind = match.lastgroup
         if kind is None:
             continue
@@ -194,7 +197,7 @@ def bounds(text: str) -> tuple[int, int, int]:
 def _field_bounds(string: str) -> tuple[int, int]:
     """The most links, and the most brackets, in one replacement field of an f-string."""
     depth = links = brackets = start = 0
-    for match in _FIELD.finditer(string):
+    for match in re.finditer(_FIELD, string):
         mark = match.group()
         if depth == 0 and len(mark) == 2:
             continue
@@ -206,9 +209,9 @@ def _field_bounds(string: str) -> tuple[int, int]:
             depth = max(0, depth - len(mark))
         if depth == 0 or match.end() == len(string):
             field = string[start : match.end()]
-            links = max(links, sum(1 for _ in _LINKS.finditer(field)))
+            links = max(links, sum(1 for _ in re.finditer(_LINKS, field)))
             brackets = max(brackets, _bracket_bound(field))
     if depth:
-        links = max(links, sum(1 for _ in _LINKS.finditer(string, start)))
+        links = max(links, sum(1 for _ in re.compile(_LINKS).finditer(string, start)))
         brackets = max(brackets, _bracket_bound(string[start:]))
     return links, brackets

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.syntax import ir
 from torchlint.syntax.lower import read
@@ -18,8 +19,7 @@ from torchlint.syntax.tree import SyntaxProblem
 _HEAD = re.compile(r"#!|#.*coding[:=]")
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(msgspec.Struct, frozen=True):
     """The names of a file.
 
     imported: what a name means that imports bind and nothing else does; everywhere: those of them that the top level

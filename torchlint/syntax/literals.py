@@ -14,7 +14,7 @@ import re
 
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 
-_ESCAPE = re.compile(
+_ESCAPE = (
     r"\\(?:(\r\n|\r|\n)|([\\'\"abfnrtv])|([0-7]{1,3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})"
     r"|N\{([^}]*)\})"
 )
@@ -61,7 +61,7 @@ def body(inner: str, raw: bool) -> str:
         inner = inner.replace("\r\n", "\n").replace("\r", "\n")
     if raw or "\\" not in inner:
         return inner
-    return _ESCAPE.sub(_unescape, inner)
+    return re.sub(_ESCAPE, _unescape, inner)
 
 
 def _unescape(match: re.Match[str]) -> str:

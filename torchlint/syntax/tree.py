@@ -10,10 +10,10 @@ import ast
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 
 import libcst as cst
+import msgspec
 
 from torchlint.syntax import depth
 
@@ -21,8 +21,7 @@ from torchlint.syntax import depth
 parse_native: Callable[[str], cst.Module] = import_module("libcst.native").parse_module
 
 
-@dataclass(frozen=True, slots=True)
-class SyntaxProblem:
+class SyntaxProblem(msgspec.Struct, frozen=True):
     """Why a text has no tree: a place, counted from 1, and a message in plain words."""
 
     row: int
@@ -34,16 +33,16 @@ TOO_DEEP = SyntaxProblem(1, 1, "nested too deeply to be analysed")
 _NO_MEMORY = SyntaxProblem(1, 1, "too little memory to parse this file")
 
 _PYTHON_2 = (
-    (re.compile(r"^[ \t\f]*print[ \t]+[^\s=(.\[]|^[ \t\f]*print[ \t]*>>"), "`print` is a function in Python 3"),
-    (re.compile(r"^[ \t\f]*exec[ \t]+[^\s=(.\[]"), "`exec` is a function in Python 3"),
-    (re.compile(r"^[ \t\f]*raise[ \t]+[\w.]+[ \t]*,"), "write `raise Error(message)`"),
-    (re.compile(r"^[ \t\f]*except[ \t]+[\w.]+[ \t]*,[ \t]*\w+[ \t]*:"), "write `except Error as name`"),
-    (re.compile(r"<>"), "write `!=` for `<>`"),
-    (re.compile(r"`"), "write `repr(x)` for backquotes"),
-    (re.compile(r"\b[uU][rR]['\"]"), "`ur` strings are gone in Python 3"),
-    (re.compile(r"\b0\d+[lL]?\b|\b\d+[lL]\b"), "write octal numbers as `0o17`, and no `L` after a number"),
+    (r"^[ \t\f]*print[ \t]+[^\s=(.\[]|^[ \t\f]*print[ \t]*>>", "`print` is a function in Python 3"),
+    (r"^[ \t\f]*exec[ \t]+[^\s=(.\[]", "`exec` is a function in Python 3"),
+    (r"^[ \t\f]*raise[ \t]+[\w.]+[ \t]*,", "write `raise Error(message)`"),
+    (r"^[ \t\f]*except[ \t]+[\w.]+[ \t]*,[ \t]*\w+[ \t]*:", "write `except Error as name`"),
+    (r"<>", "write `!=` for `<>`"),
+    (r"`", "write `repr(x)` for backquotes"),
+    (r"\b[uU][rR]['\"]", "`ur` strings are gone in Python 3"),
+    (r"\b0\d+[lL]?\b|\b\d+[lL]\b", "write octal numbers as `0o17`, and no `L` after a number"),
 )
-_NATIVE_PLACE = re.compile(r"error at (\d+):(\d+)")
+_NATIVE_PLACE = r"error at (\d+):(\d+)"
 
 
 def parse(text: str) -> cst.Module | SyntaxProblem:
@@ -88,7 +87,7 @@ def parse_here(text: str) -> cst.Module | SyntaxProblem:
 
 def _explain(text: str, message: str) -> SyntaxProblem:
     """Why `text` is no Python: asked of CPython's own parser, whose messages and places are far better."""
-    place = _NATIVE_PLACE.search(message)
+    place = re.search(_NATIVE_PLACE, message)
     row, column = (int(place[1]), int(place[2])) if place else (1, 1)
     words = "invalid syntax" if place else message.removeprefix("tokenizer error: ")
     try:
@@ -103,7 +102,7 @@ def _explain(text: str, message: str) -> SyntaxProblem:
     row = min(max(row, 1), max(len(lines), 1))
     line = lines[row - 1] if lines else ""
     for pattern, cure in _PYTHON_2:
-        found = pattern.search(line)
+        found = re.search(pattern, line)
         if found and not line.lstrip().startswith("#"):
             start = found.start() + len(found[0]) - len(found[0].lstrip())
             return SyntaxProblem(row, start + 1, f"this looks like Python 2: {cure}")

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from torchlint.flow import shape as sizes
 from torchlint.flow.library import ranges
+from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.library.dtypes import category, dtype_of
 from torchlint.flow.library.meanings import meaning_of, permuted
 from torchlint.flow.library.operators import binary, grad_of, holder_of, note, run_of, trail_of, unary, unknown_binary
@@ -20,7 +21,7 @@ from torchlint.flow.library.reading import Call, as_tensor, axis_size, size_valu
 from torchlint.flow.library.results import PACKED, RESULT_RULES, without
 from torchlint.flow.library.shapes import shape_of
 from torchlint.flow.library.subscripts import ELLIPSIS, Ellipse, SliceIndex, some, subscript
-from torchlint.flow.library.tables import Contracts, Module, Operation
+from torchlint.flow.library.tables import Module, Operation
 from torchlint.flow.library.widths import width_of
 from torchlint.flow.shape import Shape
 from torchlint.flow.values import (

@@ -10,7 +10,7 @@ Worked example: ``image[:, :, ::-1]`` and ``image[..., [2, 1, 0]]`` of a picture
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from torchlint.flow.values import Meaning
 

@@ -12,7 +12,8 @@ Worked example: ``cv2.addWeighted(a, 0.6, b, 0.6, 0)`` of two byte pictures is a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from torchlint.flow import interval as arithmetic
 from torchlint.flow.interval import Interval, hull, point

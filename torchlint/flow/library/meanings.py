@@ -10,7 +10,8 @@ probability is a probability; an image divided by 255 has the scale ``unit``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from torchlint.flow.interval import Interval
 from torchlint.flow.library import colours, imaging

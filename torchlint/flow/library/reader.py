@@ -15,19 +15,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from torchlint.flow.library import complaints
 from torchlint.flow.library.rules import unknown_word
 from torchlint.flow.library.tables import KINDS, ContractError, Operation, Row, Table
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # pragma: no cover
-    import tomli as tomllib
 
 Tree = Mapping[str, Any]
 
@@ -52,21 +45,37 @@ def load_tree(path: str) -> Tree:
     Raises:
         ContractError: it cannot be read, or is none.
     """
-    try:
-        return parse_tree(Path(path).read_bytes(), path)
-    except OSError as error:
-        raise ContractError(f"{path}: cannot be read: {error.strerror}") from error
+    return parse_tree(text_of(path), path)
 
 
-def parse_tree(data: bytes, path: str) -> Tree:
-    """What the bytes of a TOML file hold; `path` is the file's.
+def text_of(path: str) -> str:
+    """The text of a TOML file, with line ends of one kind.
 
     Raises:
-        ContractError: they are no TOML.
+        ContractError: it cannot be read, or is no text.
     """
     try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            return file.read().replace("\r\n", "\n")
+    except OSError as error:
+        raise ContractError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ContractError(f"{path}: not a TOML file: {error}") from error
+
+
+def parse_tree(text: str, path: str) -> Tree:
+    """What the text of a TOML file holds; `path` is the file's.
+
+    Raises:
+        ContractError: it is no TOML.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:  # pragma: no cover
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ContractError(f"{path}: not a TOML file: {error}") from error
 
 
@@ -79,6 +88,8 @@ def rows(tree: Tree, origin: str, prefix: str = "") -> Table:
     try:
         return Table(origin, tuple(_rows(tree)), prefix)
     except (KeyError, msgspec.ValidationError) as error:
+        from torchlint.flow.library import complaints  # rarely needed, and slow to import
+
         raise ContractError(f"{origin}: {complaints.complaint(tree, prefix) or error}") from error
 
 
@@ -90,16 +101,18 @@ def _rows(tree: Tree) -> Iterator[Row]:
             yield from msgspec.convert(tree[kind], list[of_kind])  # type: ignore[valid-type]
 
 
-def own(path: str) -> Table:
-    """A table of torchlint's own, whose words are right.
+def parse_own(text: str, path: str) -> Table:
+    """A table of torchlint's own, or a part of one, whose words are right.
 
     Raises:
         ContractError: it is not a table of rows.
     """
-    table = rows(load_tree(path), path)
+    table = rows(parse_tree(text, path), path)
     for row in table.rows:
         key = unknown_word(row) if isinstance(row, Operation) else None
         if key is not None:
+            from torchlint.flow.library import complaints
+
             raise ContractError(f"{path}: {complaints.at(row)}: {complaints.wrong_word(row, key)}")
     return table
 
@@ -110,6 +123,8 @@ def teach(tree: Tree, origin: str, prefix: str = "") -> Table:
     Raises:
         ContractError: something in it is wrong, or does not go together.
     """
+    from torchlint.flow.library import complaints
+
     table = rows(tree, origin, prefix)
     problem = complaints.mistake(table)
     if problem is not None:

@@ -9,7 +9,8 @@ Definitions
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.flow.interval import Interval, point
 from torchlint.flow.library.tables import Operation
@@ -31,8 +32,7 @@ _DTYPE_NAMES = {
 }  # fmt: skip
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """An operation and its bound arguments."""
 
     op: Operation

@@ -6,7 +6,8 @@ Worked example: ``values, indices = x.max(dim=1)`` is a tuple of two tensors; ``
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from torchlint.flow import shape as sizes
 from torchlint.flow.interval import REAL, Interval

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+
+import msgspec
 
 from torchlint.flow.values import UNKNOWN, Const, Tuple, Value, has_rest, make_list
 
@@ -19,8 +20,7 @@ class ContractError(ValueError):
 ALIASES = (("axis", "dim"), ("keepdims", "keepdim"))
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """One parameter: `default` is None where the caller must give it; kind is ``any``, ``keyword`` or ``*``/``**``."""
 
     name: str
@@ -28,13 +28,12 @@ class Parameter:
     kind: str = "any"
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     """The parameters of a callable, in order."""
 
     params: tuple[Parameter, ...]
-    positional: tuple[str, ...] = field(default=())
-    names: frozenset[str] = field(default=frozenset())
+    positional: tuple[str, ...] = msgspec.field(default=())
+    names: frozenset[str] = msgspec.field(default=frozenset())
 
     def bind(self, args: Sequence[Value], keywords: Mapping[str, Value]) -> dict[str, Value]:
         """Arguments by parameter name, defaults filled in.

@@ -5,7 +5,8 @@ Worked example: ``x[:, 0]`` with x of B×2 is B; of a distribution over dimensio
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from torchlint.flow import shape as sizes
 from torchlint.flow.library import colours
@@ -15,8 +16,7 @@ from torchlint.flow.shape import Dim
 from torchlint.flow.values import Const, List, Meaning, Number, Tensor, Tuple, Unknown, Value
 
 
-@dataclass(frozen=True, slots=True)
-class SliceIndex(Value):
+class SliceIndex(Value, msgspec.Struct, frozen=True):
     """``lower:upper:step`` in an index; each is a value, None where it is left out."""
 
     lower: Value | None = None
@@ -24,8 +24,7 @@ class SliceIndex(Value):
     step: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ellipse(Value):
+class Ellipse(Value, msgspec.Struct, frozen=True):
     """``...`` in an index."""
 
 

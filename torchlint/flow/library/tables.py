@@ -13,17 +13,11 @@ Worked example: ``Contracts.load(["rules/contracts"]).lookup("torch.nn.functiona
 
 from __future__ import annotations
 
-import copy
-import gc
-import posixpath
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Literal, Union, get_args
 
 import msgspec
 
-from torchlint.flow.library.names import modules_at
 from torchlint.flow.library.signatures import ContractError, Parameter, Signature, parse_signature
 
 # --- rows --------------------------------------------------------------------------------------------------------
@@ -409,170 +403,16 @@ Row = Union[
 KINDS: Mapping[str, type[Row]] = {t.__name__.lower(): t for t in get_args(Row)}
 
 
-# --- the whole ---------------------------------------------------------------------------------------------------
+# --- tables ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """The rows that stand in one place: `origin` is that place, as an error names it, and `prefix` what the kinds of
     row stand below in it."""
 
     origin: str
     rows: tuple[Row, ...]
     prefix: str = ""
-
-
-class Contracts:
-    """All rows, by every name that leads to them. Later tables override earlier ones, name by name.
-
-    taught: every name of a row of the configuration, with the table in which that row stands. folder: where the paths
-    of the linted project start.
-    """
-
-    def __init__(self, rows: Sequence[Row] = (), folder: str = "") -> None:
-        self.rows: list[Row] = []
-        self.taught: dict[str, Table] = {}
-        self.folder = folder
-        self._names: dict[str, Row] = {}
-        self._as_taught: dict[str, Row] = {}
-        self._methods: dict[str, Operation] = {}
-        self._array_methods: dict[str, Operation] = {}
-        self._sinks: dict[str, Sink] = {}
-        self._patterns: list[tuple[str, re.Pattern[str], Row]] = []
-        self._packages: set[str] = set()
-        self._inside: dict[str, str] = {}
-        for row in rows:
-            self._add(row)
-
-    def _add(self, row: Row) -> None:
-        self.rows.append(row)
-        if isinstance(row, Package):
-            self._inside.update(dict.fromkeys((f"{module}." for module in row.inside), row.name))
-            return
-        for name in names_of(row):
-            if "*" in name:
-                self._patterns.append((name.partition("*")[0], re.compile(re.escape(name).replace(r"\*", ".*")), row))
-            else:
-                self._names[name] = row
-        if isinstance(row, Operation):
-            for method in row.methods:
-                self._methods[method] = row
-            for method in row.array_methods:
-                self._array_methods[method] = row
-        elif isinstance(row, Sink):
-            self._sinks.update(dict.fromkeys(row.methods, row))
-
-    @classmethod
-    def load(cls, folders: Sequence[str], taught: Sequence[Table] = (), folder: str = "") -> Contracts:
-        """Read every ``*.toml`` of the folders, in the order of the folders and then of the names; then what a
-        configuration teaches of a project whose paths start in `folder`.
-
-        Raises:
-            ContractError: a table cannot be read, or a row that is taught names an operation that there is not.
-        """
-        from torchlint.flow.library import complaints, reader  # they are written in terms of rows
-
-        contracts = cls(folder=folder)
-        collecting = gc.isenabled()
-        gc.disable()  # half of the time goes into collections that find nothing
-        try:
-            for place in folders:
-                for path in reader.files_of(place):
-                    for row in reader.own(path).rows:
-                        contracts._add(row)
-        finally:
-            if collecting:
-                gc.enable()
-        for table in taught:
-            for row in table.rows:
-                contracts._teach(row, table)
-        for table in taught:
-            for row in table.rows:
-                if isinstance(row, Module) and row.calls and contracts.operation(row.calls) is None:
-                    known = [r.name for r in contracts.rows if isinstance(r, Operation)]
-                    raise ContractError(complaints.unknown_operation(table, row, known))
-        return contracts
-
-    def copy(self) -> Contracts:
-        """The same contracts, of which a run may `adapt` its own."""
-        twin = copy.copy(self)
-        twin._names = dict(self._names)
-        return twin
-
-    def _teach(self, row: Row, table: Table) -> None:
-        self._add(row)
-        for name in names_of(row):
-            self.taught[name] = table
-            self._as_taught[name] = row
-            parts = name.split(".")
-            self._packages.update(".".join(parts[:count]) for count in range(1, len(parts)))
-
-    def as_taught(self, name: str) -> Row:
-        """The row of a taught name, as the configuration has it."""
-        return self._as_taught[name]
-
-    def adapt(self, name: str, signatures: Mapping[str, str]) -> Row:
-        """Give the row of a taught name the project's own parameters; other names of that row keep theirs."""
-        row = msgspec.structs.replace(self._as_taught[name], name=name, **signatures)
-        self._names[name] = row
-        return row
-
-    def lookup(self, full_name: str) -> Row | None:
-        """The row of a full name, however it is spelled; None if no table knows it.
-
-        A name with ``*`` in it is a pattern, which counts where no row has the name itself.
-        """
-        found = self._names.get(full_name)
-        if found is None:
-            for start, pattern, row in self._patterns:
-                if full_name.startswith(start) and pattern.fullmatch(full_name):
-                    return row
-            for module, package in self._inside.items():
-                if full_name.startswith(module):
-                    return self._names.get(f"{package}.{full_name.rpartition('.')[2]}")
-        return found
-
-    def operation(self, full_name: str) -> Operation | None:
-        """The operation of that name; None for other kinds of row."""
-        row = self._names.get(full_name)
-        return row if isinstance(row, Operation) else None
-
-    def method(self, name: str, holder: str = "tensor") -> Operation | None:
-        """What a method of a tensor (or of an array: `holder`) does: ``sigmoid_``."""
-        if holder == "numpy" and name in self._array_methods:
-            return self._array_methods[name]
-        return self._methods.get(name) or self._array_methods.get(name)
-
-    def sink(self, method: str) -> Sink | None:
-        """The function that a method of an object without a contract is taken for: ``imshow``."""
-        return self._sinks.get(method)
-
-    def leads_on(self, full_name: str) -> bool:
-        """Whether a name is that of a package, module or class of which a taught name is a part."""
-        return full_name in self._packages
-
-    def taught_name(self, path: str, name: str) -> str:
-        """The taught name that means `name` in the module at `path`, or leads on from there; empty if none does. The
-        longest way of writing the module counts first."""
-        if not self.taught:
-            return ""
-        for module in modules_at(posixpath.join(self.folder, path)):
-            full = f"{module}.{name}"
-            if full in self.taught or full in self._packages:
-                return full
-        return ""
-
-    def taught_of(self, path: str) -> Iterator[tuple[str, str]]:
-        """The taught names that mean something in the module at `path`, each with what it is called there."""
-        modules = frozenset(modules_at(posixpath.join(self.folder, path))) if self.taught else frozenset()
-        for full in self.taught if modules else ():
-            module, _, name = full.rpartition(".")
-            if module in modules:
-                yield full, name
-
-    def interesting_names(self) -> frozenset[str]:
-        """Every full name that has a row, patterns included."""
-        return frozenset(name for row in self.rows for name in names_of(row))
 
 
 def names_of(row: Row) -> Iterator[str]:
@@ -588,8 +428,8 @@ def names_of(row: Row) -> Iterator[str]:
 
 
 __all__ = [
-    "KINDS", "Caller", "ContractError", "Contracts", "Data", "Dataset", "Engine", "Estimator", "Loss", "Maker",
+    "KINDS", "Caller", "ContractError", "Data", "Dataset", "Engine", "Estimator", "Loss", "Maker",
     "Model",
     "Module", "Operation", "Optimizer", "Package", "Parameter", "Row", "Samples", "Scheduler", "Signature", "Sink",
-    "Source", "Table", "Transform", "Wrapper", "modules_at", "names_of", "parse_signature",
+    "Source", "Table", "Transform", "Wrapper", "names_of", "parse_signature",
 ]  # fmt: skip
