@@ -100,11 +100,10 @@ class _File:
         early = [(comment, self.unused(comment, own=False)) for comment in self.comments.comments]
         for comment, words in early:
             if words != []:
-                self.taken_back(self._unused(comment, words), comment)
+                self.taken_back(self._unused(comment, words), comment, words)
         late = [(comment, self.unused(comment, own=True)) for comment in self.comments.comments]
-        unused = [self._unused(comment, words) for comment, words in late if words != []]
-        by_comment = dict(zip([comment for comment, words in late if words != []], unused, strict=True))
-        left = [one for comment, one in by_comment.items() if not self.taken_back(one, comment)]
+        unused = [(comment, words, self._unused(comment, words)) for comment, words in late if words != []]
+        left = [one for comment, words, one in unused if not self.taken_back(one, comment, words)]
         return [*said, *left] if left and judged(self.path) else said
 
     def use(self, one: Diagnostic, covering: Iterable[Suppression]) -> None:
@@ -116,12 +115,16 @@ class _File:
                 if word.means(one.code, one.name, comment.foreign):
                     self.used.add((comment, word))
 
-    def taken_back(self, one: Diagnostic, about: Suppression | None) -> bool:
-        """Whether a comment takes back what is said of comments; the one it is `about` must name it in full."""
+    def taken_back(self, one: Diagnostic, about: Suppression | None, unused: Sequence[Word] | None = None) -> bool:
+        """Whether a comment takes back what is said of comments.
+
+        The one it is `about` must name it in full, and by a word that is not itself `unused`.
+        """
         covering = [
             comment
             for comment in self.hiding.covering(one.span, one.code, one.name)
-            if comment is not about or any(word.text in (one.code, one.name) for word in comment.words or ())
+            if comment is not about
+            or any(word.text in (one.code, one.name) and word not in (unused or ()) for word in comment.words or ())
         ]
         self.use(one, covering)
         return bool(covering)
@@ -167,7 +170,8 @@ class _File:
         span = self._span(comment.place, comment.column, comment.end)
         title = "remove the comment" if whole else "remove " + " and ".join(f"`{word.text}`" for word in words or ())
         edits = self._without(comment) if whole else self._shortened(comment, words or [])
-        return _said(UNUSED_SUPPRESSION, f"{message}; remove it", span, (Fix(title, edits, safe=True),))
+        message += "; remove them" if len({word.text for word in words or ()}) > 1 else "; remove it"
+        return _said(UNUSED_SUPPRESSION, message, span, (Fix(title, edits, safe=True),))
 
     def _without(self, comment: Suppression) -> tuple[Edit, ...]:
         """The file without a comment, and without its row if nothing else stands there."""
