@@ -31,6 +31,18 @@ class Named(Protocol):
         """Such as ``bce-on-logits``."""
 
 
+class Declared(Named, Protocol):
+    """Anything that may be asked for."""
+
+    @property
+    def severity(self) -> Severity:
+        """How bad what it finds is."""
+
+    @property
+    def on_by_default(self) -> bool:
+        """Whether it speaks without being asked for."""
+
+
 def shows(settings: Settings, code: str, name: str, severity: Severity) -> bool:
     """Whether a finding is wanted."""
     if code == INTERNAL_ERROR.code:

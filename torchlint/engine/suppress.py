@@ -26,13 +26,11 @@ from torchlint.engine.builtin import (
     UNUSED_SUPPRESSION,
     Builtin,
 )
-from torchlint.engine.select import closest, shows
+from torchlint.engine.select import Declared, closest, shows
 from torchlint.rule import Rule
 from torchlint.syntax.comments import FILE, ON, Suppression, Word, source_rows, suppressions
 
 Text = Callable[[str], "str | None"]
-Declared = Rule | Builtin
-
 _OWN = (UNUSED_SUPPRESSION, INVALID_SUPPRESSION)
 
 

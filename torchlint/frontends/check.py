@@ -12,7 +12,7 @@ from torchlint import __version__
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, select
-from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR
+from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR, UNHEARD
 from torchlint.engine.lint import Request, Result, lint
 from torchlint.engine.run import sift, syntax_errors
 from torchlint.flow.library.tables import ContractError, Table
@@ -61,13 +61,17 @@ def once(arguments: argparse.Namespace) -> int:
         result = session.lint(given, progress)
     for note in result.notes:
         warn(note, arguments.quiet)
+    if arguments.write_baseline is not None or arguments.add_noqa:
+        from torchlint.frontends.accepting import accept
+
+        return accept(session, given, result.diagnostics)
     report(session, given, result.diagnostics)
     if arguments.statistics:
         from torchlint.report.statistics import statistics
 
         sys.stderr.write(statistics(result.statistics))
     if not arguments.quiet:
-        sys.stderr.write(closing_line(result.diagnostics, len(given)))
+        sys.stderr.write(closing_line(result.diagnostics, len(given), session.known))
     return session.status(result.diagnostics)
 
 
@@ -104,9 +108,12 @@ class Session:
         self.documents = Documents({})
         self.sources = Sources({})
         self._whole: dict[str, bool] = {}
+        #: how many findings baselines list
+        self.known = 0
         self.recorder: Recorder | None = arguments.recorder
         self.store = None if arguments.no_cache else DiskStore(arguments.cache_dir or cache_folder(os.environ))
-        if arguments.rules_dir or arguments.output_file is not None or arguments.watch:
+        writes = (arguments.output_file, arguments.write_baseline) != (None, None) or arguments.add_noqa
+        if arguments.rules_dir or arguments.watch or writes:
             self.spoil()
 
     def spoil(self) -> None:
@@ -171,7 +178,43 @@ class Session:
         found = syntax_errors(documents.troubles, self.configuration.of)
         troubles = sift(found, self.rules.rules, self.configuration.of, self.sources.text)
         result.diagnostics = documents.placed([*result.diagnostics, *troubles])
+        self._pass_over(result)
         return result
+
+    def asks(self, path: str, code: str) -> bool:
+        """Whether the rule of a code is asked for in a file."""
+        known: list[select.Declared] = [*self.rules.rules, *BUILTINS]
+        rule = next((rule for rule in known if rule.code == code), None)
+        return rule is not None and select.shows(self.configuration.of(path), rule.code, rule.name, rule.severity)
+
+    def _pass_over(self, result: Result) -> None:
+        """Take from the findings those that the baselines of their files list, and note what is stale there."""
+        self.known = 0
+        files = {self.configuration.of(path).baseline: None for path in self.given}
+        for file in files if self.arguments.write_baseline is None else ():
+            if file is None:
+                continue
+            from torchlint.frontends import baseline
+
+            if self.recorder is not None:
+                self.recorder.files([file])
+            listed = baseline.read(file)
+            here = [one for one in result.diagnostics if self.configuration.of(one.span.path).baseline == file]
+            new, over = listed.split(here, self.text)
+            kept = set(map(id, new))
+            elsewhere = set(map(id, here))
+            self.known += len(here) - len(new)
+            broken = any(one.code in UNHEARD for one in result.diagnostics)
+            result.diagnostics = [one for one in result.diagnostics if id(one) in kept or id(one) not in elsewhere]
+            names = {os.path.abspath(path): path for path in self.given}
+
+            def judged(place: str, code: str, names: Mapping[str, str] = names, broken: bool = broken) -> bool:
+                return place in names and not broken and self.asks(names[place], code) and self.whole(place)
+
+            gone = baseline.stale(listed, over, judged)
+            if gone:
+                are = "is one finding" if gone == 1 else f"are {gone} findings"
+                result.notes.append(f"{file}: there {are} less than it lists; --write-baseline {file} drops them")
 
     def whole(self, path: str) -> bool:
         """Whether everything is linted that stands below the top of the project to which a file belongs.

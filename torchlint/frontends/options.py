@@ -82,6 +82,7 @@ def _check_parser() -> argparse.ArgumentParser:
     output.add_argument("--exit-zero", action="store_true", help="exit with 0 although there are findings")
     _add_colour(output)
     _add_selection(parser)
+    _add_accepting(parser)
     files = _add_files(parser)
     files.add_argument("--stdin-filename", metavar="FILE", help="the name of the file that standard input holds")
     _add_configuration(parser)
@@ -197,6 +198,14 @@ def _add_files(parser: argparse.ArgumentParser) -> Options:
     )
     files.add_argument("--baseline", metavar="FILE", help="pass over the findings that this file lists")
     return files
+
+
+def _add_accepting(parser: argparse.ArgumentParser) -> None:
+    accepting = parser.add_argument_group("taking findings as they are (nothing is printed but how many)")
+    accepting.add_argument(
+        "--write-baseline", metavar="FILE", help="list all findings in this file, to be passed over with --baseline"
+    )
+    accepting.add_argument("--add-noqa", action="store_true", help="add a noqa comment to every line with a finding")
 
 
 def _add_configuration(parser: argparse.ArgumentParser) -> Options:
