@@ -320,7 +320,7 @@ def _is_key(text: str, at: int) -> bool:
 
 def test_unchanged_rows_keep_their_spelling() -> None:
     raw = b'\xef\xbb\xbf{"cells": [{"cell_type": "code", "source": ["a = \'\\u00e9\\/\'\\n",\n  "b = 1\\n", '
-    raw += b'"c = \'\xc3\xa9\'"]}]}\n'
+    raw += b"\"c = '\xc3\xa9'\"]}]}\n"
     changed = written_back(raw, {1: "a = 'é/'\nb = 'ü'\nc = 'é'"})
     assert changed == raw.replace(b"b = 1", "b = 'ü'".encode())
     longer = written_back(raw, {1: "a = 'é/'\nb = 1\nc = 'é'\nd = 2"})
