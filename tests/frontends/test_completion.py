@@ -18,7 +18,7 @@ from torchlint.report.formats import FORMATS
 CASES = [
     ("torchlint ex", ["explain"]),
     ("torchlint explain bce-on", ["bce-on-logits"]),
-    ("torchlint explain TL00", ["TL000", "TL001"]),
+    ("torchlint explain TL00", ["TL000", "TL001", "TL002", "TL003"]),
     ("torchlint --output-format js", ["json", "json-lines"]),
     ("torchlint check --output-format sar", ["sarif"]),
     ("torchlint --select bce-on", ["bce-on-logits"]),
