@@ -135,6 +135,8 @@ def test_changes_in_what_a_file_imports_and_is_configured_by(tmp_path: Path, sta
     watching.until("No findings; 1 file checked.\n")
     replace(tmp_path / "pkg" / "lib.py", "import torch\n\n\ndef head(x):\n    return torch.relu(x)\n")
     watching.until("TL101")
+    replace(tmp_path / "base.toml", "ignore =\n")
+    watching.until("torchlint: error: ")
     replace(tmp_path / "base.toml", 'ignore = ["TL1"]\n')
     watching.until("No findings; 1 file checked.\n")
 
@@ -161,7 +163,7 @@ def test_what_does_not_matter_is_not_linted_for(tmp_path: Path, start: Start) ->
     for name in ("picture.png", "out.json", "build/made.py", "net.py~"):
         (tmp_path / name).write_text(BAD)
     replace(tmp_path / "net.py", BAD)
-    assert watching.next() == "Found 1 error; 1 file checked.\n"
+    assert watching.next().startswith("Found 1 error; 1 file checked.\n")
     assert watching.interrupt() == (1, "")
 
 

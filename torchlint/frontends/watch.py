@@ -48,16 +48,16 @@ def watch(arguments: argparse.Namespace, once: Once) -> int:
     trees = [path for path in paths if os.path.isdir(path)]
     singles = {*paths, *arguments.config, *_configurations(paths)} - {*trees}
     sys.stdout, sys.stderr = unheard(sys.stdout), unheard(sys.stderr)
+    further: set[str] = set()
     status: int | None = None
     with _Trees(trees) as changed:
         while True:
             before = _signature(singles)
-            further: set[str] = set()
             try:
                 if sys.stdout.isatty() and arguments.output_file is None:
                     sys.stdout.write(CLEAR)
                 status = _pass(arguments, once, further.update, first=status is None)
-                before = {**_signature(further), **before}
+                before = {**_signature(path for path in further if not _lies_in(path, trees)), **before}
                 if not arguments.quiet:
                     sys.stderr.write("Watching for changes; Ctrl-C ends.\n")
                     sys.stderr.flush()
@@ -143,7 +143,7 @@ class _Trees:
         trees = [os.path.abspath(folder) for folder in self._folders]
 
         def relevant(_: object, path: str) -> bool:
-            inside = [tree for tree in trees if path.startswith(os.path.join(tree, ""))]
+            inside = [tree for tree in trees if _lies_in(path, [tree])]
             return any(_is_relevant(path, tree) for tree in inside or [os.path.dirname(path)])
 
         try:
@@ -154,6 +154,11 @@ class _Trees:
                 self._reports.put(None)
         except Exception as error:  # whatever it is, somebody waits for it in the other thread
             self._reports.put(error)
+
+
+def _lies_in(path: str, trees: Iterable[str]) -> bool:
+    full = os.path.abspath(path)
+    return any(full.startswith(os.path.join(os.path.abspath(tree), "")) for tree in trees)
 
 
 def _is_relevant(path: str, tree: str) -> bool:
