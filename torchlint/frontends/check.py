@@ -208,6 +208,10 @@ class Session:
             result.diagnostics = [one for one in result.diagnostics if id(one) in kept or id(one) not in elsewhere]
             names = {os.path.abspath(path): path for path in self.given}
 
+            if self.recorder is not None:
+                for place in {listed.place(entry) for entry in over}:
+                    self.recorder.there(place)
+
             def judged(place: str, code: str, names: Mapping[str, str] = names, broken: bool = broken) -> bool:
                 return place in names and not broken and self.asks(names[place], code) and self.whole(place)
 
