@@ -113,6 +113,32 @@ def test_notebooks_are_found_but_for_checkpoints(run: Run) -> None:
     assert run() == ["in/a.ipynb:cell 4:1:1 TL101"]
 
 
+@pytest.mark.parametrize(
+    ("target", "row"),
+    [("a.ipynb", 2), ("a.ipynb:cell 4", 2), ("a.ipynb:cell 4:2", 2), ("a.md:5", 5), ("a.ipynb:cell 4:1", 1)],
+)
+def test_values_are_revealed_where_they_are(run: Run, target: str, row: int) -> None:
+    write("a.ipynb", "# Text", "%magic", IMPORTS, "x = torch.ones(2, 3)\nx = x.T")
+    Path("a.md").write_text("Text\n\n```py\nimport torch\nx = torch.ones(3, 2)\n```\n")
+    run("reveal", target)
+    path = target.partition(":")[0]
+    cell = "cell 4:" if path == "a.ipynb" else ""
+    shape = "2×3" if row == 1 else "3×2"
+    assert f"{path}:{cell}{row}: x: tensor, float32, shape {shape}" in run.out
+    assert target == "a.ipynb" or all(line.startswith(f"{path}:{cell}") for line in run.out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("target", "ways"), [("a.ipynb", 2), ("a.ipynb:cell 3", 2), ("a.ipynb:cell 4:1", 2), ("b.py", 0)]
+)
+def test_the_way_of_the_data_goes_through_cells(run: Run, target: str, ways: int) -> None:
+    write("a.ipynb", IMPORTS, NET, LOSS + "\nx = torch.rand(4, 8)", CALL.replace("torch.rand(4, 8)", "x"))
+    Path("b.py").write_text("import torch\n")
+    run("trace", target, ".")
+    assert run.out.count("a.ipynb:cell 4:1 · BCELoss") == (1 if target == "a.ipynb:cell 3" else ways)
+    assert ways == 0 or re.search(r"torch\.rand .* a\.ipynb:cell 3:2$", run.out, re.MULTILINE)
+
+
 # --- the program ---------------------------------------------------------------------------------------------------
 
 

@@ -99,6 +99,20 @@ class Documents:
         cells = joined.cells if joined is not None else ()
         return next((cell.source for cell in cells if cell.number == number), None)
 
+    def inside(self, path: str, cell: int, row: int | None) -> tuple[str, int | None]:
+        """The linted text that holds a row of a document or of its cell (0: the file itself), and the row there.
+
+        What holds no Python is left as it is.
+        """
+        if path in self._cells and cell:
+            for one, first in zip(self._cells[path].cells, self._cells[path].firsts):
+                if one.number == cell and row is not None:
+                    return path, first + row - 1
+        for name, (owner, fence) in self._fences.items():
+            if owner == path and (row is None or fence.first <= row < fence.first + len(fence.prefixes)):
+                return name, None if row is None else row - fence.first + 1
+        return path, row
+
     def placed(self, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
         """Diagnostics of the linted texts where they stand in the documents, sorted anew.
 
@@ -107,11 +121,12 @@ class Documents:
         return sorted((self._placed(one) for one in diagnostics), key=Diagnostic.sort_key)
 
     def _placed(self, one: Diagnostic) -> Diagnostic:
-        trail = tuple(Step(self._within(step.span), step.note) for step in one.trail)
+        trail = tuple(Step(self.within(step.span), step.note) for step in one.trail)
         fixes = tuple(fix for fix in map(self._fix, one.fixes) if fix is not None)
-        return replace(one, span=self._within(one.span), trail=trail, fixes=fixes)
+        return replace(one, span=self.within(one.span), trail=trail, fixes=fixes)
 
-    def _within(self, span: Span) -> Span:
+    def within(self, span: Span) -> Span:
+        """A span of a linted text where it stands in its document."""
         start, end = _point(span.start), _point(span.end)
         if span.path in self._cells:
             cell, start, end = self._cells[span.path].span(start, end)
