@@ -39,6 +39,11 @@ def test_the_demo_says_what_is_shown() -> None:
     assert torchlint("fixtures/demo") == shown.partition("\n")[2]
 
 
+def test_the_notebook_says_what_is_shown() -> None:
+    shown = next(block for block in blocks("console") if block.startswith("$ torchlint fixtures/notebooks\n"))
+    assert torchlint("fixtures/notebooks") == shown.partition("\n")[2]
+
+
 def test_the_frame_is_what_is_shown() -> None:
     frame = next(block for block in blocks("") if " --> " in block)
     assert frame.rstrip() in torchlint("--output-format", "full", "fixtures/demo")
