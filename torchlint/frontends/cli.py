@@ -65,7 +65,7 @@ def _run(words: list[str]) -> int:
     from torchlint.frontends.outcome import ERROR, UsageError
 
     try:
-        if not _is_anywhere():
+        if command not in _ANYWHERE and not _is_anywhere():
             raise UsageError("the working folder does not exist any more")
         return _COMMANDS[command](arguments)
     except (ConfigError, UsageError) as error:
@@ -127,6 +127,8 @@ def _completion(arguments: argparse.Namespace) -> int:
     return completion(arguments)
 
 
+#: Commands that have nothing to do with the working folder.
+_ANYWHERE = ("explain", "rules", "completion")
 #: What each command runs; its options are in `torchlint.frontends.options`.
 _COMMANDS = {
     "check": _check,
