@@ -54,9 +54,11 @@ def diagnose(
     linted: Collection[str],
     settings: Callable[[str], Settings],
     text: Callable[[str], str | None],
+    *,
+    foreign_comments: bool = True,
 ) -> list[Diagnostic]:
     """What there is to say of the linted files, sorted: `find`, then `sift`."""
-    return sift(find(analysis, rules, linted, settings, text), rules, settings, text)
+    return sift(find(analysis, rules, linted, settings, text), rules, settings, text, foreign_comments=foreign_comments)
 
 
 def find(
@@ -106,16 +108,19 @@ def sift(
     text: Callable[[str], str | None],
     judged: Callable[[str], bool] = lambda path: False,
     commented: Collection[str] = (),
+    *,
+    foreign_comments: bool = True,
 ) -> list[Diagnostic]:
     """What is asked for and no comment takes back, and what is wrong with comments: sorted, and of equal findings one.
 
-    judged: whether all was found in a file; commented: the files whose comments are judged.
+    judged: whether all was found in a file; commented: the files whose comments are judged; foreign_comments: whether
+    comments that other tools read too (``# noqa``) take findings back.
     """
     if not found and not commented:
         return []
     from torchlint.engine.suppress import heard  # most runs find nothing
 
-    return _distinct(heard(found, text, settings, rules, judged, commented))
+    return _distinct(heard(found, text, settings, rules, judged, commented, foreign_comments=foreign_comments))
 
 
 def internal_error(path: str, message: str) -> Diagnostic:

@@ -69,8 +69,7 @@ class _File:
         self, path: str, text: str, hears_foreign: bool, settings: Settings, rules: Sequence[Declared]
     ) -> None:
         self.path = path
-        self.comments = suppressions(text)
-        self.hiding = self.comments if hears_foreign else self.comments.own()
+        self.comments = suppressions(text) if hears_foreign else suppressions(text).own()
         self.rows = source_rows(text)
         self.settings = settings
         self.rules = rules
@@ -82,7 +81,7 @@ class _File:
             one
             for one in found
             if shows(self.settings, one.code, one.name, one.severity)
-            and (one.code in UNHEARD or not self.hiding.covers(one.span, one.code, one.name))
+            and (one.code in UNHEARD or not self.comments.covers(one.span, one.code, one.name))
         ]
 
     def complaints(self, found: Sequence[Diagnostic], judged: Callable[[str], bool]) -> list[Diagnostic]:
@@ -120,7 +119,7 @@ class _File:
         """
         covering = [
             comment
-            for comment in self.hiding.covering(one.span, one.code, one.name)
+            for comment in self.comments.covering(one.span, one.code, one.name)
             if comment is not about
             or any(word.text in (one.code, one.name) and word not in (unused or ()) for word in comment.words or ())
         ]

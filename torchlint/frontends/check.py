@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from torchlint.engine.run import sift, syntax_errors
 from torchlint.flow.library.tables import ContractError, Table
 from torchlint.frontends.configuration import Configuration, said_by
 from torchlint.frontends.documents import Documents
-from torchlint.frontends.files import Sources, decode_or_none, find, project_top, read_file, require
+from torchlint.frontends.files import Sources, decode_or_none, find, is_searchable, project_top, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
 from torchlint.frontends.output import closing_line, publish, render, warn
@@ -55,7 +57,7 @@ def once(arguments: argparse.Namespace) -> int:
     if arguments.show_files:
         sys.stdout.write("".join(f"{visible(path)}\n" for path in given))
         return CLEAN
-    if not given:
+    if not given and not session.unread:
         warn("no Python files found", arguments.quiet)
     with Progress(unheard(sys.stderr), wanted=not arguments.quiet, colour=arguments.color) as progress:
         result = session.lint(given, progress)
@@ -98,15 +100,20 @@ def report(session: Session, given: Mapping[str, bytes], diagnostics: Sequence[D
 
 
 class Session:
-    """What stays the same over all passes of one command: its arguments, configuration and rules."""
+    """What stays the same over all passes of one command: its arguments, configuration and rules.
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
+    foreign_comments: whether comments that other tools read too silence findings.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, *, foreign_comments: bool = True) -> None:
         self.arguments = arguments
+        self.foreign_comments = foreign_comments
         self.configuration = Configuration(arguments.config, arguments.isolated, said_by(arguments))
         self.rules = _rules(arguments.rules_dir)
         self.given: Mapping[str, bytes] = {}
         self.documents = Documents({})
         self.sources = Sources({})
+        self.unread = False
         self._whole: dict[str, bool] = {}
         #: how many findings baselines list
         self.known = 0
@@ -137,11 +144,36 @@ class Session:
             forced = self.configuration.of(name).force_exclude and os.path.exists(name)
             if forced and not find([name], self.configuration):
                 return {}
+            if sys.stdin is None:
+                raise UsageError("standard input is closed")
             return {name: sys.stdin.buffer.read()}
         require(paths)
-        listed = None if self.recorder is None else self.recorder.folder
-        found = find(paths, self.configuration, listed=listed)
-        return {path: read_file(path) for path in found}
+        found = find(paths, self.configuration, listed=self._listed)
+        return self._read(found)
+
+    def _listed(self, folder: str) -> None:
+        """A folder is searched."""
+        if self.recorder is not None:
+            self.recorder.folder(folder)
+        if not is_searchable(folder):
+            self._unread(f"{folder}: cannot be read: {os.strerror(errno.EACCES)}")
+
+    def _read(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """What these files hold, without those that cannot be read; one that was removed just now is none."""
+        contents: dict[str, bytes] = {}
+        for path in paths:
+            try:
+                contents[path] = read_file(path)
+            except UsageError as error:
+                if os.path.lexists(path):
+                    self._unread(str(error))
+        return contents
+
+    def _unread(self, problem: str) -> None:
+        """A file that was to be linted could not be: the others are, and the exit status tells."""
+        self.spoil()
+        self.unread = True
+        sys.stderr.write(f"torchlint: error: {visible(problem)}\n")
 
     def lint(self, given: Mapping[str, bytes], progress: Callable[[str, int, int], None] | None = None) -> Result:
         """What there is to say of these files; `progress` is told how far it is.
@@ -167,6 +199,7 @@ class Session:
             self.arguments.jobs or processors(),
             lambda path: not documents.troubles and self.whole(documents.owner(path)),
             progress,
+            foreign_comments=self.foreign_comments,
         )
         with without_collector():
             try:
@@ -175,8 +208,16 @@ class Session:
                 raise UsageError(str(error)) from error
             finally:
                 self._record()
+                if self.store is not None:
+                    self.store.prune(time.time())
         found = syntax_errors(documents.troubles, self.configuration.of)
-        troubles = sift(found, self.rules.rules, self.configuration.of, self.sources.text)
+        troubles = sift(
+            found,
+            self.rules.rules,
+            self.configuration.of,
+            self.sources.text,
+            foreign_comments=self.foreign_comments,
+        )
         result.diagnostics = documents.placed([*result.diagnostics, *troubles])
         self._pass_over(result)
         return result
@@ -248,7 +289,10 @@ class Session:
         """Tell the recorder what was read."""
         if self.recorder is not None:
             for path, content in (*self.given.items(), *self.sources.further()):
-                self.recorder.file(path, content)
+                if path.endswith("/"):
+                    self.recorder.package(path)
+                else:
+                    self.recorder.file(path, content)
             self.recorder.files(self.configuration.files())
 
     def text(self, path: str, cell: int) -> str | None:
@@ -265,7 +309,7 @@ class Session:
 
     def status(self, diagnostics: Sequence[Diagnostic]) -> int:
         """The exit status of a run that leaves these findings."""
-        if self.rules.problems or any(one.code == INTERNAL_ERROR.code for one in diagnostics):
+        if self.unread or self.rules.problems or any(one.code == INTERNAL_ERROR.code for one in diagnostics):
             return ERROR
         return FINDINGS if diagnostics and not self.arguments.exit_zero else CLEAN
 

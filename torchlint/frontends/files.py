@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 from torchlint.frontends.configuration import Configuration
 from torchlint.frontends.documents import MARKDOWN
 from torchlint.frontends.outcome import UsageError
+from torchlint.frontends.replay import holds_python
 from torchlint.source.discover import SUFFIXES, discover
 from torchlint.source.text import DecodeError, decode
 
@@ -27,9 +30,12 @@ class Sources:
         yield from self._further.items()
 
     def context(self, path: str) -> bytes | None:
-        """The content of a file beyond those given, or None if it cannot be had."""
+        """The content of a file beyond those given, or None if it cannot be had.
+
+        A path that ends in ``/`` asks for a folder: no bytes if it is there and holds Python files.
+        """
         if path not in self._further:
-            self._further[path] = _read_or_none(path)
+            self._further[path] = (b"" if holds_python(path) else None) if path.endswith("/") else _read_or_none(path)
         return self._further[path]
 
     def text(self, path: str) -> str | None:
@@ -51,15 +57,30 @@ def decode_or_none(content: bytes) -> str | None:
 def _read_or_none(path: str) -> bytes | None:
     try:
         return Path(path).read_bytes() if Path(path).is_file() else None
-    except OSError:
+    except (OSError, ValueError):  # a name with a NUL, say
         return None
 
 
 def require(paths: Iterable[str]) -> None:
-    """Raises: UsageError: one of the paths does not exist."""
-    missing = [path for path in paths if not os.path.exists(path)]
+    """Raises: UsageError: one of the paths does not exist, or is a folder that cannot be searched."""
+    missing: list[str] = []
+    for path in paths:
+        try:
+            found = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            missing.append(path)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+        else:
+            if stat.S_ISDIR(found.st_mode) and not is_searchable(path):
+                raise UsageError(f"{path}: cannot be read: {os.strerror(errno.EACCES)}")
     if missing:
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
+
+
+def is_searchable(folder: str) -> bool:
+    """Whether the files in a folder can be found and read."""
+    return os.access(folder, os.R_OK | os.X_OK)
 
 
 def project_top(path: str, configuration: str | None) -> str:
@@ -76,13 +97,18 @@ def project_top(path: str, configuration: str | None) -> str:
 
 
 def read_file(path: str) -> bytes:
-    """The content of a file that is linted.
+    """The content of a file that is linted. Nothing else is opened for long: a pipe may never say anything, and a
+    device never end.
 
     Raises:
         UsageError: it cannot be read.
     """
     try:
-        return Path(path).read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UsageError(f"{path}: neither a file nor a folder; `-` stands for standard input")
+            return file.read()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -101,7 +127,7 @@ def find(
     Raises:
         ConfigError: a configuration file is wrong.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for path in paths:
         settings = configuration.of(path)
         files = discover(
@@ -112,5 +138,8 @@ def find(
             listed=listed,
             suffixes=(*SUFFIXES, *MARKDOWN) if settings.markdown else SUFFIXES,
         )
-        found.update(dict.fromkeys(files))
-    return list(found)
+        for file in files:
+            # a file that is meant by several paths is linted once, under its shortest name
+            key = os.path.abspath(file)
+            found[key] = min(found.get(key, file), file, key=lambda name: (len(name), name))
+    return list(found.values())
