@@ -70,4 +70,6 @@ def closing_line(diagnostics: Sequence[Diagnostic], files: int, known: int = 0) 
 def warn(message: str, quiet: bool) -> None:
     """Say on standard error what seems to be wrong, unless it is not wanted."""
     if not quiet:
-        sys.stderr.write(f"torchlint: warning: {message}\n")
+        from torchlint.report.text import visible
+
+        sys.stderr.write(f"torchlint: warning: {visible(message)}\n")
