@@ -159,6 +159,7 @@ def test_it_can_be_silenced_by_name_only() -> None:
     [
         ("# torchlint: ignore[bce-on-logit]", "`bce-on-logit`; did you mean `bce-on-logits`?"),
         ("# torchlint: ignore[tl101]", "`tl101`; did you mean `TL101`?"),
+        ("# torchlint: ignore[ALL]", "`ALL`; a comment without brackets speaks of all"),
         ("# torchlint: ignore[ABC123]", "no rule has the code or name `ABC123`"),
         ("# torchlint: ignore[TL998, TL101]", "`TL998`; did you mean"),
         ("# noqa: E501, TL998", "no rule has the code or name `TL998`"),

@@ -222,6 +222,8 @@ class _File:
         if close is not None and comment.foreign:  # to other tools, names say nothing
             close = next((rule.code for rule in self.rules if close in (rule.code, rule.name)), close)
         hint = f"; did you mean `{close}`?" if close else "; `torchlint rules` lists them"
+        if close == "ALL":
+            hint = "; a comment without brackets speaks of all"
         span = self._span(comment.place, word.column, word.column + len(word.text))
         return _said(INVALID_SUPPRESSION, f"no rule has the code or name `{word.text}`{hint}", span)
 

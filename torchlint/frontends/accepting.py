@@ -65,7 +65,7 @@ def _add_comments(given: Mapping[str, bytes], diagnostics: Sequence[Diagnostic],
     added = 0
     for path, found in sorted(by_path.items()):
         if is_document(path):
-            warn(f"{visible(path)}: comments are added to Python files only", quiet)
+            warn(f"{path}: comments are added to Python files only", quiet)
             continue
         try:
             text = decode(given[path])
@@ -73,7 +73,7 @@ def _add_comments(given: Mapping[str, bytes], diagnostics: Sequence[Diagnostic],
             files.append(Rewriting(path, given[path], encode(made, given[path])))
             added += count
         except (DecodeError, EncodeError) as error:
-            warn(f"{visible(path)}: no comments are added: {error}", quiet)
+            warn(f"{path}: no comments are added: {error}", quiet)
     for file in files:
         if file.new == file.old:
             continue
