@@ -132,6 +132,14 @@ def test_output_file_that_cannot_be_written(project: Path, run: Run, place: str)
     assert err.startswith(f"torchlint: error: {place}: cannot be written: ")
 
 
+def test_a_linted_file_is_not_written_over(project: Path, run: Run) -> None:
+    (project / "link").symlink_to("good.py")
+    for place in ("bad.py", "./good.py", "link"):
+        status, out, err = run("--output-file", place)
+        assert (status, out, err) == (2, "", f"torchlint: error: {place}: is linted, so it is not written over\n")
+    assert ((project / "bad.py").read_text(), (project / "good.py").read_text()) == (BAD, GOOD)
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/null"), reason="no devices here")
 def test_a_device_is_written_to_and_not_replaced(project: Path, run: Run) -> None:
     before = os.stat("/dev/null")

@@ -23,7 +23,7 @@ from torchlint.frontends.documents import Documents
 from torchlint.frontends.files import Sources, decode_or_none, find, is_searchable, project_top, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
-from torchlint.frontends.output import closing_line, publish, render, warn
+from torchlint.frontends.output import closing_line, publish, render, spare, warn
 from torchlint.frontends.places import cache_folder, own_version, processors
 from torchlint.frontends.progress import Progress
 from torchlint.frontends.replay import Recorder, unheard
@@ -60,6 +60,7 @@ def once(arguments: argparse.Namespace, seen: Callable[[Iterable[str]], None] = 
         return CLEAN
     if not given and not session.unread:
         warn("no Python files found", arguments.quiet)
+    spare(arguments.output_file, given)
     with Progress(unheard(sys.stderr), wanted=not arguments.quiet, colour=arguments.color) as progress:
         result = session.lint(given, progress)
     seen([*session.configuration.files(), *(path for path, _ in session.sources.further())])
