@@ -23,7 +23,8 @@ import msgspec
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, run
-from torchlint.engine.builtin import INTERNAL_ERROR
+from torchlint.engine.builtin import INTERNAL_ERROR, UNHEARD
+from torchlint.engine.select import mentioned
 from torchlint.facts.analysis import Statistics, Taught, analyse_component, modules_of
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.library.tables import Table, names_of
@@ -55,7 +56,8 @@ class Request(msgspec.Struct, frozen=True):
     settings: those of a linted path. text: the text of a linted or further file, or None if it has none.
     contracts: the tables of the configurations. folder: where the paths start. store: None to keep nothing;
     version: stands for torchlint itself and its rules, for what another one kept does not count. jobs: how many
-    processes may work. progress: is told a phase, how much of it is done, and how much there is. foreign_comments:
+    processes may work. whole: whether all of a path's project is linted; it is asked only where that matters.
+    progress: is told a phase, how much of it is done, and how much there is. foreign_comments:
     whether comments that other tools read too (``# noqa``) silence findings.
     """
 
@@ -69,6 +71,7 @@ class Request(msgspec.Struct, frozen=True):
     store: Store | None = None
     version: bytes = b""
     jobs: int = 1
+    whole: Callable[[str], bool] = lambda path: True
     progress: Callable[[str, int, int], None] | None = None
     foreign_comments: bool = True
 
@@ -115,7 +118,16 @@ def lint(request: Request) -> Result:
         statistics.add(outcome.statistics)
         taught.add(outcome.taught)
     statistics.taught_met = len(set(taught.met))
-    said = run.sift(found, request.text, foreign_comments=request.foreign_comments)
+    broken = any(one.code in UNHEARD for one in found)
+    said = run.sift(
+        found,
+        request.rules,
+        request.settings,
+        request.text,
+        lambda path: path in work.exhausted_nowhere and not broken and request.whole(path),
+        [path for path in work.followed if mentioned(request.files[path], request.rules)],
+        foreign_comments=request.foreign_comments,
+    )
     return Result(said, statistics, taught.complaints(), sorted(work.analysed))
 
 
@@ -157,6 +169,9 @@ class _Work:
         self.kept: dict[bytes, parsed.Parsed] = {}
         self.project = Project(request.files, request.context, self.read, request.folder)
         self.analysed: list[str] = []
+        #: the linted files that were followed, and those of them where no budget ran out
+        self.followed: list[str] = []
+        self.exhausted_nowhere: set[str] = set()
         self.taught_names = [name for table in request.contracts for row in table.rows for name in names_of(row)]
 
     # --- files -----------------------------------------------------------------------------------------------------
@@ -231,6 +246,11 @@ class _Work:
                 self.analysed += (self.project.units[path].path for path in part.starts)
                 if self.request.store is not None and not any(one.code == INTERNAL_ERROR.code for one in outcome.found):
                     self.request.store.put(OUTCOMES, part.key, msgspec.msgpack.encode(outcome))
+        for part in parts:
+            paths = [self.project.units[path].path for path in part.starts]
+            linted = [path for path in paths if path in self.request.files]
+            self.followed += linted
+            self.exhausted_nowhere.update(linted if known[part.index].statistics.roots_exhausted == 0 else ())
         return [known[part.index] for part in parts]
 
     def _everywhere(self) -> bytes:

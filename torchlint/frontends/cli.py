@@ -69,7 +69,9 @@ def _run(words: list[str]) -> int:
             raise UsageError("the working folder does not exist any more")
         return _COMMANDS[command](arguments)
     except (ConfigError, UsageError) as error:
-        sys.stderr.write(f"torchlint: error: {error}\n")
+        from torchlint.report.text import visible
+
+        sys.stderr.write(f"torchlint: error: {visible(str(error))}\n")
         return ERROR
 
 
@@ -95,6 +97,12 @@ def _check(arguments: argparse.Namespace) -> int:
         sys.stdout, sys.stderr = streams
     recorder.keep(status)
     return status
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from torchlint.frontends.config import config
+
+    return config(arguments)
 
 
 def _reveal(arguments: argparse.Namespace) -> int:
@@ -132,6 +140,7 @@ _ANYWHERE = ("explain", "rules", "completion")
 #: What each command runs; its options are in `torchlint.frontends.options`.
 _COMMANDS = {
     "check": _check,
+    "config": _config,
     "explain": _explain,
     "rules": _rules,
     "reveal": _reveal,
