@@ -57,8 +57,8 @@ class Request(msgspec.Struct, frozen=True):
     contracts: the tables of the configurations. folder: where the paths start. store: None to keep nothing;
     version: stands for torchlint itself and its rules, for what another one kept does not count. jobs: how many
     processes may work. whole: whether all of a path's project is linted; it is asked only where that matters.
-    progress: is told a phase, how much of it is done, and how much there is. foreign_comments:
-    whether comments that other tools read too (``# noqa``) silence findings.
+    progress: is told a phase, how much of it is done, and how much there is. foreign_comments: whether comments that
+    other tools read too (``# noqa``) silence findings.
     """
 
     files: Mapping[str, bytes]
@@ -95,9 +95,6 @@ class Outcome(msgspec.Struct):
     statistics: Statistics
     taught: Taught
     asked: list[tuple[str, bytes | None]]
-
-
-_OUTCOME = msgspec.msgpack.Decoder(Outcome)
 
 
 def lint(request: Request) -> Result:
@@ -166,7 +163,7 @@ class _Work:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.kept: dict[bytes, parsed.Parsed] = {}
+        self.ready: dict[bytes, parsed.Parsed] = {}
         self.project = Project(request.files, request.context, self.read, request.folder)
         self.analysed: list[str] = []
         #: the linted files that were followed, and those of them where no budget ran out
@@ -177,15 +174,15 @@ class _Work:
     # --- files -----------------------------------------------------------------------------------------------------
 
     def read(self, data: bytes) -> parsed.Parsed:
-        """What the bytes of a file say: from the store, or parsed now and kept."""
+        """What the bytes of a file say: read before, from the store, or parsed now and kept.
+
+        Nobody is given the same object twice: files with the same content are different files.
+        """
         key = _hash(data)
-        found = self.kept.get(key)
-        if found is None:
-            found = self._stored(key)
+        found = self.ready.pop(key, None) or self._stored(key)
         if found is None:
             found = parsed.parse(data)
             self._keep(key, parsed.encode(found) if self.request.store is not None else b"")
-        self.kept[key] = found
         return found
 
     def _stored(self, key: bytes) -> parsed.Parsed | None:
@@ -205,12 +202,12 @@ class _Work:
         for path in starts:
             data = self.project.units[path].data
             key = _hash(data)
-            if key not in self.kept and key not in missing:
+            if key not in self.ready and key not in missing:
                 found = self._stored(key)
                 if found is None:
                     missing[key] = data
                 else:
-                    self.kept[key] = found
+                    self.ready[key] = found
         tell = _Progress(self.request.progress, "parsing", len(missing))
         if self.request.jobs > 1 and sum(map(len, missing.values())) > WORTHWHILE:
             from torchlint.engine.parallel import records  # slow to import
@@ -218,13 +215,14 @@ class _Work:
             keys = list(missing)
             for index, record in records(list(missing.values()), self.request.jobs, tell):
                 if record is None:
-                    self.kept[keys[index]] = parsed.given_up("the process that parsed this file died")
+                    self.ready[keys[index]] = parsed.given_up("the process that parsed this file died")
                 elif (made := parsed.decoded(record)) is not None:
-                    self.kept[keys[index]] = made
+                    self.ready[keys[index]] = made
                     self._keep(keys[index], record)
-        for data in missing.values():
-            self.read(data)
-            tell(1)
+        for key, data in missing.items():
+            if key not in self.ready:
+                self.ready[key] = self.read(data)
+                tell(1)
 
     # --- components ------------------------------------------------------------------------------------------------
 
@@ -273,7 +271,7 @@ class _Work:
         if content is None:
             return None
         try:
-            outcome = _OUTCOME.decode(content)
+            outcome = msgspec.msgpack.decode(content, type=Outcome)
         except parsed.UNREADABLE:
             return None
         view = self.project.view()
@@ -293,20 +291,17 @@ class _Work:
 
             if FORKS:
                 largest_first = sorted(parts, key=lambda part: (-part.size, part.index))
-                for index, made in forked(_Work._encoded, (self, contracts), largest_first, self.request.jobs):
+                for index, made in forked(_run_apart, (self, contracts), largest_first, self.request.jobs):
                     part = largest_first[index]
-                    died = "the process that analysed this file died"
-                    yield part, self._given_up(part, died) if made is None else _OUTCOME.decode(made)
+                    if made is None:
+                        yield part, self._given_up(part, "the process that analysed this file died")
+                    else:
+                        yield part, msgspec.msgpack.decode(made, type=Outcome)
                     tell(len(part.starts))
                 return
         for part in parts:
             yield part, self.outcome(part, contracts)
             tell(len(part.starts))
-
-    @staticmethod
-    def _encoded(shared: tuple[_Work, Contracts], part: Component) -> bytes:
-        work, contracts = shared
-        return msgspec.msgpack.encode(work.outcome(part, contracts))
 
     def _given_up(self, part: Component, reason: str) -> Outcome:
         paths = [self.project.units[path].path for path in part.starts]
@@ -324,6 +319,11 @@ class _Work:
         further = sorted(view.asked.difference(part.starts))
         asked = [(path, self._content(view, path)) for path in further]
         return Outcome(found, analysis.statistics, analysis.taught, asked)
+
+
+def _run_apart(shared: tuple[_Work, Contracts], part: Component) -> bytes:
+    work, contracts = shared
+    return msgspec.msgpack.encode(work.outcome(part, contracts))
 
 
 def _is_encodable(paths: Iterable[str]) -> bool:

@@ -113,8 +113,8 @@ def sift(
 ) -> list[Diagnostic]:
     """What is asked for and no comment takes back, and what is wrong with comments: sorted, and of equal findings one.
 
-    judged: whether all was found in a file; commented: the files whose comments are judged; foreign_comments:
-    whether comments that other tools read too (``# noqa``) take findings back.
+    judged: whether all was found in a file; commented: the files whose comments are judged; foreign_comments: whether
+    comments that other tools read too (``# noqa``) take findings back.
     """
     if not found and not commented:
         return []

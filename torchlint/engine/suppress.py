@@ -69,8 +69,7 @@ class _File:
         self, path: str, text: str, hears_foreign: bool, settings: Settings, rules: Sequence[Declared]
     ) -> None:
         self.path = path
-        comments = suppressions(text)
-        self.comments = comments if hears_foreign else comments.own()
+        self.comments = suppressions(text) if hears_foreign else suppressions(text).own()
         self.rows = source_rows(text)
         self.settings = settings
         self.rules = rules

@@ -6,6 +6,7 @@ import argparse
 import errno
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -19,15 +20,7 @@ from torchlint.engine.run import sift, syntax_errors
 from torchlint.flow.library.tables import ContractError, Table
 from torchlint.frontends.configuration import Configuration, said_by
 from torchlint.frontends.documents import Documents
-from torchlint.frontends.files import (
-    Sources,
-    decode_or_none,
-    find,
-    is_searchable,
-    project_top,
-    read_file,
-    require,
-)
+from torchlint.frontends.files import Sources, decode_or_none, find, is_searchable, project_top, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
 from torchlint.frontends.output import closing_line, publish, render, warn
@@ -215,8 +208,11 @@ class Session:
                 raise UsageError(str(error)) from error
             finally:
                 self._record()
+                if self.store is not None:
+                    self.store.prune(time.time())
+        found = syntax_errors(documents.troubles, self.configuration.of)
         troubles = sift(
-            syntax_errors(documents.troubles, self.configuration.of),
+            found,
             self.rules.rules,
             self.configuration.of,
             self.sources.text,

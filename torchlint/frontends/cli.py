@@ -6,16 +6,34 @@ All imports wait until they are needed, so that ``--version``, ``--help`` and a 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from torchlint.frontends import replay
 from torchlint.frontends.terminal import make_safe, open_closed, silence
 
+TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all else here
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+
+def program() -> NoReturn:
+    """Run torchlint, and end the process.
+
+    A process that lives for one run has no use for the cyclic collector, and what the system takes back at once need
+    not be taken down piece by piece: together that is a third of the time that a small file takes.
+    """
+    gc.disable()
+    status = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):  # nobody listens any more
+        pass
+    os._exit(status)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -135,8 +153,21 @@ def _completion(arguments: argparse.Namespace) -> int:
     return completion(arguments)
 
 
+def _clean(arguments: argparse.Namespace) -> int:
+    from torchlint.frontends.places import cache_folder
+    from torchlint.frontends.store import DiskStore
+
+    folder = arguments.cache_dir or cache_folder(os.environ)
+    try:
+        DiskStore(folder).clear()
+    except OSError as error:
+        sys.stderr.write(f"torchlint: error: {folder}: cannot be emptied: {error.strerror}\n")
+        return 2
+    return 0
+
+
 #: Commands that have nothing to do with the working folder.
-_ANYWHERE = ("explain", "rules", "completion")
+_ANYWHERE = ("explain", "rules", "completion", "clean")
 #: What each command runs; its options are in `torchlint.frontends.options`.
 _COMMANDS = {
     "check": _check,
@@ -146,4 +177,5 @@ _COMMANDS = {
     "reveal": _reveal,
     "trace": _trace,
     "completion": _completion,
+    "clean": _clean,
 }

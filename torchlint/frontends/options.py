@@ -96,7 +96,7 @@ def _check_parser() -> argparse.ArgumentParser:
         help="processes that may work; default: one a processor",
     )
     speed.add_argument("--no-cache", action="store_true", help="neither use what earlier runs found nor keep anything")
-    speed.add_argument("--cache-dir", metavar="FOLDER", help="where to keep it; default: the user's cache folder")
+    _add_cache_dir(speed)
     return parser
 
 
@@ -229,11 +229,23 @@ def _completion_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _clean_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="torchlint clean", description="Remove what earlier runs have kept.")
+    _add_cache_dir(parser)
+    return parser
+
+
 Options = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
 def _add_colour(parser: Options) -> None:
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+
+
+def _add_cache_dir(parser: Options) -> None:
+    parser.add_argument(
+        "--cache-dir", metavar="FOLDER", help="where to keep what is found; default: the user's cache folder"
+    )
 
 
 def _add_rules_dir(parser: Options) -> None:
@@ -254,4 +266,5 @@ PARSERS = {
     "reveal": _reveal_parser,
     "trace": _trace_parser,
     "completion": _completion_parser,
+    "clean": _clean_parser,
 }

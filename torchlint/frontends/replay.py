@@ -18,11 +18,14 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO
 
 from torchlint.frontends.places import cache_folder, own_version
 from torchlint.frontends.store import DiskStore, digest
+
+TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all else here
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import TextIO
 
 KIND = "runs"
 #: What of the environment may change what a run says.
