@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -202,9 +203,9 @@ class Machine:
         """
         log = self.logs.pop()
         self.log = self.logs[-1] if self.logs else None
-        cells: Cells = {}
-        for owner, key, _ in log:
-            cells[(id(owner), key)] = (owner, key, owner.get(key, MISSING))
+        if not log:
+            return {}
+        cells: Cells = {(id(owner), key): (owner, key, owner.get(key, MISSING)) for owner, key, _ in log}
         if keep:
             if self.log is not None:
                 self.log.extend(log)
@@ -248,7 +249,7 @@ class Machine:
             return ()
         if not entry:
             return tuple(self.path.items())
-        return tuple((k, w) for k, w in self.path.items() if k not in entry)
+        return _added(entry, self.path)
 
     def resolve(self, value: Value) -> Value:
         """The value on the present path."""
@@ -258,7 +259,11 @@ class Machine:
 
     def under(self, guard: Guard) -> join.Path:
         """The present path with a guard added."""
-        return {**self.path, **dict(guard)} if guard else self.path
+        if not guard:
+            return self.path
+        path = self.path.copy()
+        path.update(guard)
+        return path
 
     def over(self, values: Sequence[Value], f: Callable[[list[Value]], Value]) -> Value:
         """f of every combination of the alternatives in `values`, as alternatives again.
@@ -266,22 +271,30 @@ class Machine:
         A call of f counts as two nodes. Beyond `MOST_COMBINATIONS` the largest alternatives are collapsed first.
         """
         self.steps += 2
-        resolved = [join.resolve(v, self.path) if type(v) is Alternatives else v for v in values]
-        split = [i for i, v in enumerate(resolved) if type(v) is Alternatives]
+        resolved = list(values)
+        split: list[int] = []
+        for i, value in enumerate(resolved):
+            if type(value) is Alternatives:
+                value = resolved[i] = join.resolve(value, self.path)
+                if type(value) is Alternatives:
+                    split.append(i)
         if not split:
             return f(resolved)
-        choices = {tuple(g for g, _ in v.options) for v in resolved if type(v) is Alternatives}
-        if math.prod(map(len, choices)) > MOST_COMBINATIONS:
-            for i in split[1:]:
-                several = resolved[i]
-                assert isinstance(several, Alternatives)
-                resolved[i] = join.collapse([v for _, v in several.options])
-        first = resolved[split[0]]
+        if len(split) > 1:
+            choices = {tuple(g for g, _ in v.options) for v in resolved if type(v) is Alternatives}
+            if math.prod(map(len, choices)) > MOST_COMBINATIONS:
+                for i in split[1:]:
+                    several = resolved[i]
+                    assert isinstance(several, Alternatives)
+                    resolved[i] = join.collapse([v for _, v in several.options])
+        at = split[0]
+        first = resolved[at]
         assert isinstance(first, Alternatives)
         saved, out = self.path, []
         for guard, option in first.options:
-            self.path = {**saved, **dict(guard)}
-            resolved[split[0]] = option
+            self.path = path = saved.copy()
+            path.update(guard)
+            resolved[at] = option
             out.append((guard, self.over(resolved, f)))
         self.path = saved
         return join.alternatives(out)
@@ -300,7 +313,8 @@ class Machine:
         live: list[tuple[Guard, Cells]] = []
         statuses: list[int] = []
         for guard, run in arms:
-            self.path = {**saved, **dict(guard)}
+            self.path = path = saved.copy()
+            path.update(guard)
             self.open_log()
             try:
                 status = run()
@@ -312,21 +326,20 @@ class Machine:
             cells = self.close_log(keep=False)
             statuses.append(status)
             if status == NEXT:
-                extra = tuple((k, w) for k, w in arm_path.items() if k not in saved)
-                live.append((extra, cells))
+                live.append((_added(saved, arm_path), cells))
         self.path = saved
         if not live:
             return max(set(statuses), key=lambda s: (s == RETURN, s == CONTINUE, s == BREAK, s))
         if len(live) == 1:
             if len(arms) > 1:
-                self.path = {**saved, **dict(live[0][0])}
+                self.path = self.under(live[0][0])
             for owner, key, value in live[0][1].values():
                 self.put(owner, key, value)
             return NEXT
         self.merge_cells(live)
         common = set(live[0][0]).intersection(*(guard for guard, _ in live[1:]))
         if common:
-            self.path = {**saved, **dict(item for item in live[0][0] if item in common)}
+            self.path = self.under(tuple(item for item in live[0][0] if item in common))
         return NEXT
 
     def put(self, owner: dict[Any, Any], key: Any, value: Any) -> None:
@@ -338,11 +351,15 @@ class Machine:
 
     def merge_cells(self, arms: Sequence[tuple[Guard, Cells]]) -> None:
         """Give every cell that an arm wrote the alternatives of what the arms left in it."""
-        keys: dict[tuple[int, Any], tuple[dict[Any, Any], Any]] = {}
+        every: Cells = {}
         for _, cells in arms:
-            for identity, (owner, key, _) in cells.items():
-                keys.setdefault(identity, (owner, key))
-        for identity, (owner, key) in keys.items():
+            if not every:
+                every = cells.copy()
+                continue
+            for identity, cell in cells.items():
+                if identity not in every:
+                    every[identity] = cell
+        for identity, (owner, key, _) in every.items():
             now = owner.get(key, MISSING)
             options = []
             for guard, cells in arms:
@@ -352,13 +369,19 @@ class Machine:
 
     def join_cell(self, owner: dict[Any, Any], key: Any, options: list[tuple[Guard, Any]]) -> Any:
         """One content for a cell; absent ones give way, raw contents (not values) must agree."""
-        present = [(g, v) for g, v in options if v is not MISSING]
+        present = [option for option in options if option[1] is not MISSING]
         if not present:
             return MISSING
         first = present[0][1]
-        if all(v is first for _, v in present[1:]):
+        same, values = True, True
+        for _, value in present:
+            if value is not first:
+                same = False
+            if not isinstance(value, Value):
+                values = False
+        if same:
             return first
-        if all(isinstance(v, Value) for _, v in present):
+        if values:
             return join.alternatives(present)
         if key == "items":
             return join.join_items(present)
@@ -408,7 +431,7 @@ class Machine:
 
     def place(self, n: int) -> Place:
         """A node of the file that is being run."""
-        return Place(self.frame.path, n)
+        return _new(Place, (self.frame.path, n))
 
     # --- scopes --------------------------------------------------------------------------------------------------
 
@@ -454,7 +477,8 @@ class Machine:
             for guard, option in value.options:
                 if not join.compatible(guard, saved):
                     continue
-                self.path = {**saved, **dict(guard)}
+                self.path = path = saved.copy()
+                path.update(guard)
                 ways.extend((join.merge(guard, inner), truth) for inner, truth in self.decide(option))
             self.path = saved
             return self._few(ways)
@@ -584,6 +608,17 @@ class Machine:
             (join.merge(guard, tuple((key, i == index) for i, key in keys.items())) if met[index] else guard, value)
             for index, (guard, value) in enumerate(options)
         ]
+
+
+#: What `Place` calls in turn.
+_new = tuple.__new__
+
+
+def _added(before: join.Path, path: join.Path) -> Guard:
+    """What was decided on a path since it was `before`: what is decided is never taken back, and stands in order."""
+    slow = tuple((k, w) for k, w in path.items() if k not in before)
+    assert slow == tuple(islice(path.items(), len(before), None)), "ADDED"
+    return tuple(islice(path.items(), len(before), None))
 
 
 def flatten(values: Iterable[Value]) -> list[Value]:
