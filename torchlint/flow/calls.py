@@ -22,7 +22,8 @@ from torchlint.flow import (
     tensors,
     training,
 )
-from torchlint.flow.machine import DEPTH, NEXT, SHARE, SHARED_DEPTH, Exhausted, Frame, Machine, flatten
+from torchlint.flow.budget import DEPTH, SHARE, SHARED_DEPTH, Exhausted
+from torchlint.flow.machine import NEXT, Frame, Machine, flatten
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
     REST,

@@ -12,6 +12,7 @@ Worked example: under the path ``{k: True}``, ``Alternatives([(((k, True),), a),
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, TypeAlias
 
 from torchlint.flow import interval, shape
@@ -59,6 +60,11 @@ def compatible(guard: Guard, path: Path) -> bool:
         if decided is not None and decided != way:
             return False
     return True
+
+
+def added(before: Path, path: Path) -> Guard:
+    """What was decided on a path since it was `before`: nothing decided is ever taken back, and the latest stands last."""
+    return tuple(islice(path.items(), len(before), None))
 
 
 def contradicts(a: Guard, b: Guard) -> bool:

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from typing import Any
 
 import msgspec
 
 from torchlint.flow import join
+from torchlint.flow.budget import STEPS_PER_ROOT, Exhausted
 from torchlint.flow.events import ARITHMETIC, OBSERVED, RESHAPING, WRAPPING, Event, OpEvent, ReshapeEvent
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.spell import passed
@@ -55,38 +55,11 @@ from torchlint.syntax import ir
 
 NEXT, RETURN, RAISE, BREAK, CONTINUE = range(5)
 
-#: Nodes that one root may evaluate, more in a small project, and calls that may be nested, before what is left is
-#: unknown.
-STEPS_PER_ROOT, MORE_PER_ROOT, LOST_PER_LINE = 60_000, 200_000, 10
-DEPTH = 40
-
-#: A call this near to its root may use up a part of what is left; if it does, only its own result is unknown.
-SHARED_DEPTH, SHARE = 4, 0.6
-
-#: Nodes that the roots after the top levels may evaluate together: a fixed part and so many for each line, which keeps
-#: the analysis of a large library near half the cost of its parsing; and a bonus that shrinks with every line, for in a
-#: small project another second is nobody's loss.
-ALLOWANCE, STEPS_PER_LINE, BONUS, BONUS_LOST_PER_LINE = 100_000, 0.6, 800_000, 16
-
 #: Combinations of alternatives that one operation is worked out for.
 MOST_COMBINATIONS = 16
 
 MISSING: Any = object()
 Cells = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
-
-
-def allowance(lines: int) -> float:
-    """Nodes that the roots of a project of so many lines may evaluate together."""
-    return ALLOWANCE + STEPS_PER_LINE * lines + max(0, BONUS - BONUS_LOST_PER_LINE * lines)
-
-
-def most_per_root(lines: int) -> int:
-    """Nodes that one root of a project of so many lines may evaluate."""
-    return STEPS_PER_ROOT + max(0, MORE_PER_ROOT - LOST_PER_LINE * lines)
-
-
-class Exhausted(BaseException):
-    """A root has used up its budget."""
 
 
 class Frame(msgspec.Struct):
@@ -172,6 +145,8 @@ class Machine:
         self.scopes: list[dict[str, Value]] | None = None
         self.blind: set[Place] = set()
         self.spent: set[int] = set()
+        # the fields that the body of a class declares, by the identity of its node
+        self.fields: dict[int, list[str]] = {}
         self.refused = 0
 
     # --- cells ---------------------------------------------------------------------------------------------------
@@ -249,7 +224,7 @@ class Machine:
             return ()
         if not entry:
             return tuple(self.path.items())
-        return _added(entry, self.path)
+        return join.added(entry, self.path)
 
     def resolve(self, value: Value) -> Value:
         """The value on the present path."""
@@ -326,7 +301,7 @@ class Machine:
             cells = self.close_log(keep=False)
             statuses.append(status)
             if status == NEXT:
-                live.append((_added(saved, arm_path), cells))
+                live.append((join.added(saved, arm_path), cells))
         self.path = saved
         if not live:
             return max(set(statuses), key=lambda s: (s == RETURN, s == CONTINUE, s == BREAK, s))
@@ -612,13 +587,6 @@ class Machine:
 
 #: What `Place` calls in turn.
 _new = tuple.__new__
-
-
-def _added(before: join.Path, path: join.Path) -> Guard:
-    """What was decided on a path since it was `before`: what is decided is never taken back, and stands in order."""
-    slow = tuple((k, w) for k, w in path.items() if k not in before)
-    assert slow == tuple(islice(path.items(), len(before), None)), "ADDED"
-    return tuple(islice(path.items(), len(before), None))
 
 
 def flatten(values: Iterable[Value]) -> list[Value]:
