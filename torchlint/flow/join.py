@@ -63,7 +63,7 @@ def compatible(guard: Guard, path: Path) -> bool:
 
 
 def added(before: Path, path: Path) -> Guard:
-    """What was decided on a path since it was `before`: nothing decided is ever taken back, and the latest stands last."""
+    """What was decided on a path since it was `before`: nothing is ever taken back, and the latest stands last."""
     return tuple(islice(path.items(), len(before), None))
 
 
