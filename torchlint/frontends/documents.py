@@ -21,7 +21,6 @@ from torchlint.diagnostic import Diagnostic, Edit, Fix, Location, Span, Step
 from torchlint.project.modules import Problem
 from torchlint.source import markdown, notebook
 from torchlint.source.edit import OverlapError, applied
-from torchlint.source.magics import masked
 from torchlint.source.text import DecodeError, decode, mentions_framework
 from torchlint.syntax import depth
 
@@ -162,7 +161,7 @@ def _edited_notebook(content: bytes, edits: Sequence[Edit]) -> bytes | None:
     if not by_cell.keys() <= old.keys():
         return None
     new = {number: applied(old[number], some) for number, some in by_cell.items()}
-    if not all(_is_python(masked(source)[0]) for source in new.values()):
+    if not all(_is_python(notebook.cell(number, source).alone) for number, source in new.items()):
         return None
     return notebook.written_back(content, new)
 
@@ -185,11 +184,11 @@ def _broken(found: notebook.Notebook) -> dict[int, tuple[int, int, str]]:
 
     broken: dict[int, tuple[int, int, str]] = {}
     for cell in found.cells:
-        if _is_python(cell.text):
+        if _is_python(cell.alone):
             continue
-        problem = parse(cell.text)
+        problem = parse(cell.alone)
         if isinstance(problem, SyntaxProblem):
-            broken[cell.number] = (problem.row, problem.column, problem.message)
+            broken[cell.number] = (max(problem.row - 1, 1), problem.column, problem.message)
     return broken
 
 

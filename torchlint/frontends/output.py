@@ -51,9 +51,11 @@ def _is_device(path: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def closing_line(diagnostics: Sequence[Diagnostic], files: int) -> str:
-    """How many findings of each severity there are, and how many files were linted."""
+def closing_line(diagnostics: Sequence[Diagnostic], files: int, known: int = 0) -> str:
+    """How many findings of each severity there are, how many files were linted, and how many findings are `known`."""
     checked = f"{files} file{'' if files == 1 else 's'} checked"
+    if known:
+        checked += f"; {known} more {'is' if known == 1 else 'are'} in the baseline"
     if not diagnostics:
         return f"No findings; {checked}.\n"
     counts = Counter(one.severity.value for one in diagnostics)

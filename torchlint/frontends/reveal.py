@@ -11,7 +11,8 @@ from torchlint.engine import registry
 from torchlint.facts.analysis import Analysis, analyse
 from torchlint.flow.library.tables import ContractError
 from torchlint.frontends.check import tables
-from torchlint.frontends.files import Configuration, Sources, find, read_file, require
+from torchlint.frontends.configuration import Configuration
+from torchlint.frontends.files import Sources, find, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, UsageError
 from torchlint.report.text import visible
@@ -51,7 +52,7 @@ def analysed(
     """
     configuration = Configuration()
     require([path, *others])
-    wanted = [path, *find(others, configuration, force_exclude=False)]
+    wanted = [path, *find(others, configuration)]
     given = {name: read_file(name) for name in dict.fromkeys(wanted)}
     sources = Sources(given)
     own, taught = [str(registry.own_contracts())], tables([configuration.of(path)])

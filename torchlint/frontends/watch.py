@@ -149,7 +149,14 @@ class _Trees:
 
 
 def _is_relevant(path: str, tree: str) -> bool:
-    """Whether what happened to a path in a tree may change what is said."""
-    name = os.path.basename(path)
-    folders = os.path.relpath(path, tree).split(os.sep)[:-1]
-    return (name.endswith(RELEVANT) or name == ".gitignore") and DEFAULT_EXCLUDES.isdisjoint(folders)
+    """Whether what happened to a path in a tree may change what is said.
+
+    Folders count, those that are gone too: what is in a new one may be there before the system watches it, and of a
+    renamed one nothing else is reported.
+    """
+    *folders, name = os.path.relpath(path, tree).split(os.sep)
+    if not DEFAULT_EXCLUDES.isdisjoint((*folders, name)):
+        return False
+    if name.endswith(RELEVANT) or name == ".gitignore":
+        return True
+    return os.path.isdir(path) or not ("." in name or os.path.exists(path))

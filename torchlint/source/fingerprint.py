@@ -85,7 +85,10 @@ def scope(text: str, span: Stretch) -> str:
 
 
 def words(text: str, span: Stretch) -> str:
-    """The source of a span as one line: comments, space that parts no words, and trailing commas are left out."""
+    """The source of a span as one line: comments, space that parts no words, and trailing commas are left out.
+
+    Of a comment, all words are given.
+    """
     try:
         source = Offsets(text).cut(text, span)
     except IndexError:  # a place beyond the text has no source
@@ -100,7 +103,7 @@ def words(text: str, span: Stretch) -> str:
         elif token in ")]}" and out.endswith(","):
             out = out[:-1]
         out += token
-    return out
+    return out or " ".join(source.split())
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -26,6 +26,10 @@ class DecodeError(Exception):
         self.row = row
 
 
+class EncodeError(Exception):
+    """A text that cannot be written in the encoding of its file."""
+
+
 def decode(data: bytes) -> str:
     """The text of a Python file, by its byte order mark or encoding comment (PEP 263), else UTF-8.
 
@@ -34,7 +38,7 @@ def decode(data: bytes) -> str:
     nul = data.find(b"\0")
     if nul >= 0:
         raise DecodeError("a NUL byte: this is no text file", _row(data, nul))
-    encoding = _encoding(data)
+    encoding = encoding_of(data)
     body = data[len(BOM_UTF8) :] if data.startswith(BOM_UTF8) else data
     try:
         text = body.decode(encoding)
@@ -49,12 +53,31 @@ def decode(data: bytes) -> str:
     return text
 
 
+def encode(text: str, like: bytes) -> bytes:
+    """The bytes of a text that is to take the place of a file: in its encoding, with its byte order mark.
+
+    Raises:
+        EncodeError: the encoding has not all characters, or cannot give back the file as it was.
+    """
+    encoding = encoding_of(like)
+    mark = BOM_UTF8 if like.startswith(BOM_UTF8) else b""
+    try:
+        exact = mark + decode(like).encode(encoding) == like
+        data = mark + text.encode(encoding)
+        if exact and decode(data) == text:
+            return data
+    except (UnicodeError, LookupError, DecodeError) as error:
+        raise EncodeError(f"cannot be written as {encoding}") from error
+    raise EncodeError(f"cannot be written as {encoding}")
+
+
 def mentions_framework(data: bytes) -> bool:
     """Whether the bytes hold the name of a framework that torchlint knows; a file that does not is not parsed."""
     return _MENTION.search(data) is not None
 
 
-def _encoding(data: bytes) -> str:
+def encoding_of(data: bytes) -> str:
+    """The encoding that a Python file says it has. Raises `DecodeError`."""
     lines = iter(data.splitlines(keepends=True)[:2] if len(data) < 4096 else _head(data))
     try:
         encoding, _ = tokenize.detect_encoding(lambda: next(lines))
