@@ -23,7 +23,7 @@ ELSEWHERE = {
 #: What is never needed for a clean file, or never at all.
 NEVER = {
     "concurrent.futures", "importlib.metadata", "libcst.codemod", "libcst.matchers", "libcst.tool", "markdown_it",
-    "multiprocessing", "pathspec", "platformdirs", "rich", "torch", "unicodedata", "watchfiles",
+    "multiprocessing", "pathspec", "platformdirs", "rich", "torch", "watchfiles",
 }  # fmt: skip
 
 

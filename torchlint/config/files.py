@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from torchlint.config.keys import KEYS, Place, Wrong, meant, shown
 from torchlint.config.lines import lines_of
 from torchlint.config.values import ConfigError, Settings
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 NAMES = ("torchlint.toml", "pyproject.toml")
 
@@ -31,17 +28,15 @@ class Origin(NamedTuple):
         return f"{self.name}:{self.line}" if self.line else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """Settings, and by the name of the key where each was given, in several places if they add; a key that is not there
     was not given."""
 
     settings: Settings
-    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
+    origins: Mapping[str, tuple[Origin, ...]] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(msgspec.Struct, frozen=True):
     """A TOML text: its values, the name of its file, and what its keys stand below."""
 
     values: Mapping[str, Any]
@@ -142,6 +137,10 @@ def _read(path: Path) -> _Text | None:
 
 
 def _parse(text: str, origin: str) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
     try:
         return tomllib.loads(text)
     except RecursionError as error:

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
+
+import msgspec
 
 from torchlint.config.values import Pattern, Settings
 from torchlint.diagnostic import Severity
@@ -35,8 +35,7 @@ class Wrong(Exception):  # noqa: N818  a verdict, which the reader of a file tur
         self.below = below
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a value stands. Paths start in the folder `paths`, patterns in the folder `patterns`."""
 
     paths: str
@@ -45,8 +44,7 @@ class Place:
     prefix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """What a value may be. `words` say so to people; `written` gives back the TOML value of a field's value."""
 
     words: str
@@ -55,8 +53,7 @@ class Kind:
     written: Callable[[Any], Any] = lambda value: list(value) if isinstance(value, tuple) else value
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """A key. `default` is how TOML would write what holds without it; `option` is the flag of the command line that
     says the same; `example` is a value that is right."""
 
@@ -66,7 +63,7 @@ class Key:
     default: str
     example: str
     option: str = ""
-    note: str = field(default="", compare=False)
+    note: str = ""
 
     @property
     def field(self) -> str:
@@ -79,6 +76,8 @@ class Key:
 
 def meant(word: str, words: Iterable[str]) -> str:
     """The end of a sentence about a wrong word: which was meant, or which there are."""
+    from difflib import get_close_matches  # rarely needed, and slow to import
+
     known = list(words)
     close = get_close_matches(word.lower(), known, n=1, cutoff=0.5)
     return f"; did you mean `{close[0]}`?" if close else f"; there are {', '.join(f'`{one}`' for one in known)}"

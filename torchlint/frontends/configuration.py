@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from torchlint.config import Loaded, Origin, Pattern, Settings, in_folder, load, with_line
 from torchlint.config.keys import KEYS, Place
@@ -17,8 +19,7 @@ from torchlint.source.discover import excluded_by_default, matcher
 COMMAND_LINE = Origin("command line")
 
 
-@dataclass(slots=True)
-class Configuration:
+class Configuration(msgspec.Struct):
     """Settings by path: those of the nearest file, unless one was named, under what the command line says.
 
     given: values of ``--config``, each a file or ``KEY=VALUE``; isolated: read no configuration file that was not
@@ -27,11 +28,11 @@ class Configuration:
 
     given: Sequence[str] = ()
     isolated: bool = False
-    said: Mapping[str, Any] = field(default_factory=dict)
-    _by_folder: dict[str, Loaded] = field(default_factory=dict)
-    _files: dict[str, Path | None] = field(default_factory=dict)
-    _by_file: dict[str, Settings] = field(default_factory=dict)
-    _matchers: dict[tuple[Pattern, ...], Callable[[str, bool], bool]] = field(default_factory=dict)
+    said: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    _by_folder: dict[str, Loaded] = msgspec.field(default_factory=dict)
+    _files: dict[str, Path | None] = msgspec.field(default_factory=dict)
+    _by_file: dict[str, Settings] = msgspec.field(default_factory=dict)
+    _matchers: dict[tuple[Pattern, ...], Callable[[str, bool], bool]] = msgspec.field(default_factory=dict)
 
     def of(self, path: str) -> Settings:
         """The settings for a file, or for a folder that is searched.

@@ -14,15 +14,17 @@ import ast
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from torchlint.diagnostic import Diagnostic, Edit, Fix, Location, Span, Step
 from torchlint.project.modules import Problem
-from torchlint.source import markdown, notebook
-from torchlint.source.edit import OverlapError, applied
 from torchlint.source.text import DecodeError, decode, mentions_framework
 from torchlint.syntax import depth
+
+if TYPE_CHECKING:  # slow to import, and most runs meet no document
+    from torchlint.source import markdown, notebook
 
 NOTEBOOK = ".ipynb"
 MARKDOWN = (".md", ".markdown")
@@ -55,6 +57,8 @@ class Documents:
                 self._read_markdown(path, content, given)
 
     def _read_notebook(self, path: str, content: bytes) -> None:
+        from torchlint.source import notebook
+
         try:
             found = notebook.read(content)
         except notebook.NotebookError as error:
@@ -74,6 +78,8 @@ class Documents:
             self._cells[path] = joined
 
     def _read_markdown(self, path: str, content: bytes, given: Mapping[str, bytes]) -> None:
+        from torchlint.source import markdown
+
         text = content.decode("utf-8-sig", "replace")
         for number, fence in enumerate(markdown.fences(text), 1):
             if not _is_python(fence.text):
@@ -145,6 +151,9 @@ def edited(path: str, content: bytes, edits: Sequence[Edit]) -> bytes | None:
 
     Edits are as `Documents.placed` gives them: those of a notebook count rows in its cells.
     """
+    from torchlint.source import notebook
+    from torchlint.source.edit import OverlapError
+
     try:
         if path.lower().endswith(NOTEBOOK):
             return _edited_notebook(content, edits)
@@ -154,6 +163,9 @@ def edited(path: str, content: bytes, edits: Sequence[Edit]) -> bytes | None:
 
 
 def _edited_notebook(content: bytes, edits: Sequence[Edit]) -> bytes | None:
+    from torchlint.source import notebook
+    from torchlint.source.edit import applied
+
     by_cell: dict[int, list[Edit]] = defaultdict(list)
     for edit in edits:
         by_cell[edit.span.cell].append(edit)
@@ -168,6 +180,9 @@ def _edited_notebook(content: bytes, edits: Sequence[Edit]) -> bytes | None:
 
 def _edited_markdown(content: bytes, edits: Sequence[Edit]) -> bytes | None:
     from codecs import BOM_UTF8
+
+    from torchlint.source import markdown
+    from torchlint.source.edit import applied
 
     head = BOM_UTF8 if content.startswith(BOM_UTF8) else b""
     text = decode(content) if not head else content.removeprefix(head).decode("utf-8")

@@ -11,7 +11,8 @@ that is row 4 of the file, and its column 1 column 3.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.source.magics import LINE_END, masked, runs_elsewhere
 
@@ -22,8 +23,7 @@ _PROMPT = re.compile(r">>> |\.\.\. |>>>\Z|\.\.\.\Z")
 Point = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(msgspec.Struct, frozen=True):
     """A fence with Python. `first` is the row of the file on which `text` begins; `prefixes` has one for each row.
 
     prompted: its rows stand behind prompts, between those of what is printed. closed: a row follows that ends it.
