@@ -14,7 +14,8 @@ import ast
 import keyword
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -76,8 +77,7 @@ _TOLD = re.compile(r"#[^#]*(?:noqa|torchlint).*", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-@dataclass(frozen=True, slots=True)
-class Mask:
+class Mask(msgspec.Struct, frozen=True):
     """Where a masked cell is not what the cell itself says: columns of a row, from 1, the end exclusive."""
 
     row: int

@@ -17,10 +17,11 @@ import re
 from bisect import bisect_right
 from codecs import BOM_UTF8
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
+
+import msgspec
 
 from torchlint.source.magics import CELL_MAGIC, LINE_END, Mask, effects, is_indented, masked, runs_elsewhere
 
@@ -32,8 +33,7 @@ class NotebookError(ValueError):
     """A file that is no notebook, or a text that cannot be put back into one. The message says why."""
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True, dict=True):
     """A Python cell. `source` is what it holds; `text` the same, masked, and `masks` where that is not the same."""
 
     number: int
@@ -52,8 +52,7 @@ class Cell:
         return LINE_END.split(self.source)
 
 
-@dataclass(frozen=True, slots=True)
-class Notebook:
+class Notebook(msgspec.Struct, frozen=True):
     """The Python cells of a notebook, and how the rows of most of them end."""
 
     cells: tuple[Cell, ...]
@@ -187,8 +186,7 @@ def _source(value: object) -> str:
 Point = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(msgspec.Struct, frozen=True):
     """The cells of a notebook as one Python text, and where its rows stand in the notebook.
 
     firsts: the row of the text on which each cell begins.

@@ -23,8 +23,9 @@ import stat
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 if sys.platform != "win32":
     import fcntl
@@ -40,8 +41,7 @@ class ChangedError(Exception):
         self.path = path
 
 
-@dataclass(frozen=True, slots=True)
-class Rewriting:
+class Rewriting(msgspec.Struct, frozen=True):
     """A file that holds `old` and shall hold `new`."""
 
     path: str
