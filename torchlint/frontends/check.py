@@ -46,8 +46,8 @@ def check(arguments: argparse.Namespace) -> int:
     return once(arguments)
 
 
-def once(arguments: argparse.Namespace) -> int:
-    """One pass from the files to the exit status.
+def once(arguments: argparse.Namespace, seen: Callable[[Iterable[str]], None] = lambda paths: None) -> int:
+    """One pass from the files to the exit status; `seen` is told on which files it depends beside those it lints.
 
     Raises:
         UsageError, ConfigError: there is nothing sensible to do.
@@ -55,12 +55,14 @@ def once(arguments: argparse.Namespace) -> int:
     session = Session(arguments)
     given = session.contents()
     if arguments.show_files:
+        session.spoil()
         sys.stdout.write("".join(f"{visible(path)}\n" for path in given))
         return CLEAN
     if not given and not session.unread:
         warn("no Python files found", arguments.quiet)
     with Progress(unheard(sys.stderr), wanted=not arguments.quiet, colour=arguments.color) as progress:
         result = session.lint(given, progress)
+    seen([*session.configuration.files(), *(path for path, _ in session.sources.further())])
     for note in result.notes:
         warn(note, arguments.quiet)
     if arguments.write_baseline is not None or arguments.add_noqa:

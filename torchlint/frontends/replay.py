@@ -65,13 +65,13 @@ class Recorder:
         self._seen[_FOLDER, path] = _listing(path)
         self.above(os.path.abspath(path))
 
-    def there(self, path: str) -> None:
-        """The run asked whether there is anything at a path."""
-        self._seen[_THERE, path] = _seen(_THERE, path)
-
     def package(self, path: str) -> None:
         """The run asked whether there is a folder with Python files."""
         self._seen[_PACKAGE, path] = _seen(_PACKAGE, path)
+
+    def there(self, path: str) -> None:
+        """The run asked whether there is anything at a path."""
+        self._seen[_THERE, path] = _seen(_THERE, path)
 
     def above(self, folder: str) -> None:
         """The run looked for configurations in a folder, by its full path, and in all above it."""
