@@ -172,6 +172,15 @@ def test_comments_that_cannot_be_meant(comment: str, message: str) -> None:
     assert (one.severity, one.span.start.row) == (Severity.WARNING, 7)
 
 
+def test_what_was_probably_meant_can_be_put_in() -> None:
+    text = program("  # torchlint: ignore[bce-on-logit] why")
+    (one,) = (one for one in said(text) if one.code == "TL003")
+    (fix,) = one.fixes
+    assert not fix.safe
+    assert applied(text, fix.edits) == program("  # torchlint: ignore[bce-on-logits] why")
+    assert codes(applied(text, fix.edits)) == []
+
+
 def test_a_mistake_can_be_silenced() -> None:
     assert codes(program("  # torchlint: ignore[TL101, TL998, TL003]")) == []
     assert codes(program("  # noqa: TL101, TL998, TL003")) == []

@@ -223,9 +223,10 @@ class _File:
             close = next((rule.code for rule in self.rules if close in (rule.code, rule.name)), close)
         hint = f"; did you mean `{close}`?" if close else "; `torchlint rules` lists them"
         if close == "ALL":
-            hint = "; a comment without brackets speaks of all"
+            close, hint = None, "; a comment without brackets speaks of all"
         span = self._span(comment.place, word.column, word.column + len(word.text))
-        return _said(INVALID_SUPPRESSION, f"no rule has the code or name `{word.text}`{hint}", span)
+        fixes = (Fix(f"replace `{word.text}` by `{close}`", (Edit(span, close),), safe=False),) if close else ()
+        return _said(INVALID_SUPPRESSION, f"no rule has the code or name `{word.text}`{hint}", span, fixes)
 
     def _span(self, row: int, start: int, end: int) -> Span:
         return Span(self.path, Location(row, start), Location(row, end))
