@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import msgspec
-from msgspec.structs import astuple, replace
 
 from torchlint.diagnostic import Severity
 
@@ -25,7 +23,8 @@ class Pattern(NamedTuple):
     folder: str
 
 
-class Settings(msgspec.Struct, frozen=True, eq=False):
+@dataclass(frozen=True, slots=True)
+class Settings:
     """How a file is linted: one field a key of the table `torchlint.config.keys.KEYS`, where each is explained.
 
     select is None where it is not given: then all but the informative rules speak. exclude is None for the folders
@@ -33,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     name. baseline is a path from the working folder.
 
     folder: the folder of the file that says so. ignored_here: what `per_file_ignores` leave out in the one file that
-    these settings are for. files: what was read to know all this, which is no part of what they say.
+    these settings are for. files: what was read to know all this.
     """
 
     select: tuple[str, ...] | None = None
@@ -52,13 +51,7 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     output_format: str | None = None
     folder: str = "."
     ignored_here: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Settings) and astuple(self)[:-1] == astuple(other)[:-1]
-
-    def __hash__(self) -> int:
-        return hash(astuple(self)[:-1])
+    files: tuple[str, ...] = field(default=(), compare=False)
 
     def overridden(self, said: Mapping[str, Any]) -> Settings:
         """These settings under a stronger voice: values by the name of a field.

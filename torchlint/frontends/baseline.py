@@ -17,9 +17,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-
-import msgspec
 
 from torchlint.config import ConfigError
 from torchlint.diagnostic import Diagnostic
@@ -42,11 +41,12 @@ class Entry(NamedTuple):
     fingerprint: str
 
 
-class Baseline(msgspec.Struct):
+@dataclass(slots=True)
+class Baseline:
     """A baseline: its file, and the entries with their counts."""
 
     file: str
-    entries: dict[Entry, int] = msgspec.field(default_factory=dict)
+    entries: dict[Entry, int] = field(default_factory=dict)
 
     def split(self, diagnostics: Iterable[Diagnostic], text: Text) -> tuple[list[Diagnostic], dict[Entry, int]]:
         """The findings that are not listed, in their order, and what of the entries is left over."""

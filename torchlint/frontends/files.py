@@ -6,9 +6,8 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import msgspec
 
 from torchlint.frontends.configuration import Configuration
 from torchlint.frontends.documents import MARKDOWN
@@ -18,12 +17,13 @@ from torchlint.source.discover import SUFFIXES, discover
 from torchlint.source.text import DecodeError, decode
 
 
-class Sources(msgspec.Struct):
+@dataclass(slots=True)
+class Sources:
     """The content of files, as far as it was asked for: those that are linted (`given`) and those they import."""
 
     given: Mapping[str, bytes]
-    _further: dict[str, bytes | None] = msgspec.field(default_factory=dict)
-    _texts: dict[str, str | None] = msgspec.field(default_factory=dict)
+    _further: dict[str, bytes | None] = field(default_factory=dict)
+    _texts: dict[str, str | None] = field(default_factory=dict)
 
     def further(self) -> Iterator[tuple[str, bytes | None]]:
         """Every further file that was asked for, with its content, or None where there was none."""

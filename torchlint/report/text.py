@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-
-import msgspec
+from dataclasses import dataclass
 
 from torchlint.diagnostic import Span
 
@@ -72,7 +71,8 @@ def _width(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-class Paint(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Paint:
     """Colours text by the terminal's own palette, or leaves it alone."""
 
     on: bool

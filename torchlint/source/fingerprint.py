@@ -19,9 +19,8 @@ import hashlib
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
-
-import msgspec
 
 from torchlint.source.edit import Offsets, Stretch
 
@@ -40,7 +39,8 @@ _WORDS = re.compile(rf"(?P<string>{_STRING})|(?P<skipped>\#[^\r\n]*|\\(?:\r\n|\r
 _TAB = 8
 
 
-class _Line(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Line:
     """A logical line: its first row, its indentation, and the name that it defines, if any."""
 
     row: int

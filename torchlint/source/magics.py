@@ -14,8 +14,7 @@ import ast
 import keyword
 import re
 from collections.abc import Iterator
-
-import msgspec
+from dataclasses import dataclass
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -77,7 +76,8 @@ _TOLD = re.compile(r"#[^#]*(?:noqa|torchlint).*", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-class Mask(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Mask:
     """Where a masked cell is not what the cell itself says: columns of a row, from 1, the end exclusive."""
 
     row: int

@@ -17,11 +17,10 @@ import re
 from bisect import bisect_right
 from codecs import BOM_UTF8
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
-
-import msgspec
 
 from torchlint.source.magics import CELL_MAGIC, LINE_END, Mask, effects, is_indented, masked, runs_elsewhere
 
@@ -33,7 +32,8 @@ class NotebookError(ValueError):
     """A file that is no notebook, or a text that cannot be put back into one. The message says why."""
 
 
-class Cell(msgspec.Struct, frozen=True, dict=True):
+@dataclass(frozen=True)
+class Cell:
     """A Python cell. `source` is what it holds; `text` the same, masked, and `masks` where that is not the same."""
 
     number: int
@@ -52,7 +52,8 @@ class Cell(msgspec.Struct, frozen=True, dict=True):
         return LINE_END.split(self.source)
 
 
-class Notebook(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Notebook:
     """The Python cells of a notebook, and how the rows of most of them end."""
 
     cells: tuple[Cell, ...]
@@ -186,7 +187,8 @@ def _source(value: object) -> str:
 Point = tuple[int, int]
 
 
-class Joined(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Joined:
     """The cells of a notebook as one Python text, and where its rows stand in the notebook.
 
     firsts: the row of the text on which each cell begins.

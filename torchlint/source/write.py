@@ -23,9 +23,8 @@ import stat
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
 
 if sys.platform != "win32":
     import fcntl
@@ -41,7 +40,8 @@ class ChangedError(Exception):
         self.path = path
 
 
-class Rewriting(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Rewriting:
     """A file that holds `old` and shall hold `new`."""
 
     path: str
