@@ -16,6 +16,7 @@ from tests.pages import Block
 from torchlint.config import read
 from torchlint.config.keys import KEYS
 from torchlint.flow.library.tables import KINDS
+from torchlint.report.formats import FORMATS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,6 +39,11 @@ def test_the_demo_says_what_is_shown() -> None:
     assert torchlint("fixtures/demo") == shown.partition("\n")[2]
 
 
+def test_the_notebook_says_what_is_shown() -> None:
+    shown = next(block for block in blocks("console") if block.startswith("$ torchlint fixtures/notebooks\n"))
+    assert torchlint("fixtures/notebooks") == shown.partition("\n")[2]
+
+
 def test_the_frame_is_what_is_shown() -> None:
     frame = next(block for block in blocks("") if " --> " in block)
     assert frame.rstrip() in torchlint("--output-format", "full", "fixtures/demo")
@@ -47,6 +53,18 @@ def test_the_way_of_the_data_is_what_is_shown() -> None:
     shown = next(block for block in blocks("console") if block.startswith("$ torchlint trace"))
     command, _, picture = shown.partition("\n")
     assert torchlint(*command.split()[2:]).startswith(picture + "\n")
+
+
+def test_the_table_of_formats_is_the_list_of_formats() -> None:
+    lines = README[README.index("| `--output-format` |") :].split("\n\n")[0].splitlines()[2:]
+    assert lines == [f"| `{name}` | {one.summary} | {one.reader} |" for name, one in FORMATS.items()]
+
+
+def test_the_options_that_are_named_exist() -> None:
+    lines = README[README.index("| option | |") :].split("\n\n")[0].splitlines()[2:]
+    named = {word for line in lines for word in re.findall(r"--[a-z-]+", line.split("|")[1])}
+    assert "--output-format" in named
+    assert named <= set(re.findall(r"--[a-z-]+", torchlint("--help")))
 
 
 def test_the_configuration_is_valid(tmp_path: Path) -> None:

@@ -196,6 +196,49 @@ def test_control_characters_do_not_reach_the_terminal(torchlint: Torchlint, tmp_
     assert "\x1b" not in torchlint().err
 
 
+# --- comments, as far as they need the whole project -------------------------------------------------------------
+
+
+def test_a_comment_is_unused_only_in_a_run_over_the_whole_project(torchlint: Torchlint, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(PROGRAM + "x = 1  # noqa: TL101\n")
+    (tmp_path / "torchlint.toml").write_text('ignore = ["TL1"]\nextend-select = ["TL101"]\n')
+
+    def unused(*words: str) -> bool:
+        return "TL002" in torchlint(*words).out
+
+    assert unused()
+    assert unused("a.py", "gen", "tests")
+    assert not unused("a.py")
+    assert not unused("a.py", "gen")
+    assert not unused("tests")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "caller.py").write_text("")
+    assert unused()
+    assert not unused("a.py", "gen", "tests")
+    (tmp_path / "torchlint.toml").write_text('extend-exclude = ["new", "tests", "gen"]\n')
+    assert unused("a.py")
+    (tmp_path / "torchlint.toml").unlink()
+    assert unused("--isolated", "a.py", "gen", "tests", "new")
+    (tmp_path / "gen" / ".git").mkdir()
+    (tmp_path / "gen" / "g.py").write_text((tmp_path / "a.py").read_text())
+    assert unused("gen/g.py")
+
+
+def test_a_broken_configuration_beside_what_is_linted_is_nobodys_concern(torchlint: Torchlint, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(PROGRAM + "x = 1  # noqa: TL101\n")
+    (tmp_path / "gen" / "torchlint.toml").write_text("nonsense = 1\n")
+    done = torchlint("a.py", "--isolated")
+    assert (done.status, done.out.count("TL101"), "TL002" in done.out) == (1, 1, False)
+    assert torchlint("a.py").status == 1
+
+
+@pytest.mark.parametrize("rule", ["TL002", "unused-suppression", "TL003", "invalid-suppression"])
+def test_the_pages_of_what_is_said_of_comments(torchlint: Torchlint, rule: str) -> None:
+    done = torchlint("explain", rule)
+    assert done.status == 0
+    assert "-suppression (TL00" in done.out
+
+
 # --- torchlint config --------------------------------------------------------------------------------------------
 
 

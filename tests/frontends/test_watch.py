@@ -18,7 +18,10 @@ from tests.frontends.test_cli import BAD, GOOD, ROOT, torchlint
 
 LONGEST = 60.0  # seconds after which something has gone wrong, however slow the machine is
 READY = "Watching for changes; Ctrl-C ends.\n"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "TERM": "xterm"}
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "TERM": "xterm"}
 
 
 class Watching:
@@ -31,7 +34,7 @@ class Watching:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            env=ENVIRONMENT,
+            env=environment(),
         )
         self._guard = threading.Timer(LONGEST, self._process.kill)
         self._guard.start()
@@ -117,6 +120,27 @@ def test_changes_in_configuration_above(tmp_path: Path, start: Start) -> None:
     assert watching.interrupt() == (2, "")
 
 
+def test_changes_in_what_a_file_imports_and_is_configured_by(tmp_path: Path, start: Start) -> None:
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "main.py").write_text(
+        "from pkg.lib import head\n" + BAD.replace("self.head(x)", "head(self.head(x))")
+    )
+    (tmp_path / "pkg" / "__init__.py").write_text("")
+    (tmp_path / "pkg" / "lib.py").write_text("import torch\n\n\ndef head(x):\n    return torch.relu(x)\n")
+    (tmp_path / "base.toml").write_text("")
+    (tmp_path / "torchlint.toml").write_text('extend = "base.toml"\n')
+    watching = start("pkg/main.py")
+    assert "TL101" in watching.next()
+    replace(tmp_path / "pkg" / "lib.py", "import torch\n\n\ndef head(x):\n    return torch.sigmoid(x)\n")
+    watching.until("No findings; 1 file checked.\n")
+    replace(tmp_path / "pkg" / "lib.py", "import torch\n\n\ndef head(x):\n    return torch.relu(x)\n")
+    watching.until("TL101")
+    replace(tmp_path / "base.toml", "ignore =\n")
+    watching.until("torchlint: error: ")
+    replace(tmp_path / "base.toml", 'ignore = ["TL1"]\n')
+    watching.until("No findings; 1 file checked.\n")
+
+
 def test_a_single_file_that_goes_and_comes_back(tmp_path: Path, start: Start) -> None:
     path = tmp_path / "net.py"
     path.write_text(GOOD)
@@ -139,7 +163,7 @@ def test_what_does_not_matter_is_not_linted_for(tmp_path: Path, start: Start) ->
     for name in ("picture.png", "out.json", "build/made.py", "net.py~"):
         (tmp_path / name).write_text(BAD)
     replace(tmp_path / "net.py", BAD)
-    assert watching.next() == "Found 1 error; 1 file checked.\n"
+    assert watching.next().startswith("Found 1 error; 1 file checked.\n")
     assert watching.interrupt() == (1, "")
 
 
@@ -148,7 +172,7 @@ def test_the_screen_is_cleared_on_a_terminal_only(tmp_path: Path) -> None:
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "torchlint", "--watch", "."],
-        cwd=tmp_path, stdin=follower, stdout=follower, stderr=follower, start_new_session=True, env=ENVIRONMENT,
+        cwd=tmp_path, stdin=follower, stdout=follower, stderr=follower, start_new_session=True, env=environment(),
     )  # fmt: skip
     os.close(follower)
     guard = threading.Timer(LONGEST, process.kill)

@@ -207,7 +207,9 @@ def test_sarif_describes_the_rules_that_speak_and_no_others() -> None:
     assert rules[0]["fullDescription"]["text"] == "It raises."
     assert rules[0]["helpUri"] == "https://rules.example/TL101"
     assert rules[0]["defaultConfiguration"] == {"level": "error"}
-    assert "help" not in rules[1]
+    assert "helpUri" not in rules[1]
+    assert all({"shortDescription", "fullDescription", "help"} <= rule.keys() for rule in rules)
+    assert rules[1]["shortDescription"] == {"text": "missing-zero-grad"}
     assert run["columnKind"] == "unicodeCodePoints"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from torchlint import __version__
-from torchlint.config import Settings
+from torchlint.config import ConfigError, Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, select
 from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR, UNHEARD
@@ -46,8 +46,8 @@ def check(arguments: argparse.Namespace) -> int:
     return once(arguments)
 
 
-def once(arguments: argparse.Namespace) -> int:
-    """One pass from the files to the exit status.
+def once(arguments: argparse.Namespace, seen: Callable[[Iterable[str]], None] = lambda paths: None) -> int:
+    """One pass from the files to the exit status; `seen` is told on which files it depends beside those it lints.
 
     Raises:
         UsageError, ConfigError: there is nothing sensible to do.
@@ -55,12 +55,14 @@ def once(arguments: argparse.Namespace) -> int:
     session = Session(arguments)
     given = session.contents()
     if arguments.show_files:
+        session.spoil()
         sys.stdout.write("".join(f"{visible(path)}\n" for path in given))
         return CLEAN
     if not given and not session.unread:
         warn("no Python files found", arguments.quiet)
     with Progress(unheard(sys.stderr), wanted=not arguments.quiet, colour=arguments.color) as progress:
         result = session.lint(given, progress)
+    seen([*session.configuration.files(), *(path for path, _ in session.sources.further())])
     for note in result.notes:
         warn(note, arguments.quiet)
     if arguments.write_baseline is not None or arguments.add_noqa:
@@ -257,6 +259,8 @@ class Session:
                 return place in names and not broken and self.asks(names[place], code) and self.whole(place)
 
             gone = baseline.stale(listed, over, judged)
+            if self.recorder is not None:
+                self.recorder.files(self.configuration.files())
             if gone:
                 are = "is one finding" if gone == 1 else f"are {gone} findings"
                 result.notes.append(f"{file}: there {are} less than it lists; --write-baseline {file} drops them")
@@ -271,9 +275,11 @@ class Session:
         if top not in self._whole:
             listed = None if self.recorder is None else self.recorder.folder
             given = {os.path.abspath(one) for one in self.given}
-            self._whole[top] = all(
-                os.path.abspath(one) in given for one in find([top], self.configuration, listed=listed)
-            )
+            try:
+                there = find([top], self.configuration, listed=listed)
+            except ConfigError:  # of a folder that nobody asked about
+                there = [top]
+            self._whole[top] = all(os.path.abspath(one) in given for one in there)
         return self._whole[top]
 
     def _version(self) -> bytes:

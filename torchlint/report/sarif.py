@@ -165,16 +165,20 @@ class _Run:
 
 
 def _rule(code: str, about: About) -> dict[str, Any]:
-    rule: dict[str, Any] = {"id": code, "name": about.name}
-    if short := summary(about.page):
-        rule["shortDescription"] = {"text": short}
-    if why := section(about.page, "Why it matters"):
-        rule["fullDescription"] = {"text": why, "markdown": why}
-    rule["defaultConfiguration"] = {"level": LEVELS[about.severity]}
+    """What a rule is; GitHub wants every description, so a rule without a page is described by its name."""
+    short = summary(about.page) or about.name
+    full = section(about.page, "Why it matters") or short
+    page = about.page or f"# {about.name} ({code})\n"
+    rule: dict[str, Any] = {
+        "id": code,
+        "name": about.name,
+        "shortDescription": {"text": short},
+        "fullDescription": {"text": full, "markdown": full},
+        "defaultConfiguration": {"level": LEVELS[about.severity]},
+        "help": {"text": page, "markdown": page},
+    }
     if about.url:
         rule["helpUri"] = about.url
-    if about.page:
-        rule["help"] = {"text": about.page, "markdown": about.page}
     kind = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "recommendation"}[about.severity]
     rule["properties"] = {"tags": ["pytorch"], "precision": "high", "problem.severity": kind}
     return rule

@@ -70,7 +70,7 @@ def numbered(prints: Iterable[str]) -> list[tuple[str, int]]:
 def scope(text: str, span: Stretch) -> str:
     """The classes and functions around the start of a span, joined by dots; empty at the top level."""
     lines = _logical_lines(text)
-    index = bisect_right([line.row for line in lines], span.start.row) - 1
+    index = bisect_right(lines, span.start.row, key=lambda line: line.row) - 1
     if index < 0:
         return ""
     names: list[str] = []
@@ -90,7 +90,7 @@ def words(text: str, span: Stretch) -> str:
     Of a comment, all words are given.
     """
     try:
-        source = Offsets(text).cut(text, span)
+        source = _offsets(text).cut(text, span)
     except IndexError:  # a place beyond the text has no source
         return ""
     out = ""
@@ -104,6 +104,11 @@ def words(text: str, span: Stretch) -> str:
             out = out[:-1]
         out += token
     return out or " ".join(source.split())
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _offsets(text: str) -> Offsets:
+    return Offsets(text)
 
 
 @lru_cache(maxsize=_REMEMBERED)
