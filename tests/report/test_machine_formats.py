@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.report.everything import CELLED, EVERYTHING, FAULT, HOSTILE, HOSTILE_PATH, LONG, PAGES, TRAIL, findings, span
 from torchlint.diagnostic import Diagnostic, Edit, Fix, Severity, Step
+from torchlint.report import sarif
 from torchlint.report.findings import Findings
 from torchlint.report.formats import FORMATS
 from torchlint.report.paths import absolute, relative, uri, utf8, utf16
@@ -224,20 +225,23 @@ def test_sarif_tells_faults_of_torchlint_from_findings() -> None:
     assert parsed("sarif", LONG)["runs"][0]["invocations"][0]["executionSuccessful"]
 
 
-def test_sarif_keeps_to_what_github_takes() -> None:
-    minor = [Diagnostic("TL401", "x", Severity.WARNING, f"{n}", span("a.py", n, 1, 2)) for n in range(1, 25_001)]
+def test_sarif_keeps_to_what_github_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (sarif.MOST_RESULTS, sarif.MOST_LOCATIONS) == (25_000, 1_000)
+    monkeypatch.setattr(sarif, "MOST_RESULTS", 25)
+    monkeypatch.setattr(sarif, "MOST_LOCATIONS", 10)
+    minor = [Diagnostic("TL401", "x", Severity.WARNING, f"{n}", span("a.py", n, 1, 2)) for n in range(1, 26)]
     major = Diagnostic("TL101", "y", Severity.ERROR, "z", span("b.py", 1, 1, 2))
     run = parsed("sarif", *minor, major)["runs"][0]
-    assert len(run["results"]) == 25_000
+    assert len(run["results"]) == 25
     assert run["results"][-1]["ruleId"] == "TL101"
     (note,) = run["invocations"][0]["toolExecutionNotifications"]
-    assert note["message"]["text"].startswith("1 further findings are left out")
-    trail = tuple(Step(span("a.py", n, 1, 2), f"{n}") for n in range(1, 2_001))
+    assert note["message"]["text"] == "1 further findings are left out: GitHub takes 25 results"
+    trail = tuple(Step(span("a.py", n, 1, 2), f"{n}") for n in range(1, 21))
     run = parsed("sarif", Diagnostic("TL101", "y", Severity.ERROR, "z", span("b.py", 1, 1, 2), trail))["runs"][0]
     flow = run["results"][0]["codeFlows"][0]["threadFlows"][0]["locations"]
-    assert len(flow) == 1_000
-    assert flow[-2]["location"]["message"]["text"] == "2000"
-    assert len(run["results"][0]["relatedLocations"]) == 999
+    assert len(flow) == 10
+    assert flow[-2]["location"]["message"]["text"] == "20"
+    assert len(run["results"][0]["relatedLocations"]) == 9
     assert "shortened" in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
 
 
