@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import check, rules
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic, Severity
+from torchlint.engine.builtin import INVALID_SUPPRESSION, UNUSED_SUPPRESSION
 from torchlint.engine.lint import Request, lint
 from torchlint.source.edit import applied
 
@@ -178,3 +179,29 @@ def test_a_mistake_can_be_silenced() -> None:
 
 def test_files_that_mention_no_framework_are_not_read() -> None:
     assert codes("x = 1  # noqa: TL101\ny = 2  # noqa: TL998\n") == []
+
+
+def blocks(page: str) -> dict[str, list[str]]:
+    """The lines of the Python blocks of a page, by heading."""
+    found: dict[str, list[str]] = {}
+    heading, inside = "", False
+    for line in page.splitlines():
+        if line.startswith("## "):
+            heading = line[3:]
+        elif line.startswith("```"):
+            inside = line != "```"
+        elif inside:
+            found.setdefault(heading, []).append(line)
+    return found
+
+
+def test_what_the_pages_show() -> None:
+    useless = blocks(UNUSED_SUPPRESSION.page)
+    start = "import torch\nfrom torch.nn import functional as F\n"
+    (bad,), (good,) = useless["Bad"], useless["Good"]
+    assert codes(start + bad + "\n") == ["TL002"]
+    assert mended(start + bad + "\n") == start + good + "\n"
+    mistaken = blocks(INVALID_SUPPRESSION.page)
+    for line in mistaken["Bad"]:
+        assert codes(f"import torch\n{line}\n", select=("TL003",)) == ["TL003"]
+    assert codes("import torch\n" + "\n".join(mistaken["Good"]) + "\n", select=("TL003",)) == []

@@ -323,3 +323,9 @@ def test_flake8_used_by_a_program(project: Path) -> None:
     )
     done = run("-c", program, cwd=project)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_shows_what_flake8_says() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    command, _, shown = readme[readme.index("$ flake8 ") :].partition("```")[0].partition("\n")
+    assert flake8(*command.split()[2:], cwd=ROOT).stdout.replace(os.sep, "/") == shown

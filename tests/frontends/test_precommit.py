@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -154,6 +155,15 @@ def test_the_manifest_is_valid(hooks: Hooks) -> None:
     manifest = ROOT / ".pre-commit-hooks.yaml"
     done = run(sys.executable, "-m", "pre_commit", "validate-manifest", manifest, cwd=ROOT, env=hooks.env)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_configuration_in_the_readme_is_valid(hooks: Hooks, tmp_path: Path) -> None:
+    (block,) = re.findall(r"```yaml\n(# \.pre-commit-config.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "config.yaml").write_text(block)
+    done = run(sys.executable, "-m", "pre_commit", "validate-config", "config.yaml", cwd=tmp_path, env=hooks.env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    known = re.findall(r"^- id: (\S+)", (ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"), re.MULTILINE)
+    assert set(re.findall(r"- id: (\S+)", block)) <= set(known)
 
 
 def test_a_commit_with_a_bug_is_stopped_and_passes_when_it_is_mended(repository: Repository) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from torchlint.diagnostic import Location, Span
-from torchlint.syntax.comments import suppressions
+from torchlint.syntax.comments import MOST_WORDS, suppressions
 
 
 def covered(
@@ -240,3 +240,9 @@ def test_an_end_that_ends_nothing() -> None:
     found = suppressions(BLOCKS + "# torchlint: on[TL2]\n# torchlint: on[TL101]\n# torchlint: on\n# torchlint: on\n")
     ends = [comment for comment in found.comments if comment.kind == "on"]
     assert [found.ends_nothing(end) for end in ends] == [False, False, False, False, True, False, False, True]
+
+
+def test_a_comment_without_end_is_read_to_a_limit() -> None:
+    words = ", ".join(f"TL{number}" for number in range(100_000))
+    (comment,) = suppressions(f"x = 1  # torchlint: ignore[{words}]\n").comments
+    assert len(comment.wanted or ()) == MOST_WORDS

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+from msgspec.structs import replace as changed
+
 from torchlint.config.keys import KEYS, Place, Wrong, meant, shown
-from torchlint.config.lines import lines_of
 from torchlint.config.values import ConfigError, Settings
 
 if sys.version_info >= (3, 11):
@@ -31,17 +33,7 @@ class Origin(NamedTuple):
         return f"{self.name}:{self.line}" if self.line else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Settings, and by the name of the key where each was given, in several places if they add; a key that is not there
-    was not given."""
-
-    settings: Settings
-    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(msgspec.Struct, frozen=True):
     """A TOML text: its values, the name of its file, and what its keys stand below."""
 
     values: Mapping[str, Any]
@@ -51,10 +43,29 @@ class _Text:
 
     def at(self, key: str, below: tuple[str | int, ...] = ()) -> Origin:
         """Where a key stands, or a part of its value."""
+        from torchlint.config.lines import lines_of  # most runs ask for no place
+
         path = (*self.below, key, *below)
         lines = lines_of(self.text) if self.text else {}
         line = next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), 0)
         return Origin(self.name, line)
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """Settings, and the texts that gave them, each with the keys that it gave, a later one over an earlier one."""
+
+    settings: Settings
+    texts: tuple[tuple[_Text, tuple[str, ...]], ...] = ()
+
+    def origins(self) -> dict[str, tuple[Origin, ...]]:
+        """By the name of the key, where each setting was given, in several places if they add; a key that is not there
+        was not given."""
+        found: dict[str, tuple[Origin, ...]] = {}
+        for text, names in self.texts:
+            for name in names:
+                before = found.get(name, ()) if name == "contracts" else ()
+                found[name] = (*before, text.at(name))
+        return found
 
 
 def nearest(folder: Path) -> Path | None:
@@ -165,12 +176,12 @@ def _load(path: Path, seen: tuple[Path, ...], patterns: str | None) -> Loaded:
         if not target.is_file():  # a pipe or a device may never end
             raise ConfigError(f"{said.at('extend')}: `extend` names no file: {target}")
         base = _load(target, (*seen, resolved), patterns)
-        base = replace(base, origins={**base.origins, "extend": (said.at("extend"),)})
-    loaded = _apply(base, replace(said, values=values), place)
+        base = changed(base, texts=(*base.texts, (said, ("extend",))))
+    loaded = _apply(base, changed(said, values=values), place)
     settings = loaded.settings
     named = (table.origin for table in settings.contracts if table.origin != said.name)
     files = tuple(dict.fromkeys((*base.settings.files, said.name, *named)))
-    return replace(loaded, settings=replace(settings, folder=place.patterns, files=files))
+    return changed(loaded, settings=replace(settings, folder=place.patterns, files=files))
 
 
 def _apply(loaded: Loaded, said: _Text, place: Place) -> Loaded:
@@ -181,10 +192,7 @@ def _apply(loaded: Loaded, said: _Text, place: Place) -> Loaded:
             raise ConfigError(f"{said.at(name)}: unknown key `{name}`{meant(name, KEYS)}")
         found = _value(said, name, value, place)
         changes[KEYS[name].field] = loaded.settings.contracts + found if name == "contracts" else found
-    origins: dict[str, tuple[Origin, ...]] = {name: (said.at(name),) for name in said.values}
-    if "contracts" in origins:
-        origins["contracts"] = (*loaded.origins.get("contracts", ()), *origins["contracts"])
-    return Loaded(replace(loaded.settings, **changes), {**loaded.origins, **origins})
+    return Loaded(replace(loaded.settings, **changes), (*loaded.texts, (said, tuple(said.values))))
 
 
 def _value(said: _Text, name: str, value: Any, place: Place) -> Any:

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
+
+import msgspec
 
 from torchlint.config.values import Pattern, Settings
 from torchlint.diagnostic import Severity
@@ -35,8 +35,7 @@ class Wrong(Exception):  # noqa: N818  a verdict, which the reader of a file tur
         self.below = below
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a value stands. Paths start in the folder `paths`, patterns in the folder `patterns`."""
 
     paths: str
@@ -45,8 +44,7 @@ class Place:
     prefix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """What a value may be. `words` say so to people; `written` gives back the TOML value of a field's value."""
 
     words: str
@@ -55,18 +53,14 @@ class Kind:
     written: Callable[[Any], Any] = lambda value: list(value) if isinstance(value, tuple) else value
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key. `default` is how TOML would write what holds without it; `option` is the flag of the command line that
-    says the same; `example` is a value that is right."""
+class Key(msgspec.Struct, frozen=True):
+    """A key. `default` is how TOML would write what holds without it; `example` is a value that is right."""
 
     name: str
     kind: Kind
     words: str
     default: str
     example: str
-    option: str = ""
-    note: str = field(default="", compare=False)
 
     @property
     def field(self) -> str:
@@ -79,6 +73,8 @@ class Key:
 
 def meant(word: str, words: Iterable[str]) -> str:
     """The end of a sentence about a wrong word: which was meant, or which there are."""
+    from difflib import get_close_matches
+
     known = list(words)
     close = get_close_matches(word.lower(), known, n=1, cutoff=0.5)
     return f"; did you mean `{close[0]}`?" if close else f"; there are {', '.join(f'`{one}`' for one in known)}"
@@ -166,7 +162,9 @@ def _word(words: Mapping[str, Any]) -> Kind:
     def written(value: Any) -> Any:
         return next(word for word, meaning in words.items() if meaning == value)
 
-    return Kind(" or ".join(toml(word) for word in words), lambda: {"enum": list(words)}, read, written)
+    named = [f"`{word}`" for word in words]
+    shown_words = ", ".join([*named[:3], "…"]) if len(named) > 4 else ", ".join(named[:-1]) + " or " + named[-1]
+    return Kind(shown_words, lambda: {"enum": list(words)}, read, written)
 
 
 def _file(value: Any, place: Place) -> str:
@@ -212,28 +210,22 @@ FORMATS = (
 
 _ROWS = (
     Key("extend", FILE, "build on another file: its keys hold where this one does not give them", "", '"../lint.toml"'),
-    Key(
-        "select", STRINGS, "run these rules only: codes, prefixes of codes, names, or `ALL`", "", '["TL1"]', "--select"
-    ),
+    Key("select", STRINGS, "run these rules only: codes, prefixes of codes, names, or `ALL`", "", '["TL1"]'),
     Key(
         "extend-select",
         STRINGS,
         "run these too, such as informative ones, which are off by default",
         "[]",
         '["TL121"]',
-        "--extend-select",
     ),
-    Key(
-        "ignore", STRINGS, "do not run these; the longer one wins, and `ignore` wins a tie", "[]", '["TL2"]', "--ignore"
-    ),
-    Key("extend-ignore", STRINGS, "nor these, beside what `ignore` says", "[]", '["TL103"]', "--extend-ignore"),
+    Key("ignore", STRINGS, "do not run these; the longer one wins, and `ignore` wins a tie", "[]", '["TL2"]'),
+    Key("extend-ignore", STRINGS, "nor these, beside what `ignore` says", "[]", '["TL103"]'),
     Key(
         "per-file-ignores",
         PER_FILE,
         "do not run these in files that match a pattern, or, after `!`, do not match it",
         "{}",
         '{"tests/" = ["TL1"]}',
-        "--per-file-ignores",
     ),
     Key(
         "severity",
@@ -241,7 +233,6 @@ _ROWS = (
         "the least severity that is shown",
         '"info"',
         '"warning"',
-        "--severity",
     ),
     Key(
         "exclude",
@@ -249,16 +240,14 @@ _ROWS = (
         "pass over what matches, as in `.gitignore`, instead of the usual folders (`.git`, `.venv`, `build`, …)",
         "",
         '["old/"]',
-        "--exclude",
     ),
-    Key("extend-exclude", PATTERNS, "pass over these too", "[]", '["third_party/"]', "--extend-exclude"),
+    Key("extend-exclude", PATTERNS, "pass over these too", "[]", '["third_party/"]'),
     Key(
         "force-exclude",
         FLAG,
         "pass over what is excluded also where its path is named explicitly",
         "false",
         "true",
-        "--force-exclude",
     ),
     Key(
         "respect-gitignore",
@@ -266,7 +255,6 @@ _ROWS = (
         "pass over what git ignores",
         "true",
         "false",
-        "--no-respect-gitignore",
     ),
     Key(
         "markdown",
@@ -274,7 +262,6 @@ _ROWS = (
         "lint Python in the fences of Markdown files too",
         "false",
         "true",
-        "--markdown",
     ),
     Key(
         "baseline",
@@ -282,7 +269,6 @@ _ROWS = (
         "pass over the findings that this [baseline](#baseline) lists",
         "",
         '"baseline.json"',
-        "--baseline",
     ),
     Key(
         "output-format",
@@ -290,7 +276,6 @@ _ROWS = (
         "how findings are printed; the configuration of the working folder decides",
         "",
         '"concise"',
-        "--output-format",
     ),
     Key(
         "contracts",

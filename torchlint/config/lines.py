@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 Path = tuple["str | int", ...]
 
@@ -25,6 +26,7 @@ _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2}
 _LETTERS = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b"}
 
 
+@lru_cache(maxsize=4)
 def lines_of(text: str) -> Mapping[Path, int]:
     """The line, from 1, of every key, table and item of a list; empty if the text is not understood."""
     scanner = _Scanner(text.replace("\r\n", "\n"))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from torchlint.config.contracts import definitions
 from torchlint.config.keys import KEYS
+
+#: A link in Markdown.
+_LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
 
 
 def schema() -> dict[str, Any]:
@@ -17,8 +21,7 @@ def schema() -> dict[str, Any]:
         "description": "The configuration of torchlint.",
         "type": "object",
         "properties": {
-            key.name: {"description": key.words[0].upper() + key.words[1:] + ".", **key.kind.schema()}
-            for key in KEYS.values()
+            key.name: {"description": _LINK.sub(r"\1", key.words), **key.kind.schema()} for key in KEYS.values()
         },
         "additionalProperties": False,
         "definitions": definitions(),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from torchlint import __version__
-from torchlint.config import Settings
+from torchlint.config import ConfigError, Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, select
 from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR, UNHEARD
@@ -252,10 +252,16 @@ class Session:
             result.diagnostics = [one for one in result.diagnostics if id(one) in kept or id(one) not in elsewhere]
             names = {os.path.abspath(path): path for path in self.given}
 
+            if self.recorder is not None:
+                for place in {listed.place(entry) for entry in over}:
+                    self.recorder.there(place)
+
             def judged(place: str, code: str, names: Mapping[str, str] = names, broken: bool = broken) -> bool:
                 return place in names and not broken and self.asks(names[place], code) and self.whole(place)
 
             gone = baseline.stale(listed, over, judged)
+            if self.recorder is not None:
+                self.recorder.files(self.configuration.files())
             if gone:
                 are = "is one finding" if gone == 1 else f"are {gone} findings"
                 result.notes.append(f"{file}: there {are} less than it lists; --write-baseline {file} drops them")
@@ -270,9 +276,11 @@ class Session:
         if top not in self._whole:
             listed = None if self.recorder is None else self.recorder.folder
             given = {os.path.abspath(one) for one in self.given}
-            self._whole[top] = all(
-                os.path.abspath(one) in given for one in find([top], self.configuration, listed=listed)
-            )
+            try:
+                there = find([top], self.configuration, listed=listed)
+            except ConfigError:  # of a folder that nobody asked about
+                there = [top]
+            self._whole[top] = all(os.path.abspath(one) in given for one in there)
         return self._whole[top]
 
     def _version(self) -> bytes:

@@ -83,7 +83,7 @@ def _run(words: list[str]) -> int:
     from torchlint.frontends.outcome import ERROR, UsageError
 
     try:
-        if not _is_anywhere():
+        if command not in _ANYWHERE and not _is_anywhere():
             raise UsageError("the working folder does not exist any more")
         return _COMMANDS[command](arguments)
     except (ConfigError, UsageError) as error:
@@ -166,6 +166,8 @@ def _clean(arguments: argparse.Namespace) -> int:
     return 0
 
 
+#: Commands that have nothing to do with the working folder.
+_ANYWHERE = ("explain", "rules", "completion")
 #: What each command runs; its options are in `torchlint.frontends.options`.
 _COMMANDS = {
     "check": _check,

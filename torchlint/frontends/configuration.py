@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from torchlint.config import Loaded, Origin, Pattern, Settings, in_folder, load, with_line
 from torchlint.config.keys import KEYS, Place
 from torchlint.config.values import ADDING
 from torchlint.source.discover import excluded_by_default, matcher
 
+if TYPE_CHECKING:
+    import argparse
+
 COMMAND_LINE = Origin("command line")
 
 
-@dataclass(slots=True)
 class Configuration:
     """Settings by path: those of the nearest file, unless one was named, under what the command line says.
 
@@ -25,13 +27,16 @@ class Configuration:
     named; said: what the other options say, by the name of a field of `Settings`.
     """
 
-    given: Sequence[str] = ()
-    isolated: bool = False
-    said: Mapping[str, Any] = field(default_factory=dict)
-    _by_folder: dict[str, Loaded] = field(default_factory=dict)
-    _files: dict[str, Path | None] = field(default_factory=dict)
-    _by_file: dict[str, Settings] = field(default_factory=dict)
-    _matchers: dict[tuple[Pattern, ...], Callable[[str, bool], bool]] = field(default_factory=dict)
+    def __init__(
+        self, given: Sequence[str] = (), isolated: bool = False, said: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        self.given = given
+        self.isolated = isolated
+        self.said = said
+        self._by_folder: dict[str, Loaded] = {}
+        self._files: dict[str, Path | None] = {}
+        self._by_file: dict[str, Settings] = {}
+        self._matchers: dict[tuple[Pattern, ...], Callable[[str, bool], bool]] = {}
 
     def of(self, path: str) -> Settings:
         """The settings for a file, or for a folder that is searched.
@@ -49,7 +54,15 @@ class Configuration:
     def origins(self, path: str) -> Mapping[str, tuple[Origin, ...]]:
         """Where the settings for a path were given, by the name of the key; those that are not there are defaults."""
         place = os.path.abspath(path)
-        return self._of_folder(place if os.path.isdir(place) else os.path.dirname(place)).origins
+        found = self._of_folder(place if os.path.isdir(place) else os.path.dirname(place)).origins()
+        if "select" in self.said:
+            for name in ("extend-select", "ignore", "extend-ignore"):
+                found.pop(name, None)
+        for key in KEYS.values():
+            if key.field in self.said:
+                before = found.get(key.name, ()) if key.field in ADDING else ()
+                found[key.name] = (*before, COMMAND_LINE)
+        return found
 
     def file(self, path: str) -> str | None:
         """The configuration file that holds for a path."""
@@ -135,16 +148,7 @@ class Configuration:
         loaded = Loaded(Settings(folder=os.curdir)) if file is None else load(file, named=str(file) in self.given)
         for item in filter(_is_value, self.given):
             loaded = with_line(loaded, item, f"--config {item!r}")
-        origins = dict(loaded.origins)
-        if "select" in self.said:
-            for name in ("extend-select", "ignore", "extend-ignore"):
-                origins.pop(name, None)
-        for key in KEYS.values():
-            if key.field not in self.said:
-                continue
-            before = origins.get(key.name, ()) if key.field in ADDING else ()
-            origins[key.name] = (*before, COMMAND_LINE)
-        return Loaded(loaded.settings.overridden(self.said), origins)
+        return Loaded(loaded.settings.overridden(self.said), loaded.texts)
 
 
 def said_by(arguments: argparse.Namespace) -> Mapping[str, Any]:

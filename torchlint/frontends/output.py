@@ -12,6 +12,7 @@ from torchlint.diagnostic import Diagnostic
 from torchlint.frontends.outcome import UsageError
 from torchlint.report.findings import Findings
 from torchlint.report.formats import FORMATS
+from torchlint.report.text import visible
 
 
 def render(choice: str | None, findings: Findings, *, to_file: bool = False) -> str:
@@ -76,4 +77,4 @@ def closing_line(diagnostics: Sequence[Diagnostic], files: int, known: int = 0) 
 def warn(message: str, quiet: bool) -> None:
     """Say on standard error what seems to be wrong, unless it is not wanted."""
     if not quiet:
-        sys.stderr.write(f"torchlint: warning: {message}\n")
+        sys.stderr.write(f"torchlint: warning: {visible(message)}\n")

@@ -69,6 +69,10 @@ class Recorder:
         """The run asked whether there is a folder with Python files."""
         self._seen[_PACKAGE, path] = _seen(_PACKAGE, path)
 
+    def there(self, path: str) -> None:
+        """The run asked whether there is anything at a path."""
+        self._seen[_THERE, path] = _seen(_THERE, path)
+
     def above(self, folder: str) -> None:
         """The run looked for configurations in a folder, by its full path, and in all above it."""
         while folder not in self._above:

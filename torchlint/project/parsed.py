@@ -70,8 +70,14 @@ def _decoder(of: type[T]) -> msgspec.msgpack.Decoder[T]:
     return msgspec.msgpack.Decoder(of)
 
 
+#: Bytes beyond which a file is not parsed: its tree may take a thousand times as many. Nobody writes so much by hand.
+LARGEST = 4 << 20
+
+
 def parse(data: bytes) -> Parsed:
     """What the bytes of a file say. Never raises."""
+    if len(data) > LARGEST:
+        return Parsed(0, _NOTHING, (1, 1, f"too large to be analysed: more than {LARGEST >> 20} MiB"), ())
     try:
         text = decode(data)
     except DecodeError as error:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from heapq import heappop, heappush
+from itertools import islice
 
 import msgspec
 
@@ -44,6 +45,8 @@ _ELSEWHERE = {
     "noqa": "ignore", "disable": "ignore", "skip": "ignore", "nocheck": "ignore", "enable": "on",
     "skip-file": "ignore-file", "disable-file": "ignore-file", "file-ignore": "ignore-file",
 }  # fmt: skip
+#: What a comment names beyond these is not read: no person wrote it.
+MOST_WORDS = 200
 _LAST = 1 << 30
 _TAB = 8
 
@@ -280,7 +283,8 @@ def _words(part: re.Match[str], group: str, offset: int) -> tuple[Word, ...] | N
     if part[group] is None:
         return None
     start = offset + part.start(group) + 1
-    return tuple(Word(found[0], start + found.start()) for found in _WORD.finditer(part[group]))
+    found = islice(_WORD.finditer(part[group]), MOST_WORDS)
+    return tuple(Word(word[0], start + word.start()) for word in found)
 
 
 def _related(word: str, other: str) -> bool:
