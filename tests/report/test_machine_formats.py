@@ -69,6 +69,15 @@ def test_a_finding_keeps_to_its_line(path: str, message: str) -> None:
         assert render(name, saying(path, message)).count("\n") == 1
 
 
+def test_no_line_is_taken_for_a_command() -> None:
+    """GitHub Actions reads commands from the beginning of every line that a job prints, whatever prints it."""
+    for path in ("::add-mask::a.py", " \t::stop-commands::x/a.py"):
+        for name in FORMATS.keys() - {"github"}:
+            lines = render(name, saying(path, "::error::")).splitlines()
+            assert [line for line in lines if re.match(r"\s*::[a-z]", line)] == [], name
+        assert render("github", saying(path, "::error::")).startswith("::error title=torchlint (TL101),")
+
+
 @given(path=any_text, message=any_text)
 def test_junit_parses(path: str, message: str) -> None:
     (failure,) = ElementTree.fromstring(render("junit", saying(path, message)).encode()).iter("failure")
