@@ -30,7 +30,7 @@ from torchlint.frontends.replay import Recorder, unheard
 from torchlint.frontends.store import DiskStore, digest
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.findings import About, Findings
-from torchlint.report.text import Paint, visible
+from torchlint.report.text import Paint, visible, visible_path
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -56,7 +56,7 @@ def once(arguments: argparse.Namespace, seen: Callable[[Iterable[str]], None] = 
     given = session.contents()
     if arguments.show_files:
         session.spoil()
-        sys.stdout.write("".join(f"{visible(path)}\n" for path in given))
+        sys.stdout.write("".join(f"{visible_path(path)}\n" for path in given))
         return CLEAN
     if not given and not session.unread:
         warn("no Python files found", arguments.quiet)
