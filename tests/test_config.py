@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from torchlint.config import ConfigError, Settings, nearest, read, with_values
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+from torchlint.config import ConfigError, Pattern, Settings, load, nearest, read, with_values
+from torchlint.config.keys import KEYS
+from torchlint.diagnostic import Severity
 from torchlint.flow.library.tables import Table, Wrapper
 
 
 def test_every_key(tmp_path: Path) -> None:
     path = tmp_path / "torchlint.toml"
     path.write_text(
-        'select = ["TL1"]\nextend-select = ["TL2"]\nignore = ["TL101"]\nexclude = ["old"]\n'
-        'respect-gitignore = false\ncontracts = ["ours.toml"]\n'
+        'select = ["TL1"]\nextend-select = ["TL2"]\nignore = ["TL101"]\nextend-ignore = ["TL103"]\n'
+        'exclude = ["old"]\nextend-exclude = ["older"]\nforce-exclude = true\nrespect-gitignore = false\n'
+        'severity = "warning"\nmarkdown = true\nbaseline = "known.json"\n'
+        'output-format = "concise"\ncontracts = ["ours.toml"]\n'
+        'fix = true\nfix-only = true\nunsafe-fixes = true\nfixable = ["TL1"]\nunfixable = ["TL107"]\n'
+        'extend = "base.toml"\n[per-file-ignores]\n"tests/" = ["TL1"]\n"!src/" = ["ALL"]\n'
     )
+    (tmp_path / "base.toml").write_text("")
     (tmp_path / "ours.toml").write_text('[[wrapper]]\nname = "ours.wrap"\nargument = "model"\n')
-    ours = Table(str(tmp_path / "ours.toml"), (Wrapper(name="ours.wrap", argument="model"),))
-    assert read(path) == Settings(("TL1",), ("TL2",), ("TL101",), ("old",), False, (ours,), str(tmp_path))
+    folder = str(tmp_path)
+    assert read(path) == Settings(
+        select=("TL1",),
+        extend_select=("TL2",),
+        ignore=("TL101",),
+        extend_ignore=("TL103",),
+        per_file_ignores=((Pattern("tests/", folder), ("TL1",)), (Pattern("!src/", folder), ("ALL",))),
+        severity=Severity.WARNING,
+        exclude=(Pattern("old", folder),),
+        extend_exclude=(Pattern("older", folder),),
+        force_exclude=True,
+        respect_gitignore=False,
+        markdown=True,
+        contracts=(Table(str(tmp_path / "ours.toml"), (Wrapper(name="ours.wrap", argument="model"),)),),
+        baseline=str(tmp_path / "known.json"),
+        output_format="concise",
+        fix=True,
+        fix_only=True,
+        unsafe_fixes=True,
+        fixable=("TL1",),
+        unfixable=("TL107",),
+        folder=folder,
+    )
+    assert set(tomllib.loads(path.read_text())) == set(KEYS)
 
 
 def test_the_nearest_file_that_speaks_of_torchlint(tmp_path: Path) -> None:
@@ -39,16 +74,41 @@ def test_extend_replaces_key_by_key(tmp_path: Path) -> None:
     assert read(tmp_path / "sub" / "torchlint.toml") == Settings(select=("TL1",), folder=str(tmp_path / "sub"))
 
 
+def test_patterns_start_in_the_folder_of_the_file_that_has_them(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "base.toml").write_text('exclude = ["a"]\n')
+    (tmp_path / "sub" / "torchlint.toml").write_text('extend = "../base.toml"\nextend-exclude = ["b"]\n')
+    settings = read(tmp_path / "sub" / "torchlint.toml")
+    assert settings.exclude is not None
+    assert Path(settings.exclude[0].folder).resolve() == tmp_path.resolve()
+    assert settings.extend_exclude == (Pattern("b", str(tmp_path / "sub")),)
+    assert load(tmp_path / "base.toml", named=True).settings.exclude == (Pattern("a", "."),)
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("selct = []", "unknown key `selct`"),
-        ("select = 'TL1'", "`select` must be a list of strings"),
-        ("select = [1]", "`select` must be a list of strings"),
-        ("respect-gitignore = 1", "`respect-gitignore` must be true or false"),
+        ("# the\nselct = []", "toml:2: unknown key `selct`; did you mean `select`?"),
+        ("zzz = []", "toml:1: unknown key `zzz`; there are `extend`, `select`, "),
+        ("select = 'TL1'", 'toml:1: `select` must be a list of strings, not "TL1"; write ["TL1"]'),
+        ("select = [\n'TL1',\n1]", "toml:3: `select` must be a list of strings; 1 is none"),
+        ("select = ['']", "`select` must be a list of strings; one is empty"),
+        ("respect-gitignore = 1", "toml:1: `respect-gitignore` must be true or false, not 1; write true"),
+        ("force-exclude = 'no'", '`force-exclude` must be true or false, not "no"; write false'),
+        ("severity = 'warn'", '`severity` is no word that there is: "warn"; did you mean `warning`?'),
+        ("severity = 3", "`severity` is no word that there is: 3; there are `error`, `warning`, `info`"),
+        ("per-file-ignores = ['TL1']", "`per-file-ignores` must be a table of lists"),
+        ("[per-file-ignores]\n'a' = ['TL1']\n'b' = 'TL2'", 'toml:3: `per-file-ignores` for "b" must be a list'),
+        ("[per-file-ignores]\n'b' = [\n1]", 'toml:3: `per-file-ignores` for "b" must be a list'),
+        ("[per-file-ignores]\n'' = ['TL1']", "`per-file-ignores` has a pattern that is empty"),
+        ("baseline = ['a']", "`baseline` must be the path of a file"),
+        ("output-format = 'cncise'", "did you mean `concise`?"),
+        ("extend = '/dev/zero'", "`extend` names no file"),
+        ("a = " + "[" * 9999, "nested too deeply"),
+        ("a = " + "9" * 9999, "torchlint.toml: "),
         ("select = [", "torchlint.toml: "),
         ("extend = 'torchlint.toml'", "leads back"),
-        ("extend = 'gone.toml'", "cannot be read"),
+        ("\nextend = 'gone.toml'", "toml:2: `extend` names no file: "),
         ("extend = 1", "`extend` must be the path"),
     ],
 )
@@ -57,7 +117,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, part: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError) as raised:
         read(path)
-    assert part in str(raised.value)
+    assert part in str(raised.value), raised.value
     assert "toml" in str(raised.value)
 
 

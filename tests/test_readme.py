@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,10 @@ import msgspec
 from markdown_it import MarkdownIt
 
 from tests.pages import Block
-from torchlint.config import Settings, with_values
+from torchlint.config import read
+from torchlint.config.keys import KEYS
 from torchlint.flow.library.tables import KINDS
+from torchlint.report.formats import FORMATS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,6 +45,11 @@ def test_the_diff_is_what_is_shown() -> None:
     assert torchlint(*command.split()[2:]) == diff
 
 
+def test_the_notebook_says_what_is_shown() -> None:
+    shown = next(block for block in blocks("console") if block.startswith("$ torchlint fixtures/notebooks\n"))
+    assert torchlint("fixtures/notebooks") == shown.partition("\n")[2]
+
+
 def test_the_frame_is_what_is_shown() -> None:
     frame = next(block for block in blocks("") if " --> " in block)
     assert frame.rstrip() in torchlint("--output-format", "full", "fixtures/demo")
@@ -53,11 +61,44 @@ def test_the_way_of_the_data_is_what_is_shown() -> None:
     assert torchlint(*command.split()[2:]).startswith(picture + "\n")
 
 
-def test_the_configuration_is_valid() -> None:
-    keys = next(block for block in blocks("toml") if "[tool.torchlint]" in block)
-    elsewhere = ("extend =", "contracts =")
-    lines = [line for line in keys.splitlines()[1:] if not line.startswith(elsewhere)]
-    assert with_values(Settings(), "\n".join(lines), "README.md").select == ("TL1", "TL4")
+def test_the_table_of_formats_is_the_list_of_formats() -> None:
+    lines = README[README.index("| `--output-format` |") :].split("\n\n")[0].splitlines()[2:]
+    assert lines == [f"| `{name}` | {one.summary} | {one.reader} |" for name, one in FORMATS.items()]
+
+
+def test_the_options_that_are_named_exist() -> None:
+    lines = README[README.index("| option | |") :].split("\n\n")[0].splitlines()[2:]
+    named = {word for line in lines for word in re.findall(r"--[a-z-]+", line.split("|")[1])}
+    assert "--output-format" in named
+    assert named <= set(re.findall(r"--[a-z-]+", torchlint("--help")))
+
+
+def test_the_configuration_is_valid(tmp_path: Path) -> None:
+    (text,) = (block for block in blocks("toml") if "[tool.torchlint]" in block)
+    (tmp_path / "sub" / "lint").mkdir(parents=True)
+    (tmp_path / "torchlint.toml").write_text("")
+    (tmp_path / "sub" / "lint" / "ours.toml").write_text("")
+    (tmp_path / "sub" / "pyproject.toml").write_text(text)
+    settings = read(tmp_path / "sub" / "pyproject.toml")
+    assert settings.select == ("TL1", "TL4")
+    assert [pattern.text for pattern, _ in settings.per_file_ignores] == ["tests/", "!src/"]
+    assert torchlint("config", "--select", ",".join(settings.selectors)).startswith("# .: ")
+
+
+def test_the_table_of_keys_is_that_of_the_program() -> None:
+    shown = README[README.index("| key | value |") :].split("\n\n")[0].splitlines()[2:]
+    assert shown == [
+        f"| `{key.name}` | {key.kind.words} | {f'`{key.default}`' if key.default else ''} | {key.words} |"
+        for key in KEYS.values()
+    ]
+
+
+def test_the_baseline_is_what_is_shown(tmp_path: Path) -> None:
+    (shown,) = (block for block in blocks("console") if "--write-baseline" in block)
+    write, wrote, use, used = shown.splitlines()
+    shutil.copytree(ROOT / "fixtures" / "demo", tmp_path / "demo")
+    assert re.sub(r"\d+", "N", torchlint(*write.split()[2:], cwd=tmp_path)) == re.sub(r"\d+", "N", wrote) + "\n"
+    assert re.sub(r"\d+", "N", torchlint(*use.split()[2:], cwd=tmp_path)) == re.sub(r"\d+", "N", used) + "\n"
 
 
 def test_the_worked_example_says_what_is_shown(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 """``python -m torchlint``."""
 
-from torchlint.frontends.cli import main
+from torchlint.frontends.cli import program
 
-raise SystemExit(main())
+program()

@@ -200,7 +200,7 @@ def test_contracts_of_the_users(project: Path) -> None:
     (project / "torchlint.toml").write_text('contracts = ["ours"]\n')
     done = torchlint(cwd=project)
     assert done.returncode == 2
-    assert "`contracts`: no such file or folder: " in done.stderr
+    assert "torchlint.toml:1: `contracts` names no file or folder: " in done.stderr
     assert done.stderr.endswith("ours\n")
     (project / "ours").mkdir()
     assert torchlint(cwd=project).returncode == 2

@@ -14,7 +14,7 @@ are read; the outcome of the other component is found, and not a line of it is r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Protocol
 
@@ -23,7 +23,8 @@ import msgspec
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, run
-from torchlint.engine.builtin import INTERNAL_ERROR
+from torchlint.engine.builtin import INTERNAL_ERROR, UNHEARD
+from torchlint.engine.select import mentioned
 from torchlint.facts.analysis import Statistics, Taught, analyse_component, modules_of
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.library.tables import Table, names_of
@@ -55,7 +56,9 @@ class Request(msgspec.Struct, frozen=True):
     settings: those of a linted path. text: the text of a linted or further file, or None if it has none.
     contracts: the tables of the configurations. folder: where the paths start. store: None to keep nothing;
     version: stands for torchlint itself and its rules, for what another one kept does not count. jobs: how many
-    processes may work. progress: is told a phase, how much of it is done, and how much there is.
+    processes may work. whole: whether all of a path's project is linted; it is asked only where that matters.
+    progress: is told a phase, how much of it is done, and how much there is. foreign_comments: whether comments that
+    other tools read too (``# noqa``) silence findings.
     """
 
     files: Mapping[str, bytes]
@@ -68,7 +71,9 @@ class Request(msgspec.Struct, frozen=True):
     store: Store | None = None
     version: bytes = b""
     jobs: int = 1
+    whole: Callable[[str], bool] = lambda path: True
     progress: Callable[[str, int, int], None] | None = None
+    foreign_comments: bool = True
 
 
 class Result(msgspec.Struct):
@@ -92,15 +97,14 @@ class Outcome(msgspec.Struct):
     asked: list[tuple[str, bytes | None]]
 
 
-_OUTCOME = msgspec.msgpack.Decoder(Outcome)
-
-
 def lint(request: Request) -> Result:
     """Analyse and judge, or find what is still known.
 
     Raises:
         ContractError: a contract table cannot be read.
     """
+    if not _is_encodable([request.folder, *request.files]):  # such a name is met on a disk of another encoding
+        request = msgspec.structs.replace(request, store=None, jobs=1)
     work = _Work(request)
     outcomes = work.outcomes()
     statistics = Statistics(len(work.project.linted), taught=len(set(work.taught_names)))
@@ -111,7 +115,17 @@ def lint(request: Request) -> Result:
         statistics.add(outcome.statistics)
         taught.add(outcome.taught)
     statistics.taught_met = len(set(taught.met))
-    return Result(run.sift(found, request.text), statistics, taught.complaints(), sorted(work.analysed))
+    broken = any(one.code in UNHEARD for one in found)
+    said = run.sift(
+        found,
+        request.rules,
+        request.settings,
+        request.text,
+        lambda path: path in work.exhausted_nowhere and not broken and request.whole(path),
+        [path for path in work.followed if mentioned(request.files[path], request.rules)],
+        foreign_comments=request.foreign_comments,
+    )
+    return Result(said, statistics, taught.complaints(), sorted(work.analysed))
 
 
 class Component:
@@ -124,7 +138,7 @@ class Component:
         self.index = index
         self.starts = starts
         self.size = sum(len(project.units[path].data) for path in starts)
-        files = [(path, _hash(project.units[path].data)) for path in starts]
+        files = [(path.encode("utf-8", "surrogatepass"), _hash(project.units[path].data)) for path in starts]
         self.key = _hash(everywhere + msgspec.msgpack.encode(files))
 
 
@@ -149,23 +163,26 @@ class _Work:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.kept: dict[bytes, parsed.Parsed] = {}
-        self.project = Project(request.files, request.context, self.read)
+        self.ready: dict[bytes, parsed.Parsed] = {}
+        self.project = Project(request.files, request.context, self.read, request.folder)
         self.analysed: list[str] = []
+        #: the linted files that were followed, and those of them where no budget ran out
+        self.followed: list[str] = []
+        self.exhausted_nowhere: set[str] = set()
         self.taught_names = [name for table in request.contracts for row in table.rows for name in names_of(row)]
 
     # --- files -----------------------------------------------------------------------------------------------------
 
     def read(self, data: bytes) -> parsed.Parsed:
-        """What the bytes of a file say: from the store, or parsed now and kept."""
+        """What the bytes of a file say: read before, from the store, or parsed now and kept.
+
+        Nobody is given the same object twice: files with the same content are different files.
+        """
         key = _hash(data)
-        found = self.kept.get(key)
-        if found is None:
-            found = self._stored(key)
+        found = self.ready.pop(key, None) or self._stored(key)
         if found is None:
             found = parsed.parse(data)
             self._keep(key, parsed.encode(found) if self.request.store is not None else b"")
-        self.kept[key] = found
         return found
 
     def _stored(self, key: bytes) -> parsed.Parsed | None:
@@ -185,12 +202,12 @@ class _Work:
         for path in starts:
             data = self.project.units[path].data
             key = _hash(data)
-            if key not in self.kept and key not in missing:
+            if key not in self.ready and key not in missing:
                 found = self._stored(key)
                 if found is None:
                     missing[key] = data
                 else:
-                    self.kept[key] = found
+                    self.ready[key] = found
         tell = _Progress(self.request.progress, "parsing", len(missing))
         if self.request.jobs > 1 and sum(map(len, missing.values())) > WORTHWHILE:
             from torchlint.engine.parallel import records  # slow to import
@@ -198,13 +215,14 @@ class _Work:
             keys = list(missing)
             for index, record in records(list(missing.values()), self.request.jobs, tell):
                 if record is None:
-                    self.kept[keys[index]] = parsed.given_up("the process that parsed this file died")
+                    self.ready[keys[index]] = parsed.given_up("the process that parsed this file died")
                 elif (made := parsed.decoded(record)) is not None:
-                    self.kept[keys[index]] = made
+                    self.ready[keys[index]] = made
                     self._keep(keys[index], record)
-        for data in missing.values():
-            self.read(data)
-            tell(1)
+        for key, data in missing.items():
+            if key not in self.ready:
+                self.ready[key] = self.read(data)
+                tell(1)
 
     # --- components ------------------------------------------------------------------------------------------------
 
@@ -226,6 +244,11 @@ class _Work:
                 self.analysed += (self.project.units[path].path for path in part.starts)
                 if self.request.store is not None and not any(one.code == INTERNAL_ERROR.code for one in outcome.found):
                     self.request.store.put(OUTCOMES, part.key, msgspec.msgpack.encode(outcome))
+        for part in parts:
+            paths = [self.project.units[path].path for path in part.starts]
+            linted = [path for path in paths if path in self.request.files]
+            self.followed += linted
+            self.exhausted_nowhere.update(linted if known[part.index].statistics.roots_exhausted == 0 else ())
         return [known[part.index] for part in parts]
 
     def _everywhere(self) -> bytes:
@@ -234,6 +257,8 @@ class _Work:
         settings = [self.request.settings(path) for path in paths]
         distinct = {id(one): (number, one) for number, one in enumerate(settings)}
         which = [distinct[id(one)][0] for one in settings]
+        if self.request.store is None:
+            return b""
         told = msgspec.msgpack.encode(
             (self.request.folder, paths, which, [one for _, one in distinct.values()], self.request.contracts),
             order="deterministic",
@@ -246,13 +271,15 @@ class _Work:
         if content is None:
             return None
         try:
-            outcome = _OUTCOME.decode(content)
+            outcome = msgspec.msgpack.decode(content, type=Outcome)
         except parsed.UNREADABLE:
             return None
         view = self.project.view()
         return outcome if all(self._content(view, path) == known for path, known in outcome.asked) else None
 
     def _content(self, project: Project, path: str) -> bytes | None:
+        if path.endswith("/"):
+            return b"" if project.is_folder(path[:-1]) else None
         unit = project.unit(path)
         return None if unit is None else _hash(unit.data)
 
@@ -264,20 +291,17 @@ class _Work:
 
             if FORKS:
                 largest_first = sorted(parts, key=lambda part: (-part.size, part.index))
-                for index, made in forked(_Work._encoded, (self, contracts), largest_first, self.request.jobs):
+                for index, made in forked(_run_apart, (self, contracts), largest_first, self.request.jobs):
                     part = largest_first[index]
-                    died = "the process that analysed this file died"
-                    yield part, self._given_up(part, died) if made is None else _OUTCOME.decode(made)
+                    if made is None:
+                        yield part, self._given_up(part, "the process that analysed this file died")
+                    else:
+                        yield part, msgspec.msgpack.decode(made, type=Outcome)
                     tell(len(part.starts))
                 return
         for part in parts:
             yield part, self.outcome(part, contracts)
             tell(len(part.starts))
-
-    @staticmethod
-    def _encoded(shared: tuple[_Work, Contracts], part: Component) -> bytes:
-        work, contracts = shared
-        return msgspec.msgpack.encode(work.outcome(part, contracts))
 
     def _given_up(self, part: Component, reason: str) -> Outcome:
         paths = [self.project.units[path].path for path in part.starts]
@@ -295,6 +319,20 @@ class _Work:
         further = sorted(view.asked.difference(part.starts))
         asked = [(path, self._content(view, path)) for path in further]
         return Outcome(found, analysis.statistics, analysis.taught, asked)
+
+
+def _run_apart(shared: tuple[_Work, Contracts], part: Component) -> bytes:
+    work, contracts = shared
+    return msgspec.msgpack.encode(work.outcome(part, contracts))
+
+
+def _is_encodable(paths: Iterable[str]) -> bool:
+    """Whether these paths can be written down, and so kept, or sent to another process."""
+    try:
+        "".join(paths).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _hash(data: bytes) -> bytes:

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 _MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _START = Location(1, 1)
-#: What no comment can take back, for the comments of such a file cannot be relied on.
-_UNHEARD = (INTERNAL_ERROR.code, SYNTAX_ERROR.code)
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -63,9 +61,11 @@ def diagnose(
     linted: Collection[str],
     settings: Callable[[str], Settings],
     text: Callable[[str], str | None],
+    *,
+    foreign_comments: bool = True,
 ) -> list[Diagnostic]:
     """What there is to say of the linted files, sorted: `find`, then `sift`."""
-    return sift(find(analysis, rules, linted, settings, text), text)
+    return sift(find(analysis, rules, linted, settings, text), rules, settings, text, foreign_comments=foreign_comments)
 
 
 def find(
@@ -75,16 +75,21 @@ def find(
     settings: Callable[[str], Settings],
     text: Callable[[str], str | None],
 ) -> list[Diagnostic]:
-    """All that is wanted of what the rules find in the linted files, before comments are heard.
+    """What the rules find in the linted files, before comments are heard: all that is asked for, and in files with
+    comments that which is not, for it says what the comments are good for.
 
     settings: those of a path; text: the text of a path, of those beyond `linted` too, or None if it has none.
     """
     found, broken = judge(analysis.occurrences, rules)
+    there = [one for one in found if one.finding.place.path in linted]
+    if there:
+        from torchlint.syntax.comments import has_comments  # most runs find nothing
+    commented = {path for path in {one.finding.place.path for one in there} if has_comments(text(path) or "")}
     wanted = [
         Found(one.rule, one.finding, may_fix(settings(one.finding.place.path), one.rule.code, one.rule.name))
-        for one in found
-        if one.finding.place.path in linted
-        and shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
+        for one in there
+        if one.finding.place.path in commented
+        or shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
     ]
     said, lost = _place(wanted, text, linted, analysis.modules) if wanted else ([], {})
     said += syntax_errors(analysis.problems, settings)
@@ -103,9 +108,26 @@ def syntax_errors(problems: Iterable[Problem], settings: Callable[[str], Setting
     ]
 
 
-def sift(found: Sequence[Diagnostic], text: Callable[[str], str | None]) -> list[Diagnostic]:
-    """What no comment takes back, sorted, and of equal findings one."""
-    return _distinct(_unsuppressed(found, text))
+def sift(
+    found: Sequence[Diagnostic],
+    rules: Sequence[Rule],
+    settings: Callable[[str], Settings],
+    text: Callable[[str], str | None],
+    judged: Callable[[str], bool] = lambda path: False,
+    commented: Collection[str] = (),
+    *,
+    foreign_comments: bool = True,
+) -> list[Diagnostic]:
+    """What is asked for and no comment takes back, and what is wrong with comments: sorted, and of equal findings one.
+
+    judged: whether all was found in a file; commented: the files whose comments are judged; foreign_comments: whether
+    comments that other tools read too (``# noqa``) take findings back.
+    """
+    if not found and not commented:
+        return []
+    from torchlint.engine.suppress import heard  # most runs find nothing
+
+    return _distinct(heard(found, text, settings, rules, judged, commented, foreign_comments=foreign_comments))
 
 
 def internal_error(path: str, message: str) -> Diagnostic:
@@ -209,20 +231,6 @@ def _diagnostic(one: Found, spans: Mapping[Place, Span], editor: Editor) -> Diag
     span = spans.get(place, Span(place.path, _START, _START))
     fixes = tuple(made for fix in one.fixes if (made := editor.edited(fix, spans)) is not None)
     return Diagnostic(one.rule.code, one.rule.name, one.severity, one.finding.message, span, tuple(steps), fixes)
-
-
-def _unsuppressed(diagnostics: Sequence[Diagnostic], text: Callable[[str], str | None]) -> list[Diagnostic]:
-    """The diagnostics that no comment in their file takes back."""
-    by_path: dict[str, list[Diagnostic]] = defaultdict(list)
-    for diagnostic in diagnostics:
-        by_path[diagnostic.span.path].append(diagnostic)
-    kept: list[Diagnostic] = []
-    if by_path:
-        from torchlint.syntax.comments import suppressions  # most runs find nothing
-    for path, group in by_path.items():
-        comments = suppressions(text(path) or "")
-        kept += [one for one in group if one.code in _UNHEARD or not comments.covers(one.span, one.code, one.name)]
-    return kept
 
 
 def _distinct(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

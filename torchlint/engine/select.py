@@ -1,7 +1,9 @@
 """Which rules speak: selectors are codes, prefixes of codes, names, or ``ALL``.
 
 The longer matching selector wins, so that ``--select TL1 --ignore TL101`` and ``--ignore TL1 --select TL101`` both
-mean what they say; on a tie `ignore` wins. Informative findings speak only where a selector asks for them.
+mean what they say; on a tie `ignore` wins. What is ignored in a file stays silent there, however exactly a selector
+asks for it, and so does what is milder than the least severity. Informative findings speak only where a selector asks
+for them.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ from typing import Protocol
 
 from torchlint.config import Settings
 from torchlint.diagnostic import Severity
-from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR
+from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR, SYNTAX_ERROR
 
 _NONE, _NAME = -1, 1000
+_MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 class Named(Protocol):
@@ -28,11 +31,25 @@ class Named(Protocol):
         """Such as ``bce-on-logits``."""
 
 
+class Declared(Named, Protocol):
+    """Anything that may be asked for."""
+
+    @property
+    def severity(self) -> Severity:
+        """How bad what it finds is."""
+
+    @property
+    def on_by_default(self) -> bool:
+        """Whether it speaks without being asked for."""
+
+
 def shows(settings: Settings, code: str, name: str, severity: Severity) -> bool:
     """Whether a finding is wanted."""
     if code == INTERNAL_ERROR.code:
         return True
-    unwanted = _strength(settings.ignore, code, name)
+    if _MILDNESS[severity] > _MILDNESS[settings.severity] or _strength(settings.ignored_here, code, name) > _NONE:
+        return False
+    unwanted = _strength((*settings.ignore, *settings.extend_ignore), code, name)
     wanted = max(_strength(settings.select or (), code, name), _strength(settings.extend_select, code, name))
     if wanted > _NONE:
         return wanted > unwanted
@@ -58,6 +75,26 @@ def strangers(selectors: Iterable[str], rules: Sequence[Named]) -> list[str]:
 def looks_like_code(selector: str) -> bool:
     """Whether a selector is shaped like a code, so that it may be one of a later or earlier version."""
     return selector.startswith("TL") and (selector[2:].isdigit() or selector == "TL")
+
+
+def mentioned(data: bytes, rules: Iterable[Named]) -> bool:
+    """Whether the bytes of a file may hold a comment about these rules."""
+    prefixes = {rule.code.rstrip("0123456789") for rule in (*rules, *BUILTINS)}
+    return any(word.encode() in data for word in ("torchlint:", *sorted(prefixes)))
+
+
+def closest(selector: str, rules: Sequence[Named]) -> str | None:
+    """The code or name of a rule that a selector which means none was probably meant to be."""
+    from difflib import get_close_matches
+
+    code = selector.upper()
+    if code == "ALL":
+        return code
+    if looks_like_code(code) and strangers([code], rules) == []:
+        return code
+    words = [word for rule in rules for word in ((rule.code,) if looks_like_code(code) else (rule.name,))]
+    found = get_close_matches(code if looks_like_code(code) else selector.lower().replace("_", "-"), words, n=1)
+    return found[0] if found else None
 
 
 def _strength(selectors: Iterable[str], code: str, name: str) -> int:

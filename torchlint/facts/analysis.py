@@ -119,7 +119,7 @@ def analyse(
     Raises:
         ContractError: a contract table cannot be read.
     """
-    project = Project(files, context)
+    project = Project(files, context, top=folder)
     contracts = Contracts.load(contract_folders, taught, folder)
     whole = Analysis([], [], [], Statistics(len(project.linted), taught=len(contracts.taught)))
     for starts in components(project, project.relevant(modules_of(taught))):

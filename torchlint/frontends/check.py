@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from torchlint import __version__
-from torchlint.config import Settings
+from torchlint.config import ConfigError, Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, select
-from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR
+from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR, UNHEARD
 from torchlint.engine.lint import Request, Result, lint
 from torchlint.engine.run import sift, syntax_errors
 from torchlint.flow.library.tables import ContractError, Table
+from torchlint.frontends.configuration import Configuration, said_by
 from torchlint.frontends.documents import Documents
-from torchlint.frontends.files import Configuration, Sources, decode_or_none, find, read_file, require
+from torchlint.frontends.files import Sources, decode_or_none, find, is_searchable, project_top, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
-from torchlint.frontends.output import closing_line, fixable_line, publish, render, warn
+from torchlint.frontends.output import closing_line, fixable_line, publish, render, spare, warn
 from torchlint.frontends.places import cache_folder, own_version, processors
 from torchlint.frontends.progress import Progress
 from torchlint.frontends.replay import Recorder, unheard
 from torchlint.frontends.store import DiskStore, digest
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.findings import About, Findings
-from torchlint.report.text import Paint, visible
+from torchlint.report.text import Paint, visible, visible_path
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -43,8 +46,8 @@ def check(arguments: argparse.Namespace) -> int:
     return once(arguments)
 
 
-def once(arguments: argparse.Namespace) -> int:
-    """One pass from the files to the exit status.
+def once(arguments: argparse.Namespace, seen: Callable[[Iterable[str]], None] = lambda paths: None) -> int:
+    """One pass from the files to the exit status; `seen` is told on which files it depends beside those it lints.
 
     Raises:
         UsageError, ConfigError: there is nothing sensible to do.
@@ -52,16 +55,25 @@ def once(arguments: argparse.Namespace) -> int:
     session = Session(arguments)
     given = session.contents()
     if arguments.show_files:
-        sys.stdout.write("".join(f"{visible(path)}\n" for path in given))
+        session.spoil()
+        sys.stdout.write("".join(f"{visible_path(path)}\n" for path in given))
         return CLEAN
-    if not given:
+    if not given and not session.unread:
         warn("no Python files found", arguments.quiet)
+    spare(arguments.output_file, given)
     if session.fixes:
         from torchlint.frontends.fixing import fix
 
-        return fix(session, given)
+        return fix(session, given, seen)
     with session.progress() as progress:
         result = session.lint(given, progress)
+    seen(session.further())
+    if arguments.write_baseline is not None or arguments.add_noqa:
+        from torchlint.frontends.accepting import accept
+
+        for note in result.notes:
+            warn(note, arguments.quiet)
+        return accept(session, given, result.diagnostics)
     return conclude(session, result)
 
 
@@ -82,7 +94,7 @@ def conclude(session: Session, result: Result, fixed: Sequence[Diagnostic] | Non
 
         sys.stderr.write(statistics(result.statistics))
     if not arguments.quiet:
-        sys.stderr.write(closing_line(result.diagnostics, len(session.given), fixed))
+        sys.stderr.write(closing_line(result.diagnostics, len(session.given), session.known, fixed))
         sys.stderr.write(fixable_line(result.diagnostics, session.unsafe_fixes, offered=fixed is None))
     return session.status(result.diagnostics)
 
@@ -107,7 +119,8 @@ def report(session: Session, diagnostics: Sequence[Diagnostic], *, aside: bool =
         paint=Paint(file is None and wants_colour(arguments.color, stream, os.environ)),
         unsafe=session.unsafe_fixes,
     )
-    text = render(arguments.output_format, findings, to_file=file is not None or aside)
+    choice = arguments.output_format or session.configuration.of(os.curdir).output_format
+    text = render(choice, findings, to_file=file is not None or aside)
     if aside and file is None:
         sys.stderr.write(text)
     else:
@@ -115,35 +128,39 @@ def report(session: Session, diagnostics: Sequence[Diagnostic], *, aside: bool =
 
 
 class Session:
-    """What stays the same over all passes of one command: its arguments, configuration and rules."""
+    """What stays the same over all passes of one command: its arguments, configuration and rules.
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
+    foreign_comments: whether comments that other tools read too silence findings.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, *, foreign_comments: bool = True) -> None:
         self.arguments = arguments
-        self.configuration = Configuration(
-            arguments.config,
-            arguments.isolated,
-            arguments.select,
-            arguments.extend_select,
-            arguments.ignore,
-            arguments.exclude,
-            arguments.respect_gitignore,
-            arguments.markdown,
-        )
+        self.foreign_comments = foreign_comments
+        self.configuration = Configuration(arguments.config, arguments.isolated, said_by(arguments))
         self.rules = _rules(arguments.rules_dir)
         self.given: Mapping[str, bytes] = {}
         self.documents = Documents({})
         self.sources = Sources({})
+        self.unread = False
+        self._whole: dict[str, bool] = {}
+        #: how many findings baselines list
+        self.known = 0
         self.recorder: Recorder | None = arguments.recorder
         self.store = None if arguments.no_cache else DiskStore(arguments.cache_dir or cache_folder(os.environ))
         self.piped = "-" in arguments.paths
-        place = arguments.stdin_filename if self.piped and arguments.stdin_filename else os.curdir
-        here = self.configuration.of(place)
-        self.unsafe_fixes: bool = _first(arguments.unsafe_fixes, here.unsafe_fixes)
-        self.fix_only: bool = _first(arguments.fix_only, here.fix_only)
-        self.fixes: bool = arguments.diff or self.fix_only or _first(arguments.fix, here.fix)
+        here = self.configuration.of(arguments.stdin_filename if self.piped and arguments.stdin_filename else os.curdir)
+        accepts = arguments.write_baseline is not None or arguments.add_noqa
+        self.unsafe_fixes, self.fix_only = here.unsafe_fixes, here.fix_only
+        #: whether findings are to be mended
+        self.fixes: bool = arguments.diff or ((here.fix or here.fix_only) and not accepts)
         self._checked = False
-        if arguments.rules_dir or arguments.output_file is not None or arguments.watch:
+        writes = (arguments.output_file, arguments.write_baseline) != (None, None) or arguments.add_noqa
+        if arguments.rules_dir or arguments.watch or writes:
             self.spoil()
+
+    def further(self) -> list[str]:
+        """The files on which the last pass depended beside those that it linted."""
+        return [*self.configuration.files(), *(path for path, _ in self.sources.further())]
 
     def progress(self) -> Progress:
         """What shows how far the run is."""
@@ -168,14 +185,39 @@ class Session:
                 raise UsageError("`-` (standard input) stands alone")
             self.spoil()
             name = arguments.stdin_filename or "-"
-            named = arguments.force_exclude and os.path.exists(name)
-            if named and not find([name], self.configuration, force_exclude=True):
+            forced = self.configuration.of(name).force_exclude and os.path.exists(name)
+            if forced and not find([name], self.configuration):
                 return {}
+            if sys.stdin is None:
+                raise UsageError("standard input is closed")
             return {name: sys.stdin.buffer.read()}
         require(paths)
-        listed = None if self.recorder is None else self.recorder.folder
-        found = find(paths, self.configuration, force_exclude=arguments.force_exclude, listed=listed)
-        return {path: read_file(path) for path in found}
+        found = find(paths, self.configuration, listed=self._listed)
+        return self._read(found)
+
+    def _listed(self, folder: str) -> None:
+        """A folder is searched."""
+        if self.recorder is not None:
+            self.recorder.folder(folder)
+        if not is_searchable(folder):
+            self._unread(f"{folder}: cannot be read: {os.strerror(errno.EACCES)}")
+
+    def _read(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """What these files hold, without those that cannot be read; one that was removed just now is none."""
+        contents: dict[str, bytes] = {}
+        for path in paths:
+            try:
+                contents[path] = read_file(path)
+            except UsageError as error:
+                if os.path.lexists(path):
+                    self._unread(str(error))
+        return contents
+
+    def _unread(self, problem: str) -> None:
+        """A file that was to be linted could not be: the others are, and the exit status tells."""
+        self.spoil()
+        self.unread = True
+        sys.stderr.write(f"torchlint: error: {visible(problem)}\n")
 
     def lint(self, given: Mapping[str, bytes], progress: Callable[[str, int, int], None] | None = None) -> Result:
         """What there is to say of these files; `progress` is told how far it is.
@@ -185,11 +227,11 @@ class Session:
         """
         documents = Documents(given)
         settings = {path: self.configuration.of(documents.owner(path)) for path in documents.files}
-        everywhere = [*settings.values(), self.configuration.of(os.curdir)]
         if not self._checked:
-            _check_selectors(everywhere, self.rules, self.arguments.quiet)
+            _check_selectors(self.configuration, [*given, os.curdir], self.rules, self.arguments.quiet)
             self._checked = True
         self.given, self.documents, self.sources = given, documents, Sources(documents.files)
+        self._whole = {}
         request = Request(
             documents.files,
             self.sources.context,
@@ -201,7 +243,9 @@ class Session:
             self.store,
             self._version(),
             self.arguments.jobs or processors(),
+            lambda path: not documents.troubles and self.whole(documents.owner(path)),
             progress,
+            foreign_comments=self.foreign_comments,
         )
         with without_collector():
             try:
@@ -210,9 +254,78 @@ class Session:
                 raise UsageError(str(error)) from error
             finally:
                 self._record()
-        troubles = sift(syntax_errors(documents.troubles, self.configuration.of), self.sources.text)
+                if self.store is not None:
+                    self.store.prune(time.time())
+        found = syntax_errors(documents.troubles, self.configuration.of)
+        troubles = sift(
+            found,
+            self.rules.rules,
+            self.configuration.of,
+            self.sources.text,
+            foreign_comments=self.foreign_comments,
+        )
         result.diagnostics = documents.placed([*result.diagnostics, *troubles])
+        self._pass_over(result)
         return result
+
+    def asks(self, path: str, code: str) -> bool:
+        """Whether the rule of a code is asked for in a file."""
+        known: list[select.Declared] = [*self.rules.rules, *BUILTINS]
+        rule = next((rule for rule in known if rule.code == code), None)
+        return rule is not None and select.shows(self.configuration.of(path), rule.code, rule.name, rule.severity)
+
+    def _pass_over(self, result: Result) -> None:
+        """Take from the findings those that the baselines of their files list, and note what is stale there."""
+        self.known = 0
+        files = {self.configuration.of(path).baseline: path for path in self.given}
+        for file, path in files.items() if self.arguments.write_baseline is None else ():
+            if file is None:
+                continue
+            from torchlint.frontends import baseline
+
+            if self.recorder is not None:
+                self.recorder.files([file])
+            named = ", ".join(map(str, self.configuration.origins(path).get("baseline", ())))
+            listed = baseline.read(file, named)
+            here = [one for one in result.diagnostics if self.configuration.of(one.span.path).baseline == file]
+            new, over = listed.split(here, self.text)
+            kept = set(map(id, new))
+            elsewhere = set(map(id, here))
+            self.known += len(here) - len(new)
+            broken = any(one.code in UNHEARD for one in result.diagnostics)
+            result.diagnostics = [one for one in result.diagnostics if id(one) in kept or id(one) not in elsewhere]
+            names = {os.path.abspath(path): path for path in self.given}
+
+            if self.recorder is not None:
+                for place in {listed.place(entry) for entry in over}:
+                    self.recorder.there(place)
+
+            def judged(place: str, code: str, names: Mapping[str, str] = names, broken: bool = broken) -> bool:
+                return place in names and not broken and self.asks(names[place], code) and self.whole(place)
+
+            gone = baseline.stale(listed, over, judged)
+            if self.recorder is not None:
+                self.recorder.files(self.configuration.files())
+            if gone:
+                are = "is one finding" if gone == 1 else f"are {gone} findings"
+                result.notes.append(f"{file}: there {are} less than it lists; --write-baseline {file} drops them")
+
+    def whole(self, path: str) -> bool:
+        """Whether everything is linted that stands below the top of the project to which a file belongs.
+
+        The top is the folder of its repository, else that of its configuration, else the file's own.
+        """
+        full = os.path.abspath(path)
+        top = project_top(full, self.configuration.file(path))
+        if top not in self._whole:
+            listed = None if self.recorder is None else self.recorder.folder
+            given = {os.path.abspath(one) for one in self.given}
+            try:
+                there = find([top], self.configuration, listed=listed)
+            except ConfigError:  # of a folder that nobody asked about
+                there = [top]
+            self._whole[top] = all(os.path.abspath(one) in given for one in there)
+        return self._whole[top]
 
     def _version(self) -> bytes:
         """What stands for torchlint and for the rules of the user's own."""
@@ -223,7 +336,10 @@ class Session:
         """Tell the recorder what was read."""
         if self.recorder is not None:
             for path, content in (*self.given.items(), *self.sources.further()):
-                self.recorder.file(path, content)
+                if path.endswith("/"):
+                    self.recorder.package(path)
+                else:
+                    self.recorder.file(path, content)
             self.recorder.files(self.configuration.files())
 
     def text(self, path: str, cell: int) -> str | None:
@@ -240,14 +356,9 @@ class Session:
 
     def status(self, diagnostics: Sequence[Diagnostic]) -> int:
         """The exit status of a run that leaves these findings."""
-        if self.rules.problems or any(one.code == INTERNAL_ERROR.code for one in diagnostics):
+        if self.unread or self.rules.problems or any(one.code == INTERNAL_ERROR.code for one in diagnostics):
             return ERROR
         return FINDINGS if diagnostics and not self.arguments.exit_zero else CLEAN
-
-
-def _first(given: bool | None, configured: bool) -> bool:
-    """What the command line says, or else the configuration."""
-    return configured if given is None else given
 
 
 def tables(settings: Iterable[Settings]) -> list[Table]:
@@ -266,12 +377,18 @@ def _rules(folders: Sequence[str]) -> registry.Registry:
     return loaded
 
 
-def _check_selectors(settings: Iterable[Settings], rules: registry.Registry, quiet: bool) -> None:
+def _check_selectors(configuration: Configuration, paths: Iterable[str], rules: registry.Registry, quiet: bool) -> None:
     """Refuse a name that no rule has; a code may belong to another version, so it is only warned of."""
-    selectors = [selector for one in settings for selector in one.selectors()]
-    for selector in select.strangers(dict.fromkeys(selectors), [*rules.rules, *BUILTINS]):
+    known: list[select.Named] = [*rules.rules, *BUILTINS]
+    distinct = {id(configuration.of(path)): path for path in paths}
+    selectors = {selector: path for path in distinct.values() for selector in configuration.of(path).selectors}
+    for selector in select.strangers(selectors, known):
         if selector == "ALL":
             continue
-        if not select.looks_like_code(selector):
-            raise UsageError(f"no rule has the code or name {selector!r}; `torchlint rules` lists them")
-        warn(f"no rule has the code {selector}", quiet)
+        where = configuration.source(selectors[selector], selector)
+        if select.looks_like_code(selector):
+            warn(f"{where}no rule has the code {selector}", quiet)
+            continue
+        close = select.closest(selector, known)
+        hint = f"; did you mean `{close}`?" if close else "; `torchlint rules` lists them"
+        raise UsageError(f"{where}no rule has the code or name {selector!r}{hint}")

@@ -10,20 +10,19 @@ Worked example: of ``{"a.ipynb": …, "b.md": …, "c.py": …}`` the linter is 
 
 from __future__ import annotations
 
-import ast
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from torchlint.diagnostic import Diagnostic, Edit, Fix, Location, Span, Step
-from torchlint.project.modules import Problem
-from torchlint.source import markdown, notebook
-from torchlint.source.edit import OverlapError, applied
-from torchlint.source.magics import masked
 from torchlint.source.text import DecodeError, decode, mentions_framework
-from torchlint.syntax import depth
+
+if TYPE_CHECKING:  # most runs meet no document
+    from torchlint.project.modules import Problem
+    from torchlint.source.markdown import Fence
+    from torchlint.source.notebook import Joined, Notebook
 
 NOTEBOOK = ".ipynb"
 MARKDOWN = (".md", ".markdown")
@@ -43,8 +42,8 @@ class Documents:
     def __init__(self, given: Mapping[str, bytes]) -> None:
         self.files: dict[str, bytes] = {}
         self.troubles: list[Problem] = []
-        self._cells: dict[str, notebook.Joined] = {}
-        self._fences: dict[str, tuple[str, markdown.Fence]] = {}
+        self._cells: dict[str, Joined] = {}
+        self._fences: dict[str, tuple[str, Fence]] = {}
         for path, content in given.items():
             if not is_document(path):
                 self.files[path] = content
@@ -56,6 +55,9 @@ class Documents:
                 self._read_markdown(path, content, given)
 
     def _read_notebook(self, path: str, content: bytes) -> None:
+        from torchlint.project.modules import Problem
+        from torchlint.source import notebook
+
         try:
             found = notebook.read(content)
         except notebook.NotebookError as error:
@@ -75,6 +77,8 @@ class Documents:
             self._cells[path] = joined
 
     def _read_markdown(self, path: str, content: bytes, given: Mapping[str, bytes]) -> None:
+        from torchlint.source import markdown
+
         text = content.decode("utf-8-sig", "replace")
         for number, fence in enumerate(markdown.fences(text), 1):
             if not _is_python(fence.text):
@@ -95,6 +99,20 @@ class Documents:
         cells = joined.cells if joined is not None else ()
         return next((cell.source for cell in cells if cell.number == number), None)
 
+    def inside(self, path: str, cell: int, row: int | None) -> tuple[str, int | None]:
+        """The linted text that holds a row of a document or of its cell (0: the file itself), and the row there.
+
+        What holds no Python is left as it is.
+        """
+        if path in self._cells and cell:
+            for one, first in zip(self._cells[path].cells, self._cells[path].firsts):
+                if one.number == cell and row is not None:
+                    return path, first + row - 1
+        for name, (owner, fence) in self._fences.items():
+            if owner == path and (row is None or fence.first <= row < fence.first + len(fence.prefixes)):
+                return name, None if row is None else row - fence.first + 1
+        return path, row
+
     def placed(self, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
         """Diagnostics of the linted texts where they stand in the documents, sorted anew.
 
@@ -103,11 +121,12 @@ class Documents:
         return sorted((self._placed(one) for one in diagnostics), key=Diagnostic.sort_key)
 
     def _placed(self, one: Diagnostic) -> Diagnostic:
-        trail = tuple(Step(self._within(step.span), step.note) for step in one.trail)
+        trail = tuple(Step(self.within(step.span), step.note) for step in one.trail)
         fixes = tuple(fix for fix in map(self._fix, one.fixes) if fix is not None)
-        return replace(one, span=self._within(one.span), trail=trail, fixes=fixes)
+        return replace(one, span=self.within(one.span), trail=trail, fixes=fixes)
 
-    def _within(self, span: Span) -> Span:
+    def within(self, span: Span) -> Span:
+        """A span of a linted text where it stands in its document."""
         start, end = _point(span.start), _point(span.end)
         if span.path in self._cells:
             cell, start, end = self._cells[span.path].span(start, end)
@@ -146,15 +165,21 @@ def edited(path: str, content: bytes, edits: Sequence[Edit]) -> bytes | None:
 
     Edits are as `Documents.placed` gives them: those of a notebook count rows in its cells.
     """
+    from torchlint.source.edit import OverlapError
+    from torchlint.source.notebook import NotebookError
+
     try:
         if path.lower().endswith(NOTEBOOK):
             return _edited_notebook(content, edits)
         return _edited_markdown(content, edits)
-    except (notebook.NotebookError, DecodeError, OverlapError):
+    except (NotebookError, DecodeError, OverlapError):
         return None
 
 
 def _edited_notebook(content: bytes, edits: Sequence[Edit]) -> bytes | None:
+    from torchlint.source import notebook
+    from torchlint.source.edit import applied
+
     by_cell: dict[int, list[Edit]] = defaultdict(list)
     for edit in edits:
         by_cell[edit.span.cell].append(edit)
@@ -162,13 +187,16 @@ def _edited_notebook(content: bytes, edits: Sequence[Edit]) -> bytes | None:
     if not by_cell.keys() <= old.keys():
         return None
     new = {number: applied(old[number], some) for number, some in by_cell.items()}
-    if not all(_is_python(masked(source)[0]) for source in new.values()):
+    if not all(_is_python(notebook.cell(number, source).alone) for number, source in new.items()):
         return None
     return notebook.written_back(content, new)
 
 
 def _edited_markdown(content: bytes, edits: Sequence[Edit]) -> bytes | None:
     from codecs import BOM_UTF8
+
+    from torchlint.source import markdown
+    from torchlint.source.edit import applied
 
     head = BOM_UTF8 if content.startswith(BOM_UTF8) else b""
     text = decode(content) if not head else content.removeprefix(head).decode("utf-8")
@@ -179,27 +207,32 @@ def _edited_markdown(content: bytes, edits: Sequence[Edit]) -> bytes | None:
     return head + changed.encode("utf-8")
 
 
-def _broken(found: notebook.Notebook) -> dict[int, tuple[int, int, str]]:
+def _broken(found: Notebook) -> dict[int, tuple[int, int, str]]:
     """The cells that are no Python, by number: where (row and column) and why."""
     from torchlint.syntax.tree import SyntaxProblem, parse
 
     broken: dict[int, tuple[int, int, str]] = {}
     for cell in found.cells:
-        if _is_python(cell.text):
+        if _is_python(cell.alone):
             continue
-        problem = parse(cell.text)
+        problem = parse(cell.alone)
         if isinstance(problem, SyntaxProblem):
-            broken[cell.number] = (problem.row, problem.column, problem.message)
+            broken[cell.number] = (max(problem.row - 1, 1), problem.column, problem.message)
     return broken
 
 
 def _is_python(text: str) -> bool:
     """Whether CPython reads a text as Python. That takes a tenth of the time that libcst takes."""
+    from torchlint.syntax import depth
+
     size = depth.needed_stack(text)
     return size is not None and "\0" not in text and depth.run_with_stack(size, lambda: _parses(text))
 
 
 def _parses(text: str) -> bool:
+    import ast
+    import warnings
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from torchlint.diagnostic import Edit, Fix
 from torchlint.engine.apply import Mended, mend
@@ -23,8 +23,9 @@ from torchlint.source.write import ChangedError, Rewriting, remove_leavings, rew
 from torchlint.syntax.tree import parses
 
 
-def fix(session: Session, given: Mapping[str, bytes]) -> int:
-    """Mend what can be mended, and say by the exit status what came of it.
+def fix(session: Session, given: Mapping[str, bytes], seen: Callable[[Iterable[str]], None]) -> int:
+    """Mend what can be mended, and say by the exit status what came of it; `seen` is told on which files it depends
+    beside those that it lints.
 
     Raises:
         UsageError, ConfigError: as `Session.lint` does.
@@ -39,6 +40,7 @@ def fix(session: Session, given: Mapping[str, bytes]) -> int:
 
     with session.progress() as progress:
         mended = mend(given, lint, lambda one: one.best_fix(session.unsafe_fixes), edited)
+    seen(session.further())
     for one in mended.refused:
         place = f"{visible(one.span.path)}:{one.span.start.row}"
         warn(f"{place}: {one.code} is not fixed: it would stay, or something else would be wrong", arguments.quiet)

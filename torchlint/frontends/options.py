@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
 from torchlint.report.formats import FORMATS
 
@@ -22,6 +23,27 @@ def _selectors(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
+def _per_file_ignores(text: str) -> dict[str, list[str]]:
+    """``PATTERN:RULE,RULE,PATTERN:RULE`` as a table."""
+    found: dict[str, list[str]] = {}
+    pattern = ""
+    for item in _selectors(text):
+        named, colon, rule = item.rpartition(":")
+        pattern = named.strip() if colon else pattern
+        if not pattern or not rule.strip():
+            raise argparse.ArgumentTypeError(f"{item!r} is not PATTERN:RULE")
+        found.setdefault(pattern, []).append(rule.strip())
+    return found
+
+
+class _Merge(argparse.Action):
+    """Tables that are given one after the other are one."""
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, values: Any, option: object = None) -> None:
+        """Add the table `values` to what there is."""
+        setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), **values})
+
+
 def _jobs(text: str) -> int:
     number = int(text)
     if number < 0:
@@ -32,10 +54,10 @@ def _jobs(text: str) -> int:
 def _check_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="torchlint",
-        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s explain|rules|reveal|trace|completion ...",
+        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s config|explain|rules|reveal|trace|completion ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
-        epilog="other commands: explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], completion SHELL; "
-        "each has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
+        epilog="other commands: config FILE, explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], "
+        "completion SHELL; each has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
@@ -60,50 +82,11 @@ def _check_parser() -> argparse.ArgumentParser:
     output.add_argument("--exit-zero", action="store_true", help="exit with 0 although there are findings")
     _add_colour(output)
     _add_fixes(parser)
-    chosen = parser.add_argument_group("rules (codes, prefixes of codes, names, or ALL; separated by commas)")
-    for flag, words in (
-        ("--select", "run these only"),
-        ("--extend-select", "run these too, such as those that are off by default"),
-        ("--ignore", "do not run these"),
-    ):
-        chosen.add_argument(
-            flag,
-            type=_selectors,
-            action="extend",
-            metavar="RULES",
-            default=None if flag == "--select" else [],
-            help=words,
-        )
-    _add_rules_dir(chosen)
-    files = parser.add_argument_group("files")
-    files.add_argument(
-        "--exclude",
-        type=_selectors,
-        action="extend",
-        default=[],
-        metavar="PATTERNS",
-        help="pass over what matches, as in .gitignore; separated by commas",
-    )
-    files.add_argument(
-        "--force-exclude", action="store_true", help="apply exclusions to paths that are named explicitly too"
-    )
-    files.add_argument(
-        "--no-respect-gitignore",
-        dest="respect_gitignore",
-        action="store_false",
-        help="lint files that git ignores too",
-    )
-    files.add_argument("--markdown", action="store_true", help="lint Python in the fences of Markdown files too")
+    _add_selection(parser)
+    _add_accepting(parser)
+    files = _add_files(parser)
     files.add_argument("--stdin-filename", metavar="FILE", help="the name of the file that standard input holds")
-    settings = parser.add_argument_group("configuration")
-    settings.add_argument(
-        "--config",
-        action="append",
-        default=[],
-        metavar="FILE|KEY=VALUE",
-        help="a configuration file to use for everything, or one setting in TOML; may be repeated",
-    )
-    settings.add_argument("--isolated", action="store_true", help="ignore configuration files that are not named")
+    _add_configuration(parser)
     speed = parser.add_argument_group("speed")
     speed.add_argument(
         "-j",
@@ -114,7 +97,23 @@ def _check_parser() -> argparse.ArgumentParser:
         help="processes that may work; default: one a processor",
     )
     speed.add_argument("--no-cache", action="store_true", help="neither use what earlier runs found nor keep anything")
-    speed.add_argument("--cache-dir", metavar="FOLDER", help="where to keep it; default: the user's cache folder")
+    _add_cache_dir(speed)
+    return parser
+
+
+def _config_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="torchlint config",
+        description="Print the settings in force for a file or folder, and where each was given.",
+    )
+    parser.add_argument("path", nargs="?", default=".", metavar="FILE", help="default: the working folder")
+    parser.add_argument("--schema", action="store_true", help="print the JSON schema of a configuration instead")
+    parser.add_argument(
+        "--output-format", dest="layout", choices=("text", "json"), default="text", help="default: text"
+    )
+    _add_selection(parser)
+    _add_files(parser)
+    _add_configuration(parser)
     return parser
 
 
@@ -168,6 +167,75 @@ def _trace_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    chosen = parser.add_argument_group("rules (codes, prefixes of codes, names, or ALL; separated by commas)")
+    for flag, words in (
+        ("--select", "run these only"),
+        ("--extend-select", "run these too, such as those that are off by default"),
+        ("--ignore", "do not run these"),
+        ("--extend-ignore", "do not run these, beside what a configuration ignores; as --ignore"),
+    ):
+        chosen.add_argument(flag, type=_selectors, action="extend", metavar="RULES", help=words)
+    chosen.add_argument(
+        "--per-file-ignores",
+        type=_per_file_ignores,
+        action=_Merge,
+        metavar="PATTERN:RULES",
+        help="do not run these in files that match (after !: do not match) a pattern; separated by commas",
+    )
+    chosen.add_argument(
+        "--severity", choices=("error", "warning", "info"), help="the least severity that is shown (default: info)"
+    )
+    _add_rules_dir(chosen)
+
+
+def _add_files(parser: argparse.ArgumentParser) -> Options:
+    files = parser.add_argument_group("files")
+    for flag, words in (
+        ("--exclude", "pass over what matches, as in .gitignore, instead of .git, .venv, build and the like"),
+        ("--extend-exclude", "pass over this too"),
+    ):
+        files.add_argument(flag, type=_selectors, action="extend", metavar="PATTERNS", help=words)
+    files.add_argument(
+        "--force-exclude",
+        action=argparse.BooleanOptionalAction,
+        help="apply exclusions to paths that are named explicitly too",
+    )
+    files.add_argument(
+        "--respect-gitignore",
+        action=argparse.BooleanOptionalAction,
+        help="pass over files that git ignores (default)",
+    )
+    files.add_argument(
+        "--markdown",
+        action=argparse.BooleanOptionalAction,
+        help="lint Python in the fences of Markdown files too",
+    )
+    files.add_argument("--baseline", metavar="FILE", help="pass over the findings that this file lists")
+    return files
+
+
+def _add_accepting(parser: argparse.ArgumentParser) -> None:
+    accepting = parser.add_argument_group("taking findings as they are (nothing is printed but how many)")
+    accepting.add_argument(
+        "--write-baseline", metavar="FILE", help="list all findings in this file, to be passed over with --baseline"
+    )
+    accepting.add_argument("--add-noqa", action="store_true", help="add a noqa comment to every line with a finding")
+
+
+def _add_configuration(parser: argparse.ArgumentParser) -> Options:
+    settings = parser.add_argument_group("configuration")
+    settings.add_argument(
+        "--config",
+        action="append",
+        default=[],
+        metavar="FILE|KEY=VALUE",
+        help="a configuration file to use for everything, or one setting in TOML; may be repeated",
+    )
+    settings.add_argument("--isolated", action="store_true", help="ignore configuration files that are not named")
+    return settings
+
+
 def _completion_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="torchlint completion", description="Print a script that completes commands, options and rules in a shell."
@@ -176,11 +244,23 @@ def _completion_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _clean_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="torchlint clean", description="Remove what earlier runs have kept.")
+    _add_cache_dir(parser)
+    return parser
+
+
 Options = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
 def _add_colour(parser: Options) -> None:
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+
+
+def _add_cache_dir(parser: Options) -> None:
+    parser.add_argument(
+        "--cache-dir", metavar="FOLDER", help="where to keep what is found; default: the user's cache folder"
+    )
 
 
 def _add_rules_dir(parser: Options) -> None:
@@ -195,9 +275,11 @@ def _add_rules_dir(parser: Options) -> None:
 
 PARSERS = {
     "check": _check_parser,
+    "config": _config_parser,
     "explain": _explain_parser,
     "rules": _rules_parser,
     "reveal": _reveal_parser,
     "trace": _trace_parser,
     "completion": _completion_parser,
+    "clean": _clean_parser,
 }

@@ -6,12 +6,13 @@ import os
 import stat
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torchlint.diagnostic import Diagnostic
 from torchlint.frontends.outcome import UsageError
 from torchlint.report.findings import Findings
 from torchlint.report.formats import FORMATS
+from torchlint.report.text import visible
 
 
 def render(choice: str | None, findings: Findings, *, to_file: bool = False) -> str:
@@ -42,6 +43,12 @@ def publish(text: str, file: str | None) -> None:
         raise UsageError(f"{file}: cannot be written: {error.strerror}") from error
 
 
+def spare(file: str | None, linted: Iterable[str]) -> None:
+    """Raises: UsageError: the output file is one of the files that are linted."""
+    if file is not None and os.path.realpath(file) in {os.path.realpath(path) for path in linted}:
+        raise UsageError(f"{file}: is linted, so it is not written over")
+
+
 def _is_device(path: str) -> bool:
     """Whether a path leads to a pipe, a terminal or the like, which can be written to but not replaced."""
     try:
@@ -51,12 +58,16 @@ def _is_device(path: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def closing_line(diagnostics: Sequence[Diagnostic], files: int, fixed: Sequence[Diagnostic] | None = None) -> str:
-    """How many findings of each severity there are, and how many files were linted.
+def closing_line(
+    diagnostics: Sequence[Diagnostic], files: int, known: int = 0, fixed: Sequence[Diagnostic] | None = None
+) -> str:
+    """How many findings of each severity there are, how many files were linted, and how many findings are `known`.
 
     fixed: findings that were mended, beside those that are left; None if none were to be.
     """
     checked = f"{files} file{'' if files == 1 else 's'} checked"
+    if known:
+        checked += f"; {known} more {'is' if known == 1 else 'are'} in the baseline"
     if not diagnostics and not fixed:
         return f"No findings; {checked}.\n"
     counts = Counter(one.severity.value for one in (*diagnostics, *(fixed or ())))
@@ -85,4 +96,4 @@ def fixable_line(diagnostics: Sequence[Diagnostic], unsafe: bool, *, offered: bo
 def warn(message: str, quiet: bool) -> None:
     """Say on standard error what seems to be wrong, unless it is not wanted."""
     if not quiet:
-        sys.stderr.write(f"torchlint: warning: {message}\n")
+        sys.stderr.write(f"torchlint: warning: {visible(message)}\n")

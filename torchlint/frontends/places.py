@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 
 from torchlint.frontends.store import digest
+
+TYPE_CHECKING = False  # as `typing` has it, which is slow to import
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: What torchlint stands on and its results depend on: a new version comes in a new folder.
 LIBRARIES = ("libcst", "msgspec", "pathspec", "rich")

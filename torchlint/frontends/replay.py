@@ -3,7 +3,8 @@
 Definitions
     command   the words of the command line, the working folder, the environment and the streams; its hash is a key
     recorder  hears what a run reads and what it says
-    sighting  a file with the digest of its content, or a folder with that of its entries; or that there is none
+    sighting  a file with the digest of its content, or a folder with that of its entries; or that there is none; or
+              whether a folder holds Python files
 
 A run is made of its command and of what it saw and of nothing else, so everything that it looks at must be told to its
 recorder: files that were linted or imported, folders that were searched, configurations and ignore files, and each
@@ -17,11 +18,14 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO
 
 from torchlint.frontends.places import cache_folder, own_version
 from torchlint.frontends.store import DiskStore, digest
+
+TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all else here
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import TextIO
 
 KIND = "runs"
 #: What of the environment may change what a run says.
@@ -31,7 +35,7 @@ VARIABLES = (
 #: What is looked for in the folder of a linted file and in each above it.
 ABOVE = ("torchlint.toml", "pyproject.toml", ".gitignore")
 
-_FILE, _FOLDER, _THERE = "file", "folder", "there"
+_FILE, _FOLDER, _PACKAGE, _THERE = "file", "folder", "package", "there"
 _NONE = "none"
 
 
@@ -60,6 +64,14 @@ class Recorder:
         """The run listed a folder."""
         self._seen[_FOLDER, path] = _listing(path)
         self.above(os.path.abspath(path))
+
+    def package(self, path: str) -> None:
+        """The run asked whether there is a folder with Python files."""
+        self._seen[_PACKAGE, path] = _seen(_PACKAGE, path)
+
+    def there(self, path: str) -> None:
+        """The run asked whether there is anything at a path."""
+        self._seen[_THERE, path] = _seen(_THERE, path)
 
     def above(self, folder: str) -> None:
         """The run looked for configurations in a folder, by its full path, and in all above it."""
@@ -162,7 +174,18 @@ def _seen(kind: str, path: str) -> str:
         return _NONE if content is None else digest(content).hex()
     if kind == _FOLDER:
         return _listing(path)
+    if kind == _PACKAGE:
+        return str(holds_python(path))
     return str(os.path.exists(path))
+
+
+def holds_python(folder: str) -> bool:
+    """Whether there is such a folder, with Python files in it."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.name.endswith(".py") for entry in entries)
+    except (OSError, ValueError):
+        return False
 
 
 def _content(path: str) -> bytes | None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from torchlint.diagnostic import Location, Span
 from torchlint.engine import registry
 from torchlint.facts.analysis import Analysis, analyse
 from torchlint.flow.library.tables import ContractError
 from torchlint.frontends.check import tables
-from torchlint.frontends.files import Configuration, Sources, find, read_file, require
+from torchlint.frontends.configuration import Configuration
+from torchlint.frontends.documents import Documents
+from torchlint.frontends.files import Sources, find, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, UsageError
 from torchlint.report.text import visible
@@ -23,49 +28,81 @@ def reveal(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError, ConfigError: there is nothing sensible to do.
     """
-    path, line = split_line(arguments.target)
-    analysis, _ = analysed(path, arguments.paths, watch=(path, line))
-    for shown in sorted(analysis.revealed, key=lambda one: one.row):
-        sys.stdout.write(f"{visible(path)}:{shown.row}: {visible(shown.name)}: {visible(shown.text)}\n")
-    if not analysis.revealed:
+    target = split_line(arguments.target)
+    look = Look(target, arguments.paths)
+    analysis = look.analysed(watch=True)
+    shown = [(look.row(Span(look.path, Location(one.row, 1), Location(one.row, 1))), one) for one in analysis.revealed]
+    shown = [(row, one) for row, one in shown if target.cell in (0, row.cell)]
+    for row, one in sorted(shown, key=lambda pair: pair[1].row):
+        sys.stdout.write(f"{look.words(row)}: {visible(one.name)}: {visible(one.text)}\n")
+    if not shown:
         sys.stderr.write("torchlint: nothing is known here; does anything in the given files reach it?\n")
-    return status_of(analysis)
+    return look.status(analysis)
 
 
-def status_of(analysis: Analysis) -> int:
-    """The exit status of a command that prints no findings, after the files that could not be judged are named."""
-    problems = [(one.path, one.message) for one in analysis.problems]
-    problems += [(one.path, one.message) for one in analysis.faults]
-    for where, message in problems:
-        sys.stderr.write(f"torchlint: {where}: {message}\n")
-    return ERROR if problems else CLEAN
+class Target(NamedTuple):
+    """A file, one cell of a notebook (0: all of them), and a line of it (None: all of them)."""
+
+    path: str
+    cell: int
+    line: int | None
 
 
-def analysed(
-    path: str, others: Sequence[str], *, watch: tuple[str, int | None] | None = None, trace: bool = False
-) -> tuple[Analysis, Sources]:
-    """What is known of a file, with further files and folders of its project; `watch` and `trace` as in `analyse`.
+class Look:
+    """A look at one file, with further files and folders of its project.
 
-    Raises:
-        UsageError, ConfigError: there is nothing sensible to do.
+    path: the Python text that is looked at, as the analysis knows it.
     """
-    configuration = Configuration()
-    require([path, *others])
-    wanted = [path, *find(others, configuration, force_exclude=False)]
-    given = {name: read_file(name) for name in dict.fromkeys(wanted)}
-    sources = Sources(given)
-    own, taught = [str(registry.own_contracts())], tables([configuration.of(path)])
-    with without_collector():
-        try:
-            found = analyse(given, sources.context, own, taught, folder=os.getcwd(), watch=watch, trace=trace)
-        except ContractError as error:
-            raise UsageError(str(error)) from error
-    return found, sources
+
+    def __init__(self, target: Target, others: Sequence[str]) -> None:
+        """Raises: UsageError, ConfigError: there is nothing sensible to do."""
+        require([target.path, *others])
+        self._configuration = Configuration()
+        self._target = target
+        wanted = [target.path, *find(others, self._configuration)]
+        self._documents = Documents({name: read_file(name) for name in dict.fromkeys(wanted)})
+        self.path, self.line = self._documents.inside(*target)
+        self.sources = Sources(self._documents.files)
+
+    def analysed(self, *, watch: bool = False, trace: bool = False) -> Analysis:
+        """What is known; with `watch` the values in the target, with `trace` the ways of the data.
+
+        Raises:
+            UsageError, ConfigError: there is nothing sensible to do.
+        """
+        files, context = self._documents.files, self.sources.context
+        own, taught = [str(registry.own_contracts())], tables([self._configuration.of(self._target.path)])
+        watched = (self.path, self.line) if watch else None
+        with without_collector():
+            try:
+                found = analyse(files, context, own, taught, folder=os.getcwd(), watch=watched, trace=trace)
+            except ContractError as error:
+                raise UsageError(str(error)) from error
+        found.problems += self._documents.troubles
+        return found
+
+    def row(self, span: Span) -> Span:
+        """A place of the analysis in the file as the user knows it."""
+        return self._documents.within(span)
+
+    def words(self, span: Span) -> str:
+        """File, cell and line of such a place."""
+        return f"{visible(span.path)}:{f'cell {span.cell}:' if span.cell else ''}{span.start.row}"
+
+    def status(self, analysis: Analysis) -> int:
+        """The exit status of a command that prints no findings, after the files that could not be judged are named."""
+        problems = [(one.path, one.message) for one in analysis.problems]
+        problems += [(one.path, one.message) for one in analysis.faults]
+        for where, message in problems:
+            sys.stderr.write(f"torchlint: {visible(self._documents.owner(where))}: {message}\n")
+        return ERROR if problems else CLEAN
 
 
-def split_line(target: str) -> tuple[str, int | None]:
-    """``FILE:LINE`` as its two parts; the line is None where there is none."""
-    path, colon, line = target.rpartition(":")
-    if colon and line.isdecimal() and not os.path.exists(target):
-        return path, int(line)
-    return target, None
+def split_line(target: str) -> Target:
+    """``FILE``, ``FILE:LINE``, ``FILE:cell N`` or ``FILE:cell N:LINE`` as its parts."""
+    if os.path.exists(target):
+        return Target(target, 0, None)
+    found = re.fullmatch(r"(?P<path>.*?)(?::cell (?P<cell>\d+))?(?::(?P<line>\d+))?", target, re.DOTALL | re.ASCII)
+    assert found is not None
+    line = found["line"]
+    return Target(found["path"], int(found["cell"] or 0), None if line is None else int(line))

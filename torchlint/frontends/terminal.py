@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TextIO
+import sys
+
+TYPE_CHECKING = False  # as `typing` has it, which is slow to import
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TextIO
 
 
 def wants_colour(choice: str, stream: TextIO, environment: Mapping[str, str]) -> bool:
@@ -27,8 +31,15 @@ def make_safe(*streams: TextIO) -> None:
             reconfigure(errors="backslashreplace", newline="\n")
 
 
+def open_closed() -> None:
+    """Replace the output streams that were closed before the program began: what is written there goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for as long as the program)
+
+
 def silence(stream: TextIO) -> None:
-    """Send what is still buffered nowhere, after the reader has gone away."""
+    """Send what is still buffered nowhere, after the reader has gone away or the disk is full."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, stream.fileno())

@@ -12,7 +12,7 @@ from torchlint.diagnostic import Span
 from torchlint.engine import registry, run
 from torchlint.facts.paths import DataPath
 from torchlint.flow.values import Place
-from torchlint.frontends.reveal import analysed, split_line, status_of
+from torchlint.frontends.reveal import Look, split_line
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.text import Paint, visible
 from torchlint.report.trace import picture
@@ -25,17 +25,23 @@ def trace(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError, ConfigError: there is nothing sensible to do.
     """
-    path, line = split_line(arguments.target)
-    analysis, sources = analysed(path, arguments.paths, trace=True)
+    target = split_line(arguments.target)
+    look = Look(target, arguments.paths)
+    path, line, sources = look.path, look.line, look.sources
+    analysis = look.analysed(trace=True)
     touching = [one for one in analysis.paths if any(place.path == path for place in one.places)]
     spans = _located(touching, sources.text)
     if line is not None:
         touching = [one for one in touching if _passes(one, path, line, spans)]
+    if target.cell:
+        touching = [
+            one for one in touching if any(look.row(spans[p]).cell == target.cell for p in _own(one, path, spans))
+        ]
     touching.sort(key=lambda one: _key(one, path, spans))
 
     def where(place: Place) -> str:
         span = spans.get(place)
-        return f"{visible(place.path)}:{span.start.row}" if span is not None else visible(place.path)
+        return look.words(look.row(span)) if span is not None else visible(place.path)
 
     found, _ = run.judge(analysis.occurrences, [rule for rule in registry.load(()).rules if rule.on_by_default])
 
@@ -57,7 +63,7 @@ def trace(arguments: argparse.Namespace) -> int:
             "torchlint: no data is seen to pass here; does anything in the given files reach it? "
             "(`--help` says how to give more)\n"
         )
-    return status_of(analysis)
+    return look.status(analysis)
 
 
 def _located(paths: Iterable[DataPath], text: Callable[[str], str | None]) -> dict[Place, Span]:
@@ -74,8 +80,12 @@ def _located(paths: Iterable[DataPath], text: Callable[[str], str | None]) -> di
 
 
 def _passes(one: DataPath, path: str, line: int, spans: Mapping[Place, Span]) -> bool:
-    places = [spans[place] for place in one.places if place.path == path and place in spans]
-    return any(span.start.row <= line <= span.end.row for span in places)
+    return any(spans[place].start.row <= line <= spans[place].end.row for place in _own(one, path, spans))
+
+
+def _own(one: DataPath, path: str, spans: Mapping[Place, Span]) -> list[Place]:
+    """The places of a way in one file."""
+    return [place for place in one.places if place.path == path and place in spans]
 
 
 def _key(one: DataPath, path: str, spans: Mapping[Place, Span]) -> tuple[bool, str, int, str]:

@@ -2,8 +2,9 @@
 
 Definitions
     tree    a folder that was given: whatever changes in it is reported by the system
-    single  a file that was given, or a configuration file that holds or could hold for what is linted: looked at now
-            and then, since editors replace files, and watching whole folders for one file would cost more
+    single  a file that was given, one that a pass imported or was configured by, or one that would hold for it if it
+            were there: looked at now and then, since editors replace files, and watching whole folders for one file
+            would cost more
 
 Worked example: ``torchlint --watch src`` watches the tree ``src`` and the singles ``torchlint.toml`` and
 ``pyproject.toml`` in the working folder and all above. Saving ``src/net.py`` or adding ``[tool.torchlint]`` to
@@ -17,11 +18,13 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from torchlint.config import NAMES, ConfigError
 from torchlint.frontends.outcome import ERROR, UsageError
+from torchlint.frontends.replay import unheard
+from torchlint.report.text import visible
 from torchlint.source.discover import DEFAULT_EXCLUDES, SUFFIXES
 
 PAUSE = 0.5  # seconds between two looks at single files
@@ -31,7 +34,10 @@ CLEAR = "\x1b[2J\x1b[3J\x1b[H"
 Signature = Mapping[str, tuple[int, int, int] | None]
 
 
-def watch(arguments: argparse.Namespace, once: Callable[[argparse.Namespace], int]) -> int:
+Once = Callable[[argparse.Namespace, Callable[[Iterable[str]], None]], int]
+
+
+def watch(arguments: argparse.Namespace, once: Once) -> int:
     """Lint with `once` over and over; the exit status is that of the last time.
 
     Raises:
@@ -41,7 +47,9 @@ def watch(arguments: argparse.Namespace, once: Callable[[argparse.Namespace], in
     if "-" in paths:
         raise UsageError("--watch needs files or folders; standard input does not change")
     trees = [path for path in paths if os.path.isdir(path)]
-    singles = [*(path for path in paths if path not in trees), *arguments.config, *_configurations(paths)]
+    singles = {*paths, *arguments.config, *_configurations(paths)} - {*trees}
+    sys.stdout, sys.stderr = unheard(sys.stdout), unheard(sys.stderr)
+    further: set[str] = set()
     status: int | None = None
     with _Trees(trees) as changed:
         while True:
@@ -49,11 +57,12 @@ def watch(arguments: argparse.Namespace, once: Callable[[argparse.Namespace], in
             try:
                 if sys.stdout.isatty() and arguments.output_file is None:
                     sys.stdout.write(CLEAR)
-                status = _pass(arguments, once, first=status is None)
+                status = _pass(arguments, once, further.update, first=status is None)
+                before = {**_signature(path for path in further if not _lies_in(path, trees)), **before}
                 if not arguments.quiet:
                     sys.stderr.write("Watching for changes; Ctrl-C ends.\n")
                     sys.stderr.flush()
-                while not changed(PAUSE) and _signature(singles) == before:
+                while not changed(PAUSE) and _signature(before) == before:
                     pass
             except KeyboardInterrupt:
                 if status is None:
@@ -61,15 +70,15 @@ def watch(arguments: argparse.Namespace, once: Callable[[argparse.Namespace], in
                 return status
 
 
-def _pass(arguments: argparse.Namespace, once: Callable[[argparse.Namespace], int], *, first: bool) -> int:
+def _pass(arguments: argparse.Namespace, once: Once, seen: Callable[[Iterable[str]], None], *, first: bool) -> int:
     """Lint once; what is wrong with files or settings now may be right the next time, so only the first time it ends
     everything."""
     try:
-        return once(arguments)
+        return once(arguments, seen)
     except (UsageError, ConfigError) as error:
         if first:
             raise
-        sys.stderr.write(f"torchlint: error: {error}\n")
+        sys.stderr.write(f"torchlint: error: {visible(str(error))}\n")
         return ERROR
 
 
@@ -84,7 +93,7 @@ def _configurations(paths: Sequence[str]) -> Iterator[str]:
             yield str(folder / name)
 
 
-def _signature(paths: Sequence[str]) -> Signature:
+def _signature(paths: Iterable[str]) -> Signature:
     return {path: _look(path) for path in paths}
 
 
@@ -135,7 +144,7 @@ class _Trees:
         trees = [os.path.abspath(folder) for folder in self._folders]
 
         def relevant(_: object, path: str) -> bool:
-            inside = [tree for tree in trees if path.startswith(os.path.join(tree, ""))]
+            inside = [tree for tree in trees if _lies_in(path, [tree])]
             return any(_is_relevant(path, tree) for tree in inside or [os.path.dirname(path)])
 
         try:
@@ -148,8 +157,20 @@ class _Trees:
             self._reports.put(error)
 
 
+def _lies_in(path: str, trees: Iterable[str]) -> bool:
+    full = os.path.abspath(path)
+    return any(full.startswith(os.path.join(os.path.abspath(tree), "")) for tree in trees)
+
+
 def _is_relevant(path: str, tree: str) -> bool:
-    """Whether what happened to a path in a tree may change what is said."""
-    name = os.path.basename(path)
-    folders = os.path.relpath(path, tree).split(os.sep)[:-1]
-    return (name.endswith(RELEVANT) or name == ".gitignore") and DEFAULT_EXCLUDES.isdisjoint(folders)
+    """Whether what happened to a path in a tree may change what is said.
+
+    Folders count, those that are gone too: what is in a new one may be there before the system watches it, and of a
+    renamed one nothing else is reported.
+    """
+    *folders, name = os.path.relpath(path, tree).split(os.sep)
+    if not DEFAULT_EXCLUDES.isdisjoint((*folders, name)):
+        return False
+    if name.endswith(RELEVANT) or name == ".gitignore":
+        return True
+    return os.path.isdir(path) or not ("." in name or os.path.exists(path))

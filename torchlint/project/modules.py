@@ -3,8 +3,9 @@
 Definitions
     unit      one file: its bytes, and its IR once somebody asks for it
     root      a folder from which an absolute import may be resolved, nearest first: the importing file's own folder,
-              its parents up to the folder that all linted files share (or out of its package), and their ``src``
-    package   a folder, with or without ``__init__.py``
+              its parents up to the working folder, or up to the folder that all linted files share (or out of its
+              package), and their ``src``
+    package   a folder with Python files, with or without ``__init__.py``
 
 Worked example: in ``app/train.py``, ``from models.unet import UNet`` is looked for as ``app/models/unet.py``,
 ``app/models/unet/__init__.py``, then the same in ``app/src``, in the parent folder and in its ``src``. A name that is
@@ -98,17 +99,27 @@ def _module_marks(name: str) -> tuple[bytes, ...]:
     return (*marks, b"from " + package.encode() + b" import") if package else marks
 
 
+def _lies_in(folder: str, outer: str) -> bool:
+    return folder == outer or not outer or folder.startswith(outer + "/")
+
+
 class Project:
     """The files of a project, and the answers to its imports.
 
     Args:
         files: the linted files, path to content; paths use ``/``.
-        context: reads a further file of the project, or gives None where there is none.
+        context: reads a further file of the project, or gives None where there is none. Asked for a path that ends in
+            ``/``, it gives no bytes if there is such a folder with Python files, else None.
         reader: gives what the bytes of a file say.
+        top: the working folder.
     """
 
     def __init__(
-        self, files: Mapping[str, bytes], context: Callable[[str], bytes | None], reader: Reader = parse
+        self,
+        files: Mapping[str, bytes],
+        context: Callable[[str], bytes | None],
+        reader: Reader = parse,
+        top: str = "",
     ) -> None:
         self.units = {
             posixpath.normpath(path.replace("\\", "/")): Unit(path, data, reader) for path, data in files.items()
@@ -121,6 +132,7 @@ class Project:
         folders = [posixpath.dirname(path) for path in self.linted]
         common = posixpath.commonpath(folders) if folders and len({f.startswith("/") for f in folders}) == 1 else ""
         self._common = common
+        self._top = top.replace("\\", "/").rstrip("/")
         self._resolved: dict[tuple[str, str], str | None] = {}
         self._exists: dict[str, bool] = {}
         self._folders = {""}
@@ -170,13 +182,29 @@ class Project:
         inside = folder
         while inside and inside != "/":
             parent = posixpath.dirname(inside)
-            within = parent == self._common or parent.startswith(self._common + "/") or not self._common
+            within = _lies_in(parent, self._common) or self._is_here(parent)
             packaged = self.unit(posixpath.join(inside, "__init__.py")) is not None
             if not (within or packaged):
                 break
             roots.append(parent)
             inside = parent
         return [candidate for root in roots for candidate in (root, posixpath.join(root, "src"))]
+
+    def _is_here(self, folder: str) -> bool:
+        """Whether a folder is the working folder or lies in it."""
+        if posixpath.isabs(folder) or folder[1:2] == ":":
+            return bool(self._top) and _lies_in(folder, self._top)
+        return folder.partition("/")[0] != ".."
+
+    def is_folder(self, path: str) -> bool:
+        """Whether there is a folder with Python files; `asked` keeps the path with a trailing ``/``."""
+        if path in self._folders:
+            return True
+        asked = path + "/"
+        self.asked.add(asked)
+        if asked not in self._exists:
+            self._exists[asked] = self._context(asked) is not None
+        return self._exists[asked]
 
     def find(self, base: str, dotted: str) -> str | None:
         """The file of module `dotted` below folder `base`: a path, a folder's path with a trailing ``/`` for a
@@ -185,7 +213,7 @@ class Project:
         for candidate in ((stem + ".py",) if dotted else ()) + (posixpath.join(stem, "__init__.py"),):
             if self.unit(candidate) is not None:
                 return candidate
-        if stem in self._folders:
+        if self.is_folder(stem):
             return stem + "/"
         return None
 

@@ -10,6 +10,8 @@ Worked example: of ``from .net import UNet`` the record holds ``Import(1, "net",
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -17,6 +19,8 @@ from torchlint.source.text import DecodeError, decode
 from torchlint.syntax import ir
 from torchlint.syntax.lower import read
 from torchlint.syntax.tree import SyntaxProblem
+
+T = TypeVar("T")
 
 _NOTHING = msgspec.Raw(msgspec.msgpack.encode(None))
 
@@ -50,19 +54,30 @@ class Parsed(msgspec.Struct, array_like=True):
             UNREADABLE: it came from a record that lies.
         """
         if self._module is None and self.problem is None:
-            self._module = _IR.decode(self.body)
+            self._module = _decoder(ir.Module).decode(self.body)
         return self._module
 
 
 #: What a record that is none raises.
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
-_IR = msgspec.msgpack.Decoder(ir.Module)
-_RECORD = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw, tuple[int, int, str] | None, tuple[Import, ...]])
+_Record: TypeAlias = tuple[int, msgspec.Raw, tuple[int, int, str] | None, tuple[Import, ...]]
+
+
+@cache
+def _decoder(of: type[T]) -> msgspec.msgpack.Decoder[T]:
+    """A decoder, made when it is needed: for the IR that takes longer than to parse a small file."""
+    return msgspec.msgpack.Decoder(of)
+
+
+#: Bytes beyond which a file is not parsed: its tree may take a thousand times as many. Nobody writes so much by hand.
+LARGEST = 4 << 20
 
 
 def parse(data: bytes) -> Parsed:
     """What the bytes of a file say. Never raises."""
+    if len(data) > LARGEST:
+        return Parsed(0, _NOTHING, (1, 1, f"too large to be analysed: more than {LARGEST >> 20} MiB"), ())
     try:
         text = decode(data)
     except DecodeError as error:
@@ -91,7 +106,7 @@ def encode(parsed: Parsed) -> bytes:
 def decoded(record: bytes) -> Parsed | None:
     """What a record holds; None if it is none."""
     try:
-        return Parsed(*_RECORD.decode(record))
+        return Parsed(*_decoder(_Record).decode(record))
     except UNREADABLE:
         return None
 

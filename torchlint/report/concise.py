@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torchlint.diagnostic import Diagnostic
 from torchlint.report.findings import Findings
-from torchlint.report.text import fixable, visible, within
+from torchlint.report.text import fixable, visible, visible_path, within
 
 
 def render(findings: Findings) -> str:
@@ -17,7 +17,7 @@ def render(findings: Findings) -> str:
 
 def _line(one: Diagnostic, findings: Findings) -> str:
     paint = findings.paint
-    place = f"{paint('bold', visible(one.span.path))}:{within(one.span)}"
+    place = f"{paint('bold', visible_path(one.span.path))}:{within(one.span)}"
     return (
         f"{place}: {paint(one.severity.value, one.code)}{fixable(one, findings.unsafe, paint)} {visible(one.message)}\n"
     )

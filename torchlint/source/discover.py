@@ -2,7 +2,9 @@
 
 Definitions
     root      a folder that the user names
-    ignored   matched by a ``.gitignore`` between the repository's top and the file, or by an exclude pattern
+    ignored   matched by a ``.gitignore`` between the repository's top and the file
+    excluded  left out by whoever asks, which is a question to a function; by default those folders that hold no code
+              of one's own
 
 Worked example: in a repository whose ``.gitignore`` says ``runs/``, ``discover(["."])`` gives ``["model.py",
 "data/loader.py", …]`` sorted, without ``runs/dump.py``; ``discover(["runs/dump.py"])`` gives just that file.
@@ -27,6 +29,7 @@ DEFAULT_EXCLUDES = frozenset(
 )  # fmt: skip
 
 Matcher = Callable[[str], "bool | None"]
+Excluded = Callable[[str, bool], bool]
 
 
 class MissingPathError(Exception):
@@ -37,10 +40,15 @@ class MissingPathError(Exception):
         self.paths = tuple(paths)
 
 
+def excluded_by_default(path: str, is_folder: bool) -> bool:
+    """Whether a path is that of a folder which holds no code of one's own, such as ``.venv``."""
+    return is_folder and os.path.basename(path) in DEFAULT_EXCLUDES
+
+
 def discover(
     paths: Sequence[str],
     *,
-    exclude: Sequence[str] = (),
+    excluded: Excluded = excluded_by_default,
     respect_gitignore: bool = True,
     force_exclude: bool = False,
     listed: Callable[[str], None] | None = None,
@@ -48,14 +56,14 @@ def discover(
 ) -> list[str]:
     """The files under `paths` whose names end in one of `suffixes`, sorted and once each.
 
-    `exclude` holds patterns as a ``.gitignore`` in the working folder would. A file that is named itself is always
-    taken, unless `force_exclude`. `listed` is told every folder that is searched.
+    `excluded` says of a full path, and whether it is a folder's, that it is left out. A file that is named itself is
+    always taken, unless `force_exclude`. `listed` is told every folder that is searched.
     Raises `MissingPathError`, naming every path that does not exist.
     """
     missing = [path for path in paths if not os.path.exists(path)]
     if missing:
         raise MissingPathError(missing)
-    rules = _Rules(exclude, respect_gitignore)
+    rules = _Rules(excluded, respect_gitignore)
     found: dict[str, str] = {}
     for path in paths:
         shown = _shown(path)
@@ -105,7 +113,7 @@ def _walk(
             path = name if shown == "." else os.path.join(shown, name)
             full = os.path.join(folder, name)
             if _is_folder(entry):
-                if name in DEFAULT_EXCLUDES or rules.ignores(full, True, matchers):
+                if rules.ignores(full, True, matchers):
                     continue
                 if entry.is_symlink():
                     real = os.path.realpath(full)
@@ -134,8 +142,8 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 class _Rules:
     """The ignore rules of one run. A chain of matchers goes from the outermost folder to the innermost."""
 
-    def __init__(self, exclude: Sequence[str], respect_gitignore: bool) -> None:
-        self._exclude = _matcher(os.getcwd(), exclude) if exclude else None
+    def __init__(self, excluded: Excluded, respect_gitignore: bool) -> None:
+        self._excluded = excluded
         self._respect = respect_gitignore
         self._loaded: dict[str, Matcher | None] = {}
 
@@ -162,11 +170,11 @@ class _Rules:
 
     def ignores(self, path: str, is_folder: bool, matchers: tuple[Matcher, ...]) -> bool:
         """Whether a path is left out; the innermost ``.gitignore`` that says anything decides."""
-        asked = path + "/" if is_folder else path
-        if self._exclude is not None and self._exclude(asked):
+        if self._excluded(path, is_folder):
             return True
-        for matcher in reversed(matchers):
-            verdict = matcher(asked)
+        asked = path + "/" if is_folder else path
+        for match in reversed(matchers):
+            verdict = match(asked)
             if verdict is not None:
                 return verdict
         return False
@@ -182,15 +190,15 @@ class _Rules:
             matchers = self.entering(folder, matchers)
             folder = os.path.join(folder, part)
             folder_here = is_folder or index < len(parts) - 1
-            if (folder_here and part in DEFAULT_EXCLUDES) or self.ignores(folder, folder_here, matchers):
+            if self.ignores(folder, folder_here, matchers):
                 return True
         return False
 
     def _of(self, folder: str) -> Iterable[Matcher]:
         if folder not in self._loaded:
             self._loaded[folder] = _gitignore(folder)
-        matcher = self._loaded[folder]
-        return () if matcher is None else (matcher,)
+        found = self._loaded[folder]
+        return () if found is None else (found,)
 
 
 def _below(path: str, folder: str) -> bool:
@@ -204,10 +212,10 @@ def _gitignore(folder: str) -> Matcher | None:
     except OSError:
         return None
     lines = [line for line in lines if line.strip() and not line.startswith("#")]
-    return _matcher(folder, lines) if lines else None
+    return matcher(folder, lines) if lines else None
 
 
-def _matcher(folder: str, lines: Sequence[str]) -> Matcher:
+def matcher(folder: str, lines: Sequence[str]) -> Matcher:
     """A function from a full path (folders end in ``/``) to True, False (negated), or None: nothing is said."""
     from pathspec import GitIgnoreSpec  # slow to import, and most runs do without
 

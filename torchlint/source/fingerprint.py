@@ -70,7 +70,7 @@ def numbered(prints: Iterable[str]) -> list[tuple[str, int]]:
 def scope(text: str, span: Stretch) -> str:
     """The classes and functions around the start of a span, joined by dots; empty at the top level."""
     lines = _logical_lines(text)
-    index = bisect_right([line.row for line in lines], span.start.row) - 1
+    index = bisect_right(lines, span.start.row, key=lambda line: line.row) - 1
     if index < 0:
         return ""
     names: list[str] = []
@@ -85,9 +85,12 @@ def scope(text: str, span: Stretch) -> str:
 
 
 def words(text: str, span: Stretch) -> str:
-    """The source of a span as one line: comments, space that parts no words, and trailing commas are left out."""
+    """The source of a span as one line: comments, space that parts no words, and trailing commas are left out.
+
+    Of a comment, all words are given.
+    """
     try:
-        source = Offsets(text).cut(text, span)
+        source = _offsets(text).cut(text, span)
     except IndexError:  # a place beyond the text has no source
         return ""
     out = ""
@@ -100,7 +103,12 @@ def words(text: str, span: Stretch) -> str:
         elif token in ")]}" and out.endswith(","):
             out = out[:-1]
         out += token
-    return out
+    return out or " ".join(source.split())
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _offsets(text: str) -> Offsets:
+    return Offsets(text)
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -34,7 +34,13 @@ _COMPOUND = re.compile(r"\s*(?:async|class|def|for|if|match|try|while|with|@)\b"
 _ASSIGNED = re.compile(r"(?P<target>[ \t]*[A-Za-z_][\w.,*\[\] \t'\":-]*=[ \t]*)(?P<magic>!.*|%[A-Za-z_].*)")
 _ASSIGNED_TIME = re.compile(r"%time(?=[ \t]+[^-!%\s])")
 _HELP = re.compile(r"[ \t]*%{0,2}[A-Za-z_*][\w.*]*(?:\[[^\]#]*\][\w.]*)*\?{1,2}[ \t]*(?:#.*)?\Z")
-_HINT = re.compile(r"^[ \t]*[!%?]|=[ \t]*[!%]|\?[ \t]*(?:#.*)?$", re.MULTILINE)
+_WORDS = (
+    "cat cd clear conda cp env less ll load_ext ls mamba man matplotlib mkdir more mv pip pylab reload_ext rm rmdir"
+)
+#: Magics and commands that IPython understands without a sign, where they stand before something like an argument.
+_BARE_MAGIC = re.compile(rf"(?:{'|'.join(_WORDS.split())})[ \t]+[\w./~$\"'{{-].{{0,500}}\Z")
+_INDENTED = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n))*[ \t]+[^\s#]")
+_HINT = re.compile(rf"^[ \t]*[!%?]|=[ \t]*[!%]|\?[ \t]*(?:#.*)?$|^(?:{'|'.join(_WORDS.split())})[ \t]", re.MULTILINE)
 
 #: What decides where a statement ends: comments, strings, brackets, and the ends of rows.
 _TOKEN = re.compile(
@@ -116,7 +122,7 @@ def _pieces(source: str) -> Iterator[tuple[str, _Masked | None]]:
         at += len(row)
         while bare(row).endswith("\\") and at < len(source):
             row = _line(source, at)
-            yield row, _whole(bare(row))
+            yield row, ("#", 1, len(bare(row)) + 1)
             at += len(row)
 
 
@@ -150,7 +156,7 @@ def _mask(row: str) -> _Masked | None:
     if timed is not None and _stands_alone(timed["code"]):
         start = len(timed["indent"]) + 1
         return f"{timed['indent']}if 1:{timed['code']}", start, start + len("%time")
-    if _MAGIC.match(row) or _HELP.fullmatch(row):
+    if _MAGIC.match(row) or _HELP.fullmatch(row) or (_BARE_MAGIC.match(row) and not _parses(row.strip())):
         return _whole(row)
     assigned = _ASSIGNED.fullmatch(row)
     if assigned is None:
@@ -186,7 +192,7 @@ def effects(source: str) -> str:
             kept.append(row)
             continue
         told = _TOLD.search(row)
-        kept.append(told[0] if told is not None else "")
+        kept.append(told[0].encode("ascii", "replace").decode().replace("\0", "?") if told is not None else "")
         for pattern in _BINDINGS:
             found = pattern.match(row)
             if found is not None:
@@ -198,13 +204,20 @@ def effects(source: str) -> str:
 
 
 def _is_import(row: str) -> bool:
-    if _IMPORT.fullmatch(row) is None:
-        return False
+    return _IMPORT.fullmatch(row) is not None and _parses(row)
+
+
+def _parses(row: str) -> bool:
     try:
         ast.parse(row)
-    except SyntaxError:
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
         return False
     return True
+
+
+def is_indented(text: str) -> bool:
+    """Whether a masked cell begins with an indented statement; IPython takes such an indentation off the whole cell."""
+    return _INDENTED.match(text) is not None
 
 
 def _is_name(word: str) -> bool:

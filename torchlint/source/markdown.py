@@ -11,6 +11,7 @@ that is row 4 of the file, and its column 1 column 3.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torchlint.source.magics import LINE_END, masked, runs_elsewhere
@@ -43,17 +44,22 @@ class Fence:
         """A change of the text as one of the file; None if that is none."""
         if LINE_END.search(text) is None:
             return (*self.span(start, end), text)
-        if self.prompted:
+        rows = LINE_END.split(text)
+        if start == end and start[1] == 1 and not rows[-1]:
+            return self._new_rows(start[0], rows[:-1])
+        if self.prompted or start[0] > len(self.prefixes):
             return None
-        if start[0] > len(self.prefixes):
-            # new rows below the last one go before the row that ends the fence
-            if not self.closed or start != end or not self.prefixes:
-                return None
-            rows = LINE_END.split(text)
-            place = (self.first + len(self.prefixes), 1)
-            return place, place, "".join(f"{self.prefixes[-1]}{row}\n" for row in rows[:-1])
         prefix = self.prefixes[start[0] - 1]
         return (*self.span(start, end), LINE_END.sub(lambda end: end[0] + prefix, text))
+
+    def _new_rows(self, before: int, rows: Sequence[str]) -> tuple[Point, Point, str] | None:
+        """Whole rows, put before one of the text, or behind all if the fence is closed."""
+        if before > len(self.prefixes) and not self.closed:
+            return None
+        inner = self.text.split("\n")
+        prefix = next((prefix for prefix, row in zip(self.prefixes, inner) if row), "")
+        place = (self.first + before - 1, 1)
+        return place, place, "".join(f"{prefix}{row}\n" for row in rows)
 
     def _point(self, place: Point) -> Point:
         row = min(place[0], len(self.prefixes))

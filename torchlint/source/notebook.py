@@ -7,7 +7,7 @@ Definitions
     broken    a cell that is no Python even so
 
 Worked example: a notebook whose cell 2 holds ``%matplotlib inline`` and ``x = f()`` and whose cell 4 holds ``g(x)`` is
-joined to two empty rows, ``#``, ``x = f()``, an empty row, ``g(x)`` and an empty row. Row 6 of that is row 1 of cell 4.
+joined to two empty rows, ``#``, ``x = f()``, an empty row and ``g(x)``. Row 6 of that is row 1 of cell 4.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from codecs import BOM_UTF8
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
-from torchlint.source.magics import CELL_MAGIC, LINE_END, Mask, effects, masked, runs_elsewhere
+from torchlint.source.magics import CELL_MAGIC, LINE_END, Mask, effects, is_indented, masked, runs_elsewhere
 
 _OFF = re.compile(r"#\s*torchlint:\s*off\b")
 _ON = "# torchlint: on"
@@ -40,6 +41,11 @@ class Cell:
     text: str
     masks: tuple[Mask, ...]
 
+    @property
+    def alone(self) -> str:
+        """The masked cell below a row that lets it be indented, as IPython does."""
+        return f"{'if 1:' if is_indented(self.text) else ''}\n{self.text}"
+
     @cached_property
     def rows(self) -> list[str]:
         """The rows of the source, without their ends."""
@@ -56,16 +62,18 @@ class Notebook:
     def joined(self, broken: Collection[int] = ()) -> Joined:
         """The cells as one text. Of the cells with the numbers `broken` only their effects remain: see `effects`."""
         # two rows keep a comment that names an encoding out of those in which it would be believed
-        parts = [self.end, self.end]
-        row = 3
+        parts = [self.end]
+        row = 2
+        before = ""
         firsts: list[int] = []
         for cell in self.cells:
             text = effects(cell.source) if cell.number in broken else cell.text
-            firsts.append(row)
-            # an empty row behind each cell belongs to it: what is inserted there comes before the next one
-            after = f"{_ON}{self.end}{self.end}" if _OFF.search(text) else f"{self.end}{self.end}"
-            parts += [text, after]
-            row += len(LINE_END.findall(text + after))
+            # the row above a cell ends what a comment has switched off before, and carries an indented one
+            above = ("if 1:  " if is_indented(text) else "") + (_ON if _OFF.search(before) else "")
+            parts += [above.rstrip(), self.end, text, self.end]
+            before = text
+            firsts.append(row + 1)
+            row += 1 + len(LINE_END.findall(text + self.end))
         return Joined("".join(parts), self.cells, tuple(firsts), frozenset(broken))
 
 
@@ -87,11 +95,13 @@ def read(raw: bytes) -> Notebook:
     sources = list(_python(cells)) if _is_python(document) else []
     ends = (found[0] for _, source in sources if (found := re.search(r"\r?\n", source)) is not None)
     end = next(ends, "\n")
-    made: list[Cell] = []
-    for number, source in sources:
-        text, masks = masked(source)
-        made.append(Cell(number, source, text, tuple(masks)))
-    return Notebook(tuple(made), end)
+    return Notebook(tuple(cell(number, source) for number, source in sources), end)
+
+
+def cell(number: int, source: str) -> Cell:
+    """A Python cell of this source."""
+    text, masks = masked(source)
+    return Cell(number, source, text, tuple(masks))
 
 
 def _text(raw: bytes) -> str:
@@ -200,7 +210,7 @@ class Joined:
 
     def edit(self, start: Point, end: Point, text: str) -> tuple[int, Point, Point, str] | None:
         """A change of the text as a change of one cell; None if it is none, or would change a magic."""
-        if start == end and start[0] < 3:
+        if start == end and start[0] < self.firsts[0]:
             return self._on_top(text)
         number, here, there = self.span(start, end)
         index = max(bisect_right(self.firsts, start[0]) - 1, 0)
@@ -336,8 +346,10 @@ def _exchanged(text: str, start: int, end: int, source: str, plain: bool) -> str
     if not items:
         return f"[{', '.join(new)}]"
     lead, tail = text[start + 1 : items[0][0]], text[items[-1][1] : end - 1]
-    between = text[items[0][1] : items[1][0]] if len(items) > 1 else "," + lead
-    return f"[{lead}{between.join(new)}{tail}]" if new else "[]"
+    between = [text[one[1] : other[0]] for one, other in pairwise(items)]
+    between += [between[0] if between else f",{lead}"] * len(new)
+    inner = "".join(part for pair in zip(new, between) for part in pair)
+    return f"[{lead}{inner.removesuffix(between[len(new) - 1])}{tail}]" if new else "[]"
 
 
 _UNIT = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL)

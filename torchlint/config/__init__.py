@@ -1,0 +1,30 @@
+"""Settings as values: what may be configured, where it is written, and what is wrong with it.
+
+A file is linted under the nearest ``pyproject.toml`` that has ``[tool.torchlint]``, or ``torchlint.toml``, in its
+folder or one above. Files are not merged with each other, except that ``extend`` names one that this one builds on:
+its keys hold where this one does not give them, and its contracts beside those of this one.
+
+`values` has the settings, `keys` the table of what may be written, `files` the way from one to the other, `lines` the
+places, `contracts` the one key that is large, `schema` the JSON schema.
+
+**Invariant:** a `Settings` is complete and checked: whoever holds one asks no file and raises nothing. No setting can
+make torchlint run code, so that a repository's own configuration may be trusted with all of them.
+"""
+
+from torchlint.config.files import NAMES, Loaded, Origin, in_folder, load, nearest, read, with_line, with_values
+from torchlint.config.values import ConfigError, Pattern, Settings
+
+__all__ = [
+    "NAMES",
+    "ConfigError",
+    "Loaded",
+    "Origin",
+    "Pattern",
+    "Settings",
+    "in_folder",
+    "load",
+    "nearest",
+    "read",
+    "with_line",
+    "with_values",
+]
