@@ -234,15 +234,16 @@ class Session:
     def _pass_over(self, result: Result) -> None:
         """Take from the findings those that the baselines of their files list, and note what is stale there."""
         self.known = 0
-        files = {self.configuration.of(path).baseline: None for path in self.given}
-        for file in files if self.arguments.write_baseline is None else ():
+        files = {self.configuration.of(path).baseline: path for path in self.given}
+        for file, path in files.items() if self.arguments.write_baseline is None else ():
             if file is None:
                 continue
             from torchlint.frontends import baseline
 
             if self.recorder is not None:
                 self.recorder.files([file])
-            listed = baseline.read(file)
+            named = ", ".join(map(str, self.configuration.origins(path).get("baseline", ())))
+            listed = baseline.read(file, named)
             here = [one for one in result.diagnostics if self.configuration.of(one.span.path).baseline == file]
             new, over = listed.split(here, self.text)
             kept = set(map(id, new))
