@@ -47,7 +47,7 @@ def heard(
     """What is asked for and no comment takes back, with what is wrong with comments in the files `commented`.
 
     judged: whether all was found in a file; it is asked only where that matters. foreign_comments: whether comments
-    that other tools read too take findings back.
+    that other tools read too take findings back, and are judged.
     """
     by_path: dict[str, list[Diagnostic]] = defaultdict(list)
     for one in found:
