@@ -241,6 +241,8 @@ def test_an_indented_cell_stands_in_a_block() -> None:
 def test_what_is_switched_off_in_a_cell_is_on_again_in_the_next() -> None:
     joined = read(notebook("a\n# torchlint: off\nb", "c")).joined()
     assert joined.text == "\n\na\n# torchlint: off\nb\n# torchlint: on\nc\n"
+    assert [joined.holds(row) for row in range(1, 8)] == [True, True, True, True, True, False, True]
+    assert read(notebook("# torchlint: off\n# torchlint: on", "c")).joined().text.count("torchlint") == 2
 
 
 def test_new_rows_go_into_the_cell_where_they_belong() -> None:
