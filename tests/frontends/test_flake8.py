@@ -185,6 +185,30 @@ def test_torchlints_own_comments_hold(project: Path) -> None:
     assert lines(flake8("--select=TL", "--disable-noqa", cwd=project)) == []
 
 
+def test_unused_comments(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """torchlint judges its own; a `# noqa` may be of use to flake8 where torchlint would not read it."""
+    (project / "model.py").write_text(
+        MODEL.replace("(8, 1)", "(8, 1)  # noqa: TL101").replace("return", "return (  # torchlint: ignore[TL101]\n")
+        .replace("self.head(x)", "self.head(x))")
+    )  # fmt: skip
+    assert codes(said_by_the_command(project, capsys, "model.py", "train.py", "sub")) == [
+        "TL002",
+        "TL002",
+        "TL112",
+        "TL101",
+    ]
+    assert codes(lines(flake8("--select=TL", cwd=project))) == ["TL002", "TL112", "TL101"]
+    assert codes(lines(flake8("--select=TL", "model.py", cwd=project))) == []
+
+
+def test_known_findings_stay_unsaid(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said_by_the_command(project, capsys, "--write-baseline", "known.json") == []
+    (project / "torchlint.toml").write_text('baseline = "known.json"\n')
+    assert lines(flake8("--select=TL", cwd=project)) == []
+    (project / "sub" / "more.py").write_text(SOFTMAX)
+    assert [line.split(":")[0] for line in lines(flake8("--select=TL", cwd=project))] == ["sub/more.py"]
+
+
 def test_selection_is_flake8s(project: Path) -> None:
     def chosen(*words: str) -> list[str]:
         return codes(lines(flake8(*words, cwd=project)))

@@ -42,11 +42,12 @@ SYNTAX_ERROR = Builtin(
     Severity.ERROR,
     """# syntax-error (TL001)
 
-The file does not parse, so nothing in it could be judged.
+The file does not parse, or is too large for that, so nothing in it could be judged.
 
 ## Why it matters
 
-Python would refuse the file too, and torchlint follows neither its code nor what other files import from it.
+Python would refuse the file too, unless it is too large: more than 4 MiB of program text, which nobody writes by hand,
+would take gigabytes of memory. torchlint follows neither its code nor what other files import from it.
 The message says where the parser stopped and what it expected.
 `--ignore TL001` passes over such files.
 """,
@@ -121,6 +122,10 @@ No rule has that name, there is no such word, and a comment for the whole file s
 # torchlint: ignore-file[missing-normalize]
 loss = criterion(output, mask)  # torchlint: ignore[bce-on-logits]
 ```
+
+## Fix
+
+Where a rule's code or name comes close, the unsafe fix puts it in: whether that rule was meant, you know.
 
 ## Silent on
 

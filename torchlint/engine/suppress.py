@@ -47,7 +47,7 @@ def heard(
     """What is asked for and no comment takes back, with what is wrong with comments in the files `commented`.
 
     judged: whether all was found in a file; it is asked only where that matters. foreign_comments: whether comments
-    that other tools read too take findings back.
+    that other tools read too take findings back, and are judged.
     """
     by_path: dict[str, list[Diagnostic]] = defaultdict(list)
     for one in found:
@@ -222,8 +222,11 @@ class _File:
         if close is not None and comment.foreign:  # to other tools, names say nothing
             close = next((rule.code for rule in self.rules if close in (rule.code, rule.name)), close)
         hint = f"; did you mean `{close}`?" if close else "; `torchlint rules` lists them"
+        if close == "ALL":
+            close, hint = None, "; a comment without brackets speaks of all"
         span = self._span(comment.place, word.column, word.column + len(word.text))
-        return _said(INVALID_SUPPRESSION, f"no rule has the code or name `{word.text}`{hint}", span)
+        fixes = (Fix(f"replace `{word.text}` by `{close}`", (Edit(span, close),), safe=False),) if close else ()
+        return _said(INVALID_SUPPRESSION, f"no rule has the code or name `{word.text}`{hint}", span, fixes)
 
     def _span(self, row: int, start: int, end: int) -> Span:
         return Span(self.path, Location(row, start), Location(row, end))

@@ -167,7 +167,7 @@ def _clean(arguments: argparse.Namespace) -> int:
 
 
 #: Commands that have nothing to do with the working folder.
-_ANYWHERE = ("explain", "rules", "completion")
+_ANYWHERE = ("explain", "rules", "completion", "clean")
 #: What each command runs; its options are in `torchlint.frontends.options`.
 _COMMANDS = {
     "check": _check,

@@ -42,6 +42,17 @@ _PYTHON_2 = (
     (r"\b[uU][rR]['\"]", "`ur` strings are gone in Python 3"),
     (r"\b0\d+[lL]?\b|\b\d+[lL]\b", "write octal numbers as `0o17`, and no `L` after a number"),
 )
+#: libcst checks every node as it is made, those too that its parser makes of a text which it has just found to be
+#: right. That is a sixth of the time of parsing, and left out while it lasts.
+_CHECK = "__post_init__"
+
+
+def _no_check(node: cst.CSTNode) -> None:
+    """What a parsed node needs by way of a check."""
+
+
+_checked = getattr(cst.CSTNode, _CHECK, _no_check)
+
 _NATIVE_PLACE = r"error at (\d+):(\d+)"
 
 
@@ -71,6 +82,7 @@ def _prepare(text: str) -> tuple[int, SyntaxProblem | None]:
 
 def parse_here(text: str) -> cst.Module | SyntaxProblem:
     """As `parse`, for a caller that has seen to a stack of `depth.needed_stack` bytes."""
+    setattr(cst.CSTNode, _CHECK, _no_check)
     try:
         return parse_native(text)
     except cst.ParserSyntaxError as error:
@@ -83,6 +95,8 @@ def parse_here(text: str) -> cst.Module | SyntaxProblem:
         return _NO_MEMORY
     except BaseException as error:  # a panic of the native parser is no Exception
         return SyntaxProblem(1, 1, f"the parser failed: {error}")
+    finally:
+        setattr(cst.CSTNode, _CHECK, _checked)
 
 
 def _explain(text: str, message: str) -> SyntaxProblem:
