@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import replace as changed
 
 from torchlint.config.keys import KEYS, Place, Wrong, meant, shown
 from torchlint.config.values import ConfigError, Settings
@@ -175,12 +176,12 @@ def _load(path: Path, seen: tuple[Path, ...], patterns: str | None) -> Loaded:
         if not target.is_file():  # a pipe or a device may never end
             raise ConfigError(f"{said.at('extend')}: `extend` names no file: {target}")
         base = _load(target, (*seen, resolved), patterns)
-        base = replace(base, texts=(*base.texts, (said, ("extend",))))
-    loaded = _apply(base, replace(said, values=values), place)
+        base = changed(base, texts=(*base.texts, (said, ("extend",))))
+    loaded = _apply(base, changed(said, values=values), place)
     settings = loaded.settings
     named = (table.origin for table in settings.contracts if table.origin != said.name)
     files = tuple(dict.fromkeys((*base.settings.files, said.name, *named)))
-    return replace(loaded, settings=replace(settings, folder=place.patterns, files=files))
+    return changed(loaded, settings=replace(settings, folder=place.patterns, files=files))
 
 
 def _apply(loaded: Loaded, said: _Text, place: Place) -> Loaded:

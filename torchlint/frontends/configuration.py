@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-
-from msgspec.structs import replace
 
 from torchlint.config import Loaded, Origin, Pattern, Settings, in_folder, load, with_line
 from torchlint.config.keys import KEYS, Place
