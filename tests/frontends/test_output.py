@@ -71,8 +71,8 @@ def test_every_format_from_the_command_line(project: Path, run: Run, name: str) 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 def test_names_that_are_hard_to_write(project: Path, run: Run) -> None:
     names = [b"caf\xe9.py", b"a\nb.py", b"::error::.py", b"\x1b[2J&<.py"]
-    for name in names:
-        (project / os.fsdecode(name)).write_text(BAD)
+    for file in names:
+        (project / os.fsdecode(file)).write_text(BAD)
     (project / "bad.py").unlink()
     for name, one in FORMATS.items():
         assert run("--output-format", name, "--output-file", "out")[0] == 1
