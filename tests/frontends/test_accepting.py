@@ -260,17 +260,24 @@ def test_internal_errors_are_not_listed(tmp_path: Path, torchlint: Torchlint) ->
         ("if 1: loss = criterion(net(x), y); pass", "if 1: loss = criterion(net(x), y); pass  # noqa: TL101"),
     ],
 )
-@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
-def test_comments_are_added(tmp_path: Path, torchlint: Torchlint, before: str, after: str, end: str) -> None:
-    def content(last: str) -> bytes:
-        return (HEAD + last + end).replace("\r\n", "\n").replace("\n", end or "\n").encode()
-
-    (tmp_path / "a.py").write_bytes(content(before))
+def test_comments_are_added(tmp_path: Path, torchlint: Torchlint, before: str, after: str) -> None:
+    (tmp_path / "a.py").write_text(HEAD + before + "\n")
     done = torchlint("--add-noqa", "--ignore", "TL002,TL003")
     assert (done.status, done.out, done.err) == (0, "", "1 line in 1 file now has a comment.\n")
-    assert (tmp_path / "a.py").read_bytes() == content(after)
+    assert (tmp_path / "a.py").read_text() == HEAD + after + "\n"
     done = torchlint("--ignore", "TL002,TL003")
     assert (done.status, done.out) == (0, "")
+
+
+@pytest.mark.parametrize(("end", "last"), [("\r\n", "\r\n"), ("\r", "\r"), ("\n", ""), ("\r\n", "")])
+def test_line_ends_are_kept(tmp_path: Path, torchlint: Torchlint, end: str, last: str) -> None:
+    def content(loss: str) -> bytes:
+        return (HEAD + loss).replace("\n", end).encode() + last.encode()
+
+    (tmp_path / "a.py").write_bytes(content("print(criterion(net(x), y), '''\n\n''')"))
+    torchlint("--add-noqa")
+    assert (tmp_path / "a.py").read_bytes() == content("print(criterion(net(x), y), '''\n\n''')  # noqa: TL101")
+    assert torchlint().status == 0
 
 
 def test_codes_of_one_line_share_a_comment(tmp_path: Path, torchlint: Torchlint) -> None:
