@@ -235,6 +235,28 @@ def test_comments_without_effect_are_found_in_cells_and_fences(run: Run) -> None
         assert edited(path.name, raw, edits_of(one)) == raw.replace(before.encode(), b"")
 
 
+def test_comments_are_added_in_cells_and_fences(run: Run) -> None:
+    write("a.ipynb", IMPORTS, NET, LOSS, f"%time {CALL}\n{CALL}", f"x = %time {CALL}  # why")
+    block = "\n".join(f"  {row}" for row in "\n".join([IMPORTS, NET, LOSS, CALL]).split("\n"))
+    Path("a.md").write_text(f"* Text\n\n  ```python\n{block}\n  ```\n")
+    before = {name: Path(name).read_text() for name in ("a.ipynb", "a.md")}
+    assert len(run("--markdown")) == 4
+    run("--markdown", "--add-noqa")
+    assert run("--markdown") == []
+    for name, text in before.items():
+        after = Path(name).read_text()
+        assert after.count("  # noqa: TL101") == (3 if name == "a.ipynb" else 1)
+        assert after.replace("  # noqa: TL101", "") == text
+
+
+def test_a_baseline_holds_what_notebooks_say(run: Run) -> None:
+    write("a.ipynb", IMPORTS, NET, LOSS, CALL, CALL)
+    run("--write-baseline", "known.json")
+    assert run("--baseline", "known.json") == []
+    write("a.ipynb", "# Text", IMPORTS, NET, LOSS, CALL, CALL, "more = " + CALL)
+    assert run("--baseline", "known.json") == ["a.ipynb:cell 7:1:8 TL101"]
+
+
 def test_settings_of_a_folder_hold_for_its_documents(run: Run) -> None:
     Path("torchlint.toml").write_text('markdown = true\n[per-file-ignores]\n"*.ipynb" = ["TL1"]\n"b.md" = ["TL101"]\n')
     write("a.ipynb", IMPORTS, NET, LOSS, CALL)

@@ -203,6 +203,30 @@ def test_effects_are_python_of_as_many_rows(source: str) -> None:
     python.encode()
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "# a\r\n" * 500 + "x",
+        "\r\n" * 500 + "x",
+        "x" + " " * 50_000 + "(",
+        "import" + " " * 50_000 + "(",
+        "x" * 50_000 + "(",
+        "x, " * 20_000 + "(",
+        "as " * 20_000 + "(",
+        "x[" * 20_000 + "?",
+        '"' * 29_997 + "\n!x",
+        "#" * 50_000 + "noq",
+        "x = " + "%" * 50_000,
+    ],
+    ids=range(11),
+)
+def test_long_rows_take_no_long_time(source: str) -> None:
+    assert len(masked(source)[0]) <= len(source) + 20
+    assert len(effects(source)) <= len(source) + 20
+    assert not runs_elsewhere(source)
+    assert read(notebook(source)).joined().text.endswith("\n")
+
+
 # --- places --------------------------------------------------------------------------------------------------------
 
 SOURCES = st.lists(st.text(alphabet="ab =()#%!?\\'\r\n"), min_size=1, max_size=4)

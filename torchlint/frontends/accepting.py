@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from torchlint.diagnostic import Diagnostic, Edit, Span
+from torchlint.diagnostic import Diagnostic
 from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR
 from torchlint.frontends.documents import is_document
 from torchlint.frontends.outcome import CLEAN, ERROR, UsageError
@@ -15,10 +15,11 @@ from torchlint.frontends.output import warn
 from torchlint.report.text import visible
 from torchlint.source.text import DecodeError, EncodeError, decode, encode
 from torchlint.source.write import ChangedError, Rewriting, rewrite_together, write_atomically
-from torchlint.syntax.silence import comments_for, silenced
+from torchlint.syntax.silence import silenced
 
 if TYPE_CHECKING:
     from torchlint.frontends.check import Session
+    from torchlint.frontends.documents import Documents
 
 
 def accept(session: Session, given: Mapping[str, bytes], diagnostics: Sequence[Diagnostic]) -> int:
@@ -33,7 +34,7 @@ def accept(session: Session, given: Mapping[str, bytes], diagnostics: Sequence[D
     if "-" in arguments.paths:
         raise UsageError("standard input has no file to be written to")
     if arguments.add_noqa:
-        said = _add_comments(given, diagnostics, arguments.quiet)
+        said = _add_comments(session, given, diagnostics, arguments.quiet)
     else:
         said = _write_baseline(session, given, diagnostics)
     if not arguments.quiet:
@@ -56,7 +57,7 @@ def _write_baseline(session: Session, given: Mapping[str, bytes], diagnostics: S
     return f"{file} lists {count} finding{'' if count == 1 else 's'}."
 
 
-def _add_comments(given: Mapping[str, bytes], diagnostics: Sequence[Diagnostic], quiet: bool) -> str:
+def _add_comments(session: Session, given: Mapping[str, bytes], diagnostics: Sequence[Diagnostic], quiet: bool) -> str:
     by_path: dict[str, list[Diagnostic]] = defaultdict(list)
     for one in diagnostics:
         if one.code not in (INTERNAL_ERROR.code, SYNTAX_ERROR.code):
@@ -65,7 +66,10 @@ def _add_comments(given: Mapping[str, bytes], diagnostics: Sequence[Diagnostic],
     added = 0
     for path, found in sorted(by_path.items()):
         try:
-            made, count = (_document if is_document(path) else _file)(path, given[path], found)
+            if is_document(path):
+                made, count = _document(session.documents, path, given[path], found)
+            else:
+                made, count = _file(given[path], found)
         except (DecodeError, EncodeError, _UncommentedError) as error:
             warn(f"{path}: no comments are added: {error}", quiet)
             continue
@@ -89,25 +93,17 @@ class _UncommentedError(Exception):
     """Comments cannot be added to a file."""
 
 
-def _file(path: str, content: bytes, found: Sequence[Diagnostic]) -> tuple[bytes, int]:
+def _file(content: bytes, found: Sequence[Diagnostic]) -> tuple[bytes, int]:
     """A Python file with comments, and how many."""
     made, count = silenced(decode(content), [(one.span, one.code) for one in found])
     return encode(made, content), count
 
 
-def _document(path: str, content: bytes, found: Sequence[Diagnostic]) -> tuple[bytes, int]:
-    """A notebook with comments in its cells, and how many."""
+def _document(documents: Documents, path: str, content: bytes, found: Sequence[Diagnostic]) -> tuple[bytes, int]:
+    """A notebook with comments in its cells, or a Markdown file with comments in its fences, and how many."""
     from torchlint.frontends.documents import edited
-    from torchlint.source.magics import masked
-    from torchlint.source.notebook import read
 
-    if not all(one.span.cell for one in found):
-        raise _UncommentedError("it is Markdown; write them by hand")
-    edits: list[Edit] = []
-    for cell in read(content).cells:
-        here = [(one.span, one.code) for one in found if one.span.cell == cell.number]
-        for edit in comments_for(masked(cell.source)[0], here) if here else ():
-            edits.append(Edit(Span(path, edit.span.start, edit.span.end, cell.number), edit.text))
+    edits = documents.comments(path, found)
     made = edited(path, content, edits)
     if made is None:
         raise _UncommentedError("it would not be the same program")

@@ -113,6 +113,29 @@ class Documents:
                 return name, None if row is None else row - fence.first + 1
         return path, row
 
+    def comments(self, path: str, found: Iterable[Diagnostic]) -> list[Edit]:
+        """The edits of a document that add a comment to each row where there is a finding."""
+        from torchlint.syntax.silence import comments_for
+
+        inner: dict[tuple[str, int], list[tuple[Span, str]]] = defaultdict(list)
+        for one in found:
+            name, row = self.inside(path, 0, one.span.start.row)
+            rows = (row or 0) - one.span.start.row
+            start, end = (Location(at.row + rows, at.column) for at in (one.span.start, one.span.end))
+            inner[name, one.span.cell].append((Span(name, start, end), one.code))
+        made: list[Edit] = []
+        for (name, number), some in inner.items():
+            if name in self._fences:
+                wanted = comments_for(self._fences[name][1].text, some)
+                edits = [self._edit(Edit(Span(name, one.span.start, one.span.end), one.text)) for one in wanted]
+                made += [edit for edit in edits if edit is not None]
+            elif path in self._cells:
+                text = next(cell.text for cell in self._cells[path].cells if cell.number == number)
+                made += [
+                    Edit(Span(path, one.span.start, one.span.end, number), one.text) for one in comments_for(text, some)
+                ]
+        return made
+
     def placed(self, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
         """Diagnostics of the linted texts where they stand in the documents, sorted anew.
 

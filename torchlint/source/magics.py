@@ -26,7 +26,9 @@ _PYTHON_MAGICS = frozenset(
         "time", "timeit", "wandb",
     }
 )  # fmt: skip
-CELL_MAGIC = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n))*(?P<row>[ \t]*%%(?P<name>\w*)[^\r\n]*)")
+# An end of a row is written so that it can be read in one way only; else the time would double with every row.
+_ABOVE = r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r(?!\n)|\n))*"
+CELL_MAGIC = re.compile(rf"{_ABOVE}(?P<row>[ \t]*%%(?P<name>\w*)[^\r\n]*)")
 
 _MAGIC = re.compile(r"[ \t]*(?:[!?]|%%?[A-Za-z_]|%%?\?)")
 _TIMED = re.compile(r"(?P<indent>[ \t]*)%time(?P<code>[ \t]+[^-!%\s].*)")
@@ -39,7 +41,7 @@ _WORDS = (
 )
 #: Magics and commands that IPython understands without a sign, where they stand before something like an argument.
 _BARE_MAGIC = re.compile(rf"(?:{'|'.join(_WORDS.split())})[ \t]+[\w./~$\"'{{-].{{0,500}}\Z")
-_INDENTED = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n))*[ \t]+[^\s#]")
+_INDENTED = re.compile(rf"{_ABOVE}[ \t]+[^\s#]")
 _HINT = re.compile(rf"^[ \t]*[!%?]|=[ \t]*[!%]|\?[ \t]*(?:#.*)?$|^(?:{'|'.join(_WORDS.split())})[ \t]", re.MULTILINE)
 
 #: What decides where a statement ends: comments, strings, brackets, and the ends of rows.
@@ -64,14 +66,14 @@ _NAMES = r"[A-Za-z_]\w*(?:[ \t]*,[ \t]*\*?[A-Za-z_]\w*)*"
 _BINDINGS = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"[ \t]*\(?({_NAMES})\)?[ \t]*,?[ \t]*(?::[^=]*)?(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)",
+        rf"[ \t]*\(?({_NAMES})\)?[ \t]*(?:,[ \t]*)?(?::[^=]*)?(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)",
         rf"[ \t]*(?:async[ \t]+)?(?:for|import|from[ \t]+[\w.]+[ \t]+import)[ \t]+\(?({_NAMES})",
         r"[ \t]*(?:async[ \t]+)?(?:def|class|del|global)[ \t]+([A-Za-z_]\w*)",
         r".*\bas[ \t]+([A-Za-z_]\w*)",
         r"[ \t]*([A-Za-z_]\w*)[ \t]*[.\[]",
     )
 )
-_IMPORT = re.compile(r"(?:import|from)[ \t]+[\w., \t*]+(?:#.*)?")
+_IMPORT = re.compile(r"(?:import|from)[ \t]+[\w.][\w., \t*]*(?:#.*)?")
 _TOLD = re.compile(r"#[^#]*(?:noqa|torchlint).*", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from torchlint.source.magics import LINE_END, masked, runs_elsewhere
 
 _LANGUAGE = re.compile(r"\{?\s*\.?(python3?|py3?|pycon)\b", re.IGNORECASE)
-_MENTION = re.compile(r"^[ \t>*+\d.)-]*(?:```+|~~~+)[ \t]*\{?\s*\.?py", re.IGNORECASE | re.MULTILINE)
+_MENTION = re.compile(r"^[ \t>*+\d.)-]*(?:```+|~~~+)[ \t]*(?:\{\s*)?\.?py", re.IGNORECASE | re.MULTILINE)
 _PROMPT = re.compile(r">>> |\.\.\. |>>>\Z|\.\.\.\Z")
 
 Point = tuple[int, int]
