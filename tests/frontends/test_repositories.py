@@ -91,7 +91,7 @@ def test_paths_start_where_it_is_run(repository: Path) -> None:
 def test_ignored_folders_and_files_that_are_named(repository: Path) -> None:
     assert files("runs/dump.py", "scripts/local.py", cwd=repository) == ["runs/dump.py", "scripts/local.py"]
     assert files("--force-exclude", "runs/dump.py", "scripts/local.py", cwd=repository) == []
-    assert files("--force-exclude", "../runs/dump.py", "train.py", cwd=repository / "scripts") == []
+    assert files("--force-exclude", "../runs/dump.py", "local.py", cwd=repository / "scripts") == []
 
 
 def test_a_file_is_judged_with_what_it_imports_from_the_working_folder(repository: Path) -> None:
@@ -99,8 +99,19 @@ def test_a_file_is_judged_with_what_it_imports_from_the_working_folder(repositor
     assert files("scripts/train.py", cwd=repository) == ["scripts/train.py"]
     assert files(str(repository / "scripts" / "train.py"), cwd=repository) != []
     assert files("repository/scripts/train.py", cwd=repository.parent) != []
-    # a known miss: what lies above the working folder is not looked for, as Python would not without being told
+
+
+def test_a_file_is_judged_with_what_it_imports_from_the_top_of_its_repository(repository: Path, tmp_path: Path) -> None:
+    """Wherever one stands, as editors do."""
+    assert files("train.py", cwd=repository / "scripts") == ["train.py"]
+    assert files("../scripts", cwd=repository / "models") == ["../scripts/train.py"]
+    (tmp_path / "elsewhere").mkdir()
+    assert files(str(repository / "scripts" / "train.py"), cwd=tmp_path / "elsewhere") != []
+    # what lies above the top is another's
+    (tmp_path / "models").mkdir()
+    (repository / "models" / "net.py").rename(tmp_path / "models" / "net.py")
     assert files("train.py", cwd=repository / "scripts") == []
+    assert files(str(repository / "scripts" / "train.py"), cwd=tmp_path / "elsewhere") == []
 
 
 def test_staged_files(repository: Path) -> None:

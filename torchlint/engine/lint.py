@@ -59,7 +59,7 @@ class Request(msgspec.Struct, frozen=True):
     version: stands for torchlint itself and its rules, for what another one kept does not count. jobs: how many
     processes may work. whole: whether all of a path's project is linted; it is asked only where that matters.
     progress: is told a phase, how much of it is done, and how much there is. foreign_comments: whether comments that
-    other tools read too (``# noqa``) silence findings.
+    other tools read too (``# noqa``) silence findings. tops: the folders that hold the projects of the files.
     """
 
     files: Mapping[str, bytes]
@@ -75,6 +75,7 @@ class Request(msgspec.Struct, frozen=True):
     whole: Callable[[str], bool] = lambda path: True
     progress: Callable[[str, int, int], None] | None = None
     foreign_comments: bool = True
+    tops: Sequence[str] = ()
 
 
 class Result(msgspec.Struct):
@@ -104,7 +105,9 @@ def lint(request: Request) -> Result:
     Raises:
         ContractError: a contract table cannot be read.
     """
-    if not _is_encodable([request.folder, *request.files]):  # such a name is met on a disk of another encoding
+    if not _is_encodable(
+        [request.folder, *request.tops, *request.files]
+    ):  # such a name is met on a disk of another encoding
         request = msgspec.structs.replace(request, store=None, jobs=1)
     work = _Work(request)
     outcomes = work.outcomes()
@@ -165,7 +168,7 @@ class _Work:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.ready: dict[bytes, parsed.Parsed] = {}
-        self.project = Project(request.files, request.context, self.read, request.folder)
+        self.project = Project(request.files, request.context, self.read, request.folder, request.tops)
         self.analysed: list[str] = []
         #: the linted files that were followed, and those of them where no budget ran out
         self.followed: list[str] = []
@@ -262,7 +265,14 @@ class _Work:
         if self.request.store is None:
             return b""
         told = msgspec.msgpack.encode(
-            (self.request.folder, paths, which, [one for _, one in distinct.values()], self.request.contracts),
+            (
+                self.request.folder,
+                self.request.tops,
+                paths,
+                which,
+                [one for _, one in distinct.values()],
+                self.request.contracts,
+            ),
             order="deterministic",
         )
         return _hash(self.request.version + told)

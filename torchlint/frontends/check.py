@@ -246,6 +246,7 @@ class Session:
             lambda path: not documents.troubles and self.whole(documents.owner(path)),
             progress,
             foreign_comments=self.foreign_comments,
+            tops=self._tops(given),
         )
         with without_collector():
             try:
@@ -267,6 +268,15 @@ class Session:
         result.diagnostics = documents.placed([*result.diagnostics, *troubles])
         self._pass_over(result)
         return result
+
+    def _tops(self, paths: Iterable[str]) -> list[str]:
+        """The folders that hold the projects of these files, named as the files are: in full, or from where we are."""
+        folders = {os.path.dirname(path): path for path in paths}
+        tops: set[str] = set()
+        for folder, path in folders.items():
+            top = project_top(os.path.abspath(path), self.configuration.file(path))
+            tops.add(top if os.path.isabs(folder) else os.path.relpath(top))
+        return sorted(tops)
 
     def asks(self, path: str, code: str) -> bool:
         """Whether the rule of a code is asked for in a file."""

@@ -4,7 +4,7 @@ Definitions
     unit      one file: its bytes, and its IR once somebody asks for it
     root      a folder from which an absolute import may be resolved, nearest first: the importing file's own folder,
               its parents up to the working folder, or up to the folder that all linted files share (or out of its
-              package), and their ``src``
+              package), the top of its project, and their ``src``
     package   a folder with Python files, with or without ``__init__.py``
 
 Worked example: in ``app/train.py``, ``from models.unet import UNet`` is looked for as ``app/models/unet.py``,
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import copy
 import posixpath
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -103,6 +103,14 @@ def _lies_in(folder: str, outer: str) -> bool:
     return folder == outer or not outer or folder.startswith(outer + "/")
 
 
+def _holds(top: str, folder: str) -> bool:
+    """Whether a folder lies in another, which is given by its full path or lies above the working folder."""
+    if posixpath.isabs(top) or posixpath.isabs(folder):
+        return _lies_in(folder, top)
+    above = [part for part in folder.split("/") if part == ".."]
+    return set(top.split("/")) == {".."} and len(above) <= top.count("..")
+
+
 class Project:
     """The files of a project, and the answers to its imports.
 
@@ -111,7 +119,7 @@ class Project:
         context: reads a further file of the project, or gives None where there is none. Asked for a path that ends in
             ``/``, it gives no bytes if there is such a folder with Python files, else None.
         reader: gives what the bytes of a file say.
-        top: the working folder.
+        top: the working folder. tops: the folders that hold the projects of the linted files.
     """
 
     def __init__(
@@ -120,6 +128,7 @@ class Project:
         context: Callable[[str], bytes | None],
         reader: Reader = parse,
         top: str = "",
+        tops: Sequence[str] = (),
     ) -> None:
         self.units = {
             posixpath.normpath(path.replace("\\", "/")): Unit(path, data, reader) for path, data in files.items()
@@ -133,6 +142,9 @@ class Project:
         common = posixpath.commonpath(folders) if folders and len({f.startswith("/") for f in folders}) == 1 else ""
         self._common = common
         self._top = top.replace("\\", "/").rstrip("/")
+        further = {posixpath.normpath(folder.replace("\\", "/")) for folder in tops}
+        further = {folder for folder in further if not (self._is_here(folder) or (common and _lies_in(folder, common)))}
+        self._tops = sorted(further, key=len, reverse=True)
         self._resolved: dict[tuple[str, str], str | None] = {}
         self._exists: dict[str, bool] = {}
         self._folders = {""}
@@ -188,6 +200,7 @@ class Project:
                 break
             roots.append(parent)
             inside = parent
+        roots += [top for top in self._tops if top not in roots and _holds(top, folder)]
         return [candidate for root in roots for candidate in (root, posixpath.join(root, "src"))]
 
     def _is_here(self, folder: str) -> bool:
