@@ -88,8 +88,10 @@ def test_only_the_code_that_is_not_used_is_taken_away() -> None:
 def test_a_comment_on_a_row_of_its_own_goes_with_the_row() -> None:
     assert mended(program("  # noqa: TL101", above="# torchlint: ignore-file[TL102]\n")) == program("  # noqa: TL101")
     assert mended(program() + "# torchlint: off") == program()
-    once = mended("# torchlint: off[TL102]\n" + program() + "# torchlint: on[TL102]\n")
-    assert mended(once) == program()
+    assert mended("# torchlint: off[TL102]\n" + program() + "# torchlint: on[TL102]\n") == program()
+    needed = "# torchlint: off[TL101]\n" + program() + "# torchlint: on\n"
+    assert mended(needed.replace("import torch\n", "import torch\n# torchlint: off[TL102]\n")) == needed
+    assert mended(program("  # noqa: TL101") + "# torchlint: on\n") == program("  # noqa: TL101")
 
 
 def test_line_ends_are_kept() -> None:
