@@ -14,6 +14,7 @@ from tests.frontends.test_cli import BAD, GOOD, ROOT
 
 #: What belongs to other commands, to other formats and to findings.
 ELSEWHERE = {
+    "difflib", "hashlib", "shutil",
     "torchlint.engine.fix", "torchlint.engine.parallel", "torchlint.facts.paths", "torchlint.flow.describe",
     "torchlint.flow.library.complaints", "torchlint.frontends.pages", "torchlint.frontends.reveal",
     "torchlint.frontends.trace", "torchlint.report.full", "torchlint.report.json", "torchlint.report.trace",

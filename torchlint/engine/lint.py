@@ -15,10 +15,14 @@ are read; the outcome of the other component is found, and not a line of it is r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from hashlib import blake2b
 from typing import Protocol
 
 import msgspec
+
+try:
+    from _blake2 import blake2b  # what hashlib gives, without the time that hashlib takes to import
+except ImportError:  # pragma: no cover
+    from hashlib import blake2b
 
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic

@@ -234,11 +234,7 @@ class Machine:
 
     def under(self, guard: Guard) -> join.Path:
         """The present path with a guard added."""
-        if not guard:
-            return self.path
-        path = self.path.copy()
-        path.update(guard)
-        return path
+        return {**self.path, **dict(guard)} if guard else self.path
 
     def over(self, values: Sequence[Value], f: Callable[[list[Value]], Value]) -> Value:
         """f of every combination of the alternatives in `values`, as alternatives again.
@@ -326,21 +322,22 @@ class Machine:
 
     def merge_cells(self, arms: Sequence[tuple[Guard, Cells]]) -> None:
         """Give every cell that an arm wrote the alternatives of what the arms left in it."""
-        every: Cells = {}
-        for _, cells in arms:
-            if not every:
-                every = cells.copy()
-                continue
+        every = arms[0][1].copy()
+        for _, cells in arms[1:]:
             for identity, cell in cells.items():
-                if identity not in every:
-                    every[identity] = cell
+                every.setdefault(identity, cell)
         for identity, (owner, key, _) in every.items():
-            now = owner.get(key, MISSING)
-            options = []
+            options: list[tuple[Guard, Any]] = []
+            first, same = None, True
             for guard, cells in arms:
                 found = cells.get(identity)
-                options.append((guard, now if found is None else found[2]))
-            self.put(owner, key, self.join_cell(owner, key, options))
+                content = owner.get(key, MISSING) if found is None else found[2]
+                if not options:
+                    first = content
+                elif content is not first:
+                    same = False
+                options.append((guard, content))
+            self.put(owner, key, first if same else self.join_cell(owner, key, options))
 
     def join_cell(self, owner: dict[Any, Any], key: Any, options: list[tuple[Guard, Any]]) -> Any:
         """One content for a cell; absent ones give way, raw contents (not values) must agree."""
@@ -348,7 +345,7 @@ class Machine:
         if not present:
             return MISSING
         first = present[0][1]
-        same, values = True, True
+        same = values = True
         for _, value in present:
             if value is not first:
                 same = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import Any
 
@@ -51,9 +52,20 @@ def _jobs(text: str) -> int:
     return number
 
 
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """The formatter that argparse would make, but for the five modules that it imports to ask how wide a terminal is.
+    It makes one at every start."""
+    try:
+        columns = int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size().columns
+    except (OSError, ValueError):
+        columns = 80
+    return argparse.HelpFormatter(prog, width=max(columns, 20) - 2)
+
+
 def _check_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="torchlint",
+        formatter_class=_formatter,
         usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s config|explain|rules|reveal|trace|completion ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
         epilog="other commands: config FILE, explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], "
