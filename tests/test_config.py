@@ -25,6 +25,7 @@ def test_every_key(tmp_path: Path) -> None:
         'exclude = ["old"]\nextend-exclude = ["older"]\nforce-exclude = true\nrespect-gitignore = false\n'
         'severity = "warning"\nmarkdown = true\nbaseline = "known.json"\n'
         'output-format = "concise"\ncontracts = ["ours.toml"]\n'
+        'fix = true\nfix-only = true\nunsafe-fixes = true\nfixable = ["TL1"]\nunfixable = ["TL107"]\n'
         'extend = "base.toml"\n[per-file-ignores]\n"tests/" = ["TL1"]\n"!src/" = ["ALL"]\n'
     )
     (tmp_path / "base.toml").write_text("")
@@ -45,6 +46,11 @@ def test_every_key(tmp_path: Path) -> None:
         contracts=(Table(str(tmp_path / "ours.toml"), (Wrapper(name="ours.wrap", argument="model"),)),),
         baseline=str(tmp_path / "known.json"),
         output_format="concise",
+        fix=True,
+        fix_only=True,
+        unsafe_fixes=True,
+        fixable=("TL1",),
+        unfixable=("TL107",),
         folder=folder,
     )
     assert set(tomllib.loads(path.read_text())) == set(KEYS)

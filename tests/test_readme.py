@@ -39,6 +39,12 @@ def test_the_demo_says_what_is_shown() -> None:
     assert torchlint("fixtures/demo") == shown.partition("\n")[2]
 
 
+def test_the_diff_is_what_is_shown() -> None:
+    shown = next(block for block in blocks("console") if block.startswith("$ torchlint --diff"))
+    command, _, diff = shown.partition("\n")
+    assert torchlint(*command.split()[2:]) == diff
+
+
 def test_the_notebook_says_what_is_shown() -> None:
     shown = next(block for block in blocks("console") if block.startswith("$ torchlint fixtures/notebooks\n"))
     assert torchlint("fixtures/notebooks") == shown.partition("\n")[2]

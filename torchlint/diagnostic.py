@@ -75,6 +75,10 @@ class Diagnostic(msgspec.Struct, frozen=True):
     fixes: tuple[Fix, ...] = ()
     url: str = ""
 
+    def best_fix(self, unsafe: bool) -> Fix | None:
+        """The fix that is made without being asked which: the first, if it is safe or `unsafe` ones are wanted."""
+        return self.fixes[0] if self.fixes and (self.fixes[0].safe or unsafe) else None
+
     def sort_key(self) -> tuple[object, ...]:
         """Order of output: by place, then by code and message."""
         return (self.span.path, self.span.cell, self.span.start, self.code, self.message, self.span.end)

@@ -46,7 +46,7 @@ def chorus(said: Said) -> Iterator[Finding]:
 def _rows_for_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A node's number is its row, so that tests need no real tree."""
 
-    def locate(text: str, numbers: Sequence[int], path: str) -> dict[int, Span]:
+    def locate(text: str, numbers: Sequence[int], path: str, module: object = None) -> dict[int, Span]:
         return {n: Span(path, Location(n, 1), Location(n, 2)) for n in numbers}
 
     monkeypatch.setattr(positions, "locate", locate)

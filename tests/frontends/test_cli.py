@@ -76,7 +76,7 @@ def test_findings_on_stdout_the_rest_on_stderr(project: Path) -> None:
     assert done.returncode == 1
     assert done.stdout.startswith("bad.py:19:12: TL101 ")
     assert done.stdout.count("\n") == 1
-    assert done.stderr == "Found 1 error; 2 files checked.\n"
+    assert done.stderr == "Found 1 error; 2 files checked.\n[*] 1 fixable with `--fix`.\n"
 
 
 def test_clean(project: Path) -> None:

@@ -21,12 +21,14 @@ from torchlint.report.text import Paint, expand, source_lines, visible
 PLAINLY, COLOURED = Paint(on=False), Paint(on=True)
 
 
-def concise(diagnostics: Sequence[Diagnostic], paint: Paint) -> str:
-    return FORMATS["concise"].render(Findings(diagnostics, lambda path, cell: None, paint=paint))
+def concise(diagnostics: Sequence[Diagnostic], paint: Paint, unsafe: bool = False) -> str:
+    return FORMATS["concise"].render(Findings(diagnostics, lambda path, cell: None, paint=paint, unsafe=unsafe))
 
 
-def full(diagnostics: Sequence[Diagnostic], text: Callable[[str], str | None], paint: Paint) -> str:
-    return FORMATS["full"].render(Findings(diagnostics, lambda path, cell: text(path), paint=paint))
+def full(
+    diagnostics: Sequence[Diagnostic], text: Callable[[str], str | None], paint: Paint, unsafe: bool = False
+) -> str:
+    return FORMATS["full"].render(Findings(diagnostics, lambda path, cell: text(path), paint=paint, unsafe=unsafe))
 
 
 def as_json(diagnostics: Sequence[Diagnostic]) -> str:
@@ -35,8 +37,15 @@ def as_json(diagnostics: Sequence[Diagnostic]) -> str:
 
 def test_concise() -> None:
     assert concise([PLAIN, FIXABLE], PLAINLY) == (
-        "train.py:4:8: TL101 `BCELoss` expects probabilities\ntrain.py:2:1: TL401 gradients pile up\n"
+        "train.py:4:8: TL101 `BCELoss` expects probabilities\ntrain.py:2:1: TL401 [*] gradients pile up\n"
     )
+
+
+def test_an_unsafe_fix_is_marked_where_it_is_wanted() -> None:
+    unsafe = replace(PLAIN, fixes=(replace(FIXABLE.fixes[0], safe=False), FIXABLE.fixes[0]))
+    assert "[*]" not in concise([unsafe], PLAINLY) and "[*]" not in full([unsafe], text, PLAINLY)
+    assert concise([unsafe], PLAINLY, unsafe=True) == "train.py:4:8: TL101 [*] `BCELoss` expects probabilities\n"
+    assert full([unsafe], text, PLAINLY, unsafe=True).startswith("error[TL101]: [*] `BCELoss` expects")
 
 
 def test_a_message_keeps_to_its_line_and_cannot_drive_the_terminal() -> None:

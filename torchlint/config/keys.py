@@ -8,9 +8,9 @@ Definitions
 Worked example: ``KEYS["ignore"].kind.read(["TL101"], Place("lint"))`` is ``("TL101",)``; for ``"TL101"`` it raises
 ``Wrong("must be a list of strings, not "TL101"; write ["TL101"]")``.
 
-**Invariant:** no key makes torchlint run code, write a file or use more of the machine, so that the configuration of a
-repository that is not one's own may be trusted with all of them. What would (folders of rules, where output and cache
-go, how many processes there are, whether files are changed) is an option of the command line only.
+**Invariant:** no key makes torchlint run code, use more of the machine, or write a file but those that it was given to
+lint, so that the configuration of a repository that is not one's own may be trusted with all of them. What would
+(folders of rules, where output and cache go, how many processes there are) is an option of the command line only.
 """
 
 from __future__ import annotations
@@ -277,6 +277,11 @@ _ROWS = (
         "",
         '"concise"',
     ),
+    Key("fix", FLAG, "make safe [fixes](#fixes); the configuration of the working folder decides", "false", "true"),
+    Key("fix-only", FLAG, "the same, and report nothing of the rest", "false", "true"),
+    Key("unsafe-fixes", FLAG, "take unsafe fixes for fixes too", "false", "true"),
+    Key("fixable", STRINGS, "offer the fixes of these rules only", "", '["TL1"]'),
+    Key("unfixable", STRINGS, "do not offer those of these; the longer one wins", "[]", '["TL107"]'),
     Key(
         "contracts",
         CONTRACTS,

@@ -27,7 +27,8 @@ class Pattern(NamedTuple):
 class Settings:
     """How a file is linted: one field a key of the table `torchlint.config.keys.KEYS`, where each is explained.
 
-    select is None where it is not given: then all but the informative rules speak. exclude is None for the folders
+    select is None where it is not given: then all but the informative rules speak; so is fixable: then all fixes are
+    offered. exclude is None for the folders
     that are always passed over. contracts are tables beside torchlint's own; later ones override earlier ones, name by
     name. baseline is a path from the working folder.
 
@@ -49,6 +50,11 @@ class Settings:
     contracts: tuple[Table, ...] = ()
     baseline: str | None = None
     output_format: str | None = None
+    fix: bool = False
+    fix_only: bool = False
+    unsafe_fixes: bool = False
+    fixable: tuple[str, ...] | None = None
+    unfixable: tuple[str, ...] = ()
     folder: str = "."
     ignored_here: tuple[str, ...] = ()
     files: tuple[str, ...] = field(default=(), compare=False)
@@ -77,7 +83,8 @@ class Settings:
     def selectors(self) -> Sequence[str]:
         """All words that name rules."""
         per_file = [word for _, words in self.per_file_ignores for word in words]
-        return (*(self.select or ()), *self.extend_select, *self.ignore, *self.extend_ignore, *per_file)
+        chosen = (*(self.select or ()), *self.extend_select, *self.ignore, *self.extend_ignore, *per_file)
+        return (*chosen, *(self.fixable or ()), *self.unfixable)
 
 
 #: The fields to which a stronger voice adds.

@@ -29,6 +29,7 @@ from torchlint.source.edit import Offsets, OverlapError, applied
 from torchlint.syntax import ir
 from torchlint.syntax.imports import Names, insertion_row, names
 from torchlint.syntax.lower import read
+from torchlint.syntax.pieces import Pieces, pieces
 from torchlint.syntax.rewrite import Exchange, expression, expressions, says, statements
 from torchlint.syntax.tree import SyntaxProblem, parses
 
@@ -61,6 +62,10 @@ class _File:
     def names(self) -> Names:
         return names(self.module)
 
+    @cached_property
+    def pieces(self) -> Pieces | None:
+        return pieces(self.text, self.module)
+
     @property
     def end(self) -> str:
         """How its lines end."""
@@ -77,12 +82,17 @@ class _Made(msgspec.Struct, frozen=True):
 
 
 class Editor:
-    """Makes edits of the changes that rules name. text: that of a path; linted: the files that may be changed."""
+    """Makes edits of the changes that rules name.
 
-    def __init__(self, text: Text, linted: Collection[str]) -> None:
+    text: that of a path; linted: the files that may be changed; modules: the IR of files, as far as it is known.
+    """
+
+    def __init__(self, text: Text, linted: Collection[str], modules: Mapping[str, ir.Module] | None = None) -> None:
         self._text = text
         self._linted = linted
+        self._modules = {} if modules is None else modules
         self._files: dict[str, _File | None] = {}
+        self._edited: dict[Fix, diagnostic.Fix | None] = {}
 
     def places(self, fixes: Sequence[Fix]) -> list[Place]:
         """Every node whose span `edited` will ask for."""
@@ -97,6 +107,11 @@ class Editor:
 
     def edited(self, fix: Fix, spans: Spans) -> diagnostic.Fix | None:
         """The fix with its edits; None if it cannot be offered."""
+        if fix not in self._edited:
+            self._edited[fix] = self._offered(fix, spans)
+        return self._edited[fix]
+
+    def _offered(self, fix: Fix, spans: Spans) -> diagnostic.Fix | None:
         made: dict[str, list[_Made]] = defaultdict(list)
         for change in fix.changes:
             file = self._file(change.place.path)
@@ -111,16 +126,18 @@ class Editor:
             assert file is not None
             whole = [*_of_all(some), *_imports(path, file, {line for one in some for line in one.imports})]
             after = _applied(file.text, whole)
-            if not _says(file, some) or after is None or after == file.text or not parses(after):
+            if after is None or after == file.text or (len(some) > 1 and not _says(file, some)) or not parses(after):
                 return None
             edits += whole
-            safe = safe and not _comments(file.text) - _comments(after)
+            safe = safe and not _loses_comment(file, some)
         return diagnostic.Fix(fix.title, tuple(sorted(edits, key=lambda e: (e.span, e.text))), safe)
 
     def _file(self, path: str) -> _File | None:
         if path not in self._files:
             text = self._text(path) if path in self._linted else None
-            module = read(text) if text is not None else None
+            module = self._modules.get(path) if text is not None else None
+            if text is not None and module is None:
+                module = read(text)  # type: ignore[assignment]
             readable = text is not None and module is not None and not isinstance(module, SyntaxProblem)
             self._files[path] = _File(text, module) if readable else None  # type: ignore[arg-type]
         return self._files[path]
@@ -145,9 +162,26 @@ def _right(change: Change, spans: Spans, file: _File) -> _Made | None:
 
 def _says(file: _File, made: Sequence[_Made]) -> bool:
     """Whether the file reads as meant once these changes are made; imports aside, which change no meaning."""
-    after = _applied(file.text, _of_all(made))
     exchanges = {n: exchange for one in made for n, exchange in one.exchanges.items()}
-    return after is not None and says(after, file.module, exchanges)
+    changed = _changed(file, made)
+    return changed is not None and all(says(after, module, exchanges) for _, after, module in changed)
+
+
+def _changed(file: _File, made: Sequence[_Made]) -> list[tuple[str, str, ir.Module]] | None:
+    """What changes are made in, before and after, and what it said before: pieces of the file, or else the whole of it.
+
+    None if two edits overlap.
+    """
+    edits = _of_all(made)
+    some = None if file.pieces is None else file.pieces.edited(edits)
+    if some is not None:
+        return [(piece.text, after, piece.module) for piece, after in some]
+    after = _applied(file.text, edits)
+    return None if after is None else [(file.text, after, file.module)]
+
+
+def _loses_comment(file: _File, made: Sequence[_Made]) -> bool:
+    return any(_comments(before) - _comments(after) for before, after, _ in _changed(file, made) or ())
 
 
 def _of_all(made: Iterable[_Made]) -> list[Edit]:
@@ -320,7 +354,8 @@ def _tokens(text: str) -> list[tokenize.TokenInfo]:
 
 
 def _comments(text: str) -> Counter[str]:
-    return Counter(token.string for token in _tokens(text) if token.type == tokenize.COMMENT)
+    tokens = _tokens(text) if "#" in text else []
+    return Counter(token.string for token in tokens if token.type == tokenize.COMMENT)
 
 
 def _spelled(text: str, file: _File) -> tuple[str, tuple[str, ...]] | None:
@@ -337,7 +372,7 @@ def _spelled(text: str, file: _File) -> tuple[str, tuple[str, ...]] | None:
 
 def _imports(path: str, file: _File, statements: Collection[str]) -> list[Edit]:
     """Import statements as edits, in one order whatever asked for them."""
-    row = insertion_row(file.text) if statements else None
+    row = insertion_row(file.text, file.module) if statements else None
     if row is None:
         return []
     lines = _LINE_END.split(file.text)

@@ -23,11 +23,12 @@ from msgspec.structs import replace
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic, Location, Severity, Span, Step
 from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR, Builtin
-from torchlint.engine.select import shows
+from torchlint.engine.select import may_fix, shows
 from torchlint.facts import Fact, Occurrence, Place
 from torchlint.facts.analysis import Analysis
 from torchlint.project.modules import Problem
-from torchlint.rule import Finding, Rule
+from torchlint.rule import Finding, Fix, Rule
+from torchlint.syntax import ir
 
 if TYPE_CHECKING:
     from torchlint.engine.fix import Editor
@@ -41,6 +42,12 @@ class Found(msgspec.Struct, frozen=True):
 
     rule: Rule
     finding: Finding
+    fixable: bool = True
+
+    @property
+    def fixes(self) -> tuple[Fix, ...]:
+        """Those that the configuration lets it offer."""
+        return self.finding.fixes if self.fixable else ()
 
     @property
     def severity(self) -> Severity:
@@ -79,12 +86,12 @@ def find(
         from torchlint.syntax.comments import has_comments  # most runs find nothing
     commented = {path for path in {one.finding.place.path for one in there} if has_comments(text(path) or "")}
     wanted = [
-        one
+        Found(one.rule, one.finding, may_fix(settings(one.finding.place.path), one.rule.code, one.rule.name))
         for one in there
         if one.finding.place.path in commented
         or shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
     ]
-    said, lost = _place(wanted, text, linted) if wanted else ([], {})
+    said, lost = _place(wanted, text, linted, analysis.modules) if wanted else ([], {})
     said += syntax_errors(analysis.problems, settings)
     faults = [(fault.path, fault.message) for fault in analysis.faults]
     faults += [(path, f"the rule `{rule.name}` failed with {error}") for (rule, path), error in broken.items()]
@@ -186,20 +193,23 @@ def _of_configuration(facts: Sequence[Fact], rule: Rule) -> list[Finding]:
 
 
 def _place(
-    found: Sequence[Found], text: Callable[[str], str | None], linted: Collection[str]
+    found: Sequence[Found],
+    text: Callable[[str], str | None],
+    linted: Collection[str],
+    modules: Mapping[str, ir.Module],
 ) -> tuple[list[Diagnostic], dict[str, str]]:
     """Diagnostics with rows and columns, looked up only in files that are spoken of; and the files where that
     failed, with the reason."""
     from torchlint.engine.fix import Editor  # most runs find nothing
     from torchlint.syntax.positions import locate
 
-    editor = Editor(text, linted)
+    editor = Editor(text, linted, modules)
     numbers: dict[str, set[int]] = defaultdict(set)
     for one in found:
         for place in (
             one.finding.place,
             *(step.place for step in one.finding.trail),
-            *editor.places(one.finding.fixes),
+            *editor.places(one.fixes),
         ):
             numbers[place.path].add(place.n)
     spans: dict[Place, Span] = {}
@@ -207,7 +217,7 @@ def _place(
     for path, wanted in sorted(numbers.items()):
         content = text(path)
         try:
-            located = locate(content, sorted(wanted), path) if content is not None else {}
+            located = locate(content, sorted(wanted), path, modules.get(path)) if content is not None else {}
         except Exception as error:
             located = {}
             lost[path] = f"positions could not be found: {type(error).__name__}: {error}"
@@ -219,7 +229,7 @@ def _diagnostic(one: Found, spans: Mapping[Place, Span], editor: Editor) -> Diag
     place = one.finding.place
     steps = [Step(spans[step.place], step.note) for step in one.finding.trail if step.place in spans]
     span = spans.get(place, Span(place.path, _START, _START))
-    fixes = tuple(made for fix in one.finding.fixes if (made := editor.edited(fix, spans)) is not None)
+    fixes = tuple(made for fix in one.fixes if (made := editor.edited(fix, spans)) is not None)
     return Diagnostic(one.rule.code, one.rule.name, one.severity, one.finding.message, span, tuple(steps), fixes)
 
 

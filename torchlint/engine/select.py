@@ -57,6 +57,12 @@ def shows(settings: Settings, code: str, name: str, severity: Severity) -> bool:
     return asked and unwanted == _NONE
 
 
+def may_fix(settings: Settings, code: str, name: str) -> bool:
+    """Whether the fixes of a rule are offered."""
+    wanted = 0 if settings.fixable is None else _strength(settings.fixable, code, name)
+    return wanted > _strength(settings.unfixable, code, name)
+
+
 def strangers(selectors: Iterable[str], rules: Sequence[Named]) -> list[str]:
     """The selectors that mean none of the rules."""
     return [

@@ -84,7 +84,8 @@ class Reveal(msgspec.Struct, frozen=True):
 
 class Analysis(msgspec.Struct):
     """What is known after a run: facts, files that could not be read, faults, counts, what became of the
-    configuration's contracts, revealed values, and the ways of the data if they were asked for."""
+    configuration's contracts, revealed values, the ways of the data if they were asked for, and the IR of what
+    was read, by path."""
 
     occurrences: list[Occurrence]
     problems: list[Problem]
@@ -93,6 +94,7 @@ class Analysis(msgspec.Struct):
     taught: Taught = msgspec.field(default_factory=Taught)
     revealed: list[Reveal] = []
     paths: list[DataPath] = []
+    modules: dict[str, ir.Module] = {}
 
 
 def analyse(
@@ -150,6 +152,7 @@ def analyse_component(
     run.faults += (Fault(one.path, one.message) for one in problems if not one.row)
     problems = [one for one in problems if one.row]
     analysis = Analysis(facts(machine.events), problems, run.faults, _count(machine, units), _taught(machine))
+    analysis.modules = {unit.path: unit.module for unit in units if unit.module is not None}
     if watch is not None:
         analysis.revealed = list(_revealed(machine, rows))
     if trace:

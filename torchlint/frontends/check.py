@@ -23,7 +23,7 @@ from torchlint.frontends.documents import Documents
 from torchlint.frontends.files import Sources, decode_or_none, find, is_searchable, project_top, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
-from torchlint.frontends.output import closing_line, publish, render, spare, warn
+from torchlint.frontends.output import closing_line, fixable_line, publish, render, spare, warn
 from torchlint.frontends.places import cache_folder, own_version, processors
 from torchlint.frontends.progress import Progress
 from torchlint.frontends.replay import Recorder, unheard
@@ -61,45 +61,70 @@ def once(arguments: argparse.Namespace, seen: Callable[[Iterable[str]], None] = 
     if not given and not session.unread:
         warn("no Python files found", arguments.quiet)
     spare(arguments.output_file, given)
-    with Progress(unheard(sys.stderr), wanted=not arguments.quiet, colour=arguments.color) as progress:
+    if session.fixes:
+        from torchlint.frontends.fixing import fix
+
+        return fix(session, given, seen)
+    with session.progress() as progress:
         result = session.lint(given, progress)
-    seen([*session.configuration.files(), *(path for path, _ in session.sources.further())])
-    for note in result.notes:
-        warn(note, arguments.quiet)
+    seen(session.further())
     if arguments.write_baseline is not None or arguments.add_noqa:
         from torchlint.frontends.accepting import accept
 
+        for note in result.notes:
+            warn(note, arguments.quiet)
         return accept(session, given, result.diagnostics)
-    report(session, given, result.diagnostics)
+    return conclude(session, result)
+
+
+def conclude(session: Session, result: Result, fixed: Sequence[Diagnostic] | None = None) -> int:
+    """Print what there is to say of the files that were linted last, and give the exit status.
+
+    fixed: the findings that are mended and no more among those of the result; None if nothing was to be mended.
+
+    Raises:
+        UsageError: the output file cannot be written.
+    """
+    arguments = session.arguments
+    for note in result.notes:
+        warn(note, arguments.quiet)
+    report(session, result.diagnostics, aside=fixed is not None and session.piped)
     if arguments.statistics:
         from torchlint.report.statistics import statistics
 
         sys.stderr.write(statistics(result.statistics))
     if not arguments.quiet:
-        sys.stderr.write(closing_line(result.diagnostics, len(given), session.known))
+        sys.stderr.write(closing_line(result.diagnostics, len(session.given), session.known, fixed))
+        sys.stderr.write(fixable_line(result.diagnostics, session.unsafe_fixes, offered=fixed is None))
     return session.status(result.diagnostics)
 
 
-def report(session: Session, given: Mapping[str, bytes], diagnostics: Sequence[Diagnostic]) -> None:
-    """Render the findings and put them where they are wanted.
+def report(session: Session, diagnostics: Sequence[Diagnostic], *, aside: bool = False) -> None:
+    """Render the findings and put them where they are wanted; `aside`: standard output is taken.
 
     Raises:
         UsageError: the output file cannot be written.
     """
     arguments = session.arguments
     file = arguments.output_file
+    stream = sys.stderr if aside else sys.stdout
     findings = Findings(
         diagnostics,
         session.text,
-        list(given),
+        list(session.given),
         os.getcwd(),
         session.about,
         problems=session.rules.problems,
         version=__version__,
-        paint=Paint(file is None and wants_colour(arguments.color, sys.stdout, os.environ)),
+        paint=Paint(file is None and wants_colour(arguments.color, stream, os.environ)),
+        unsafe=session.unsafe_fixes,
     )
     choice = arguments.output_format or session.configuration.of(os.curdir).output_format
-    publish(render(choice, findings, to_file=file is not None), file)
+    text = render(choice, findings, to_file=file is not None or aside)
+    if aside and file is None:
+        sys.stderr.write(text)
+    else:
+        publish(text, file)
 
 
 class Session:
@@ -122,9 +147,25 @@ class Session:
         self.known = 0
         self.recorder: Recorder | None = arguments.recorder
         self.store = None if arguments.no_cache else DiskStore(arguments.cache_dir or cache_folder(os.environ))
+        self.piped = "-" in arguments.paths
+        here = self.configuration.of(arguments.stdin_filename if self.piped and arguments.stdin_filename else os.curdir)
+        accepts = arguments.write_baseline is not None or arguments.add_noqa
+        self.unsafe_fixes, self.fix_only = here.unsafe_fixes, here.fix_only
+        #: whether findings are to be mended
+        self.fixes: bool = arguments.diff or ((here.fix or here.fix_only) and not accepts)
+        self._checked = False
         writes = (arguments.output_file, arguments.write_baseline) != (None, None) or arguments.add_noqa
         if arguments.rules_dir or arguments.watch or writes:
             self.spoil()
+
+    def further(self) -> list[str]:
+        """The files on which the last pass depended beside those that it linted."""
+        return [*self.configuration.files(), *(path for path, _ in self.sources.further())]
+
+    def progress(self) -> Progress:
+        """What shows how far the run is."""
+        arguments = self.arguments
+        return Progress(unheard(sys.stderr), wanted=not arguments.quiet, colour=arguments.color)
 
     def spoil(self) -> None:
         """This run cannot be repeated from what it read: it is not recorded."""
@@ -186,7 +227,9 @@ class Session:
         """
         documents = Documents(given)
         settings = {path: self.configuration.of(documents.owner(path)) for path in documents.files}
-        _check_selectors(self.configuration, [*given, os.curdir], self.rules, self.arguments.quiet)
+        if not self._checked:
+            _check_selectors(self.configuration, [*given, os.curdir], self.rules, self.arguments.quiet)
+            self._checked = True
         self.given, self.documents, self.sources = given, documents, Sources(documents.files)
         self._whole = {}
         request = Request(

@@ -62,6 +62,7 @@ _UNSET = {
     "select": "all rules but informative ones",
     "exclude": "the usual folders",
     "baseline": "none",
+    "fixable": "all rules",
     "output-format": "full on a terminal, else concise",
 }
 

@@ -77,7 +77,7 @@ class Configuration:
     def source(self, path: str, selector: str) -> str:
         """Where the settings for a path name a rule, as the beginning of a message; empty for the command line."""
         settings, origins = self.of(path), self.origins(path)
-        for name in ("select", "extend-select", "ignore", "extend-ignore", "per-file-ignores"):
+        for name in ("select", "extend-select", "ignore", "extend-ignore", "per-file-ignores", "fixable", "unfixable"):
             words = getattr(settings, KEYS[name].field) or ()
             if name == "per-file-ignores":
                 words = [word for _, row in words for word in row]

@@ -81,6 +81,7 @@ def _check_parser() -> argparse.ArgumentParser:
     output.add_argument("-q", "--quiet", action="store_true", help="print findings and errors only")
     output.add_argument("--exit-zero", action="store_true", help="exit with 0 although there are findings")
     _add_colour(output)
+    _add_fixes(parser)
     _add_selection(parser)
     _add_accepting(parser)
     files = _add_files(parser)
@@ -114,6 +115,20 @@ def _config_parser() -> argparse.ArgumentParser:
     _add_files(parser)
     _add_configuration(parser)
     return parser
+
+
+def _add_fixes(parser: argparse.ArgumentParser) -> None:
+    fixes = parser.add_argument_group("fixes (of each finding the first that its rule offers)")
+    for flag, words in (
+        ("--fix", "mend what has a safe fix, and report the rest"),
+        ("--unsafe-fixes", "take unsafe fixes too, which may need a change elsewhere, or your judgement"),
+        ("--fix-only", "mend, and report nothing of the rest"),
+    ):
+        name = flag[2:].replace("-", "_")
+        fixes.add_argument(flag, action="store_true", default=None, help=words)
+        fixes.add_argument(f"--no-{flag[2:]}", dest=name, action="store_false", help=argparse.SUPPRESS)
+    fixes.add_argument("--diff", action="store_true", help="write nothing, and print what would change")
+    fixes.add_argument("--exit-non-zero-on-fix", action="store_true", help="exit with 1 if anything was mended")
 
 
 def _explain_parser() -> argparse.ArgumentParser:

@@ -58,20 +58,39 @@ def _is_device(path: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def closing_line(diagnostics: Sequence[Diagnostic], files: int, known: int = 0) -> str:
-    """How many findings of each severity there are, how many files were linted, and how many findings are `known`."""
+def closing_line(
+    diagnostics: Sequence[Diagnostic], files: int, known: int = 0, fixed: Sequence[Diagnostic] | None = None
+) -> str:
+    """How many findings of each severity there are, how many files were linted, and how many findings are `known`.
+
+    fixed: findings that were mended, beside those that are left; None if none were to be.
+    """
     checked = f"{files} file{'' if files == 1 else 's'} checked"
     if known:
         checked += f"; {known} more {'is' if known == 1 else 'are'} in the baseline"
-    if not diagnostics:
+    if not diagnostics and not fixed:
         return f"No findings; {checked}.\n"
-    counts = Counter(one.severity.value for one in diagnostics)
+    counts = Counter(one.severity.value for one in (*diagnostics, *(fixed or ())))
     parts = ", ".join(
         f"{counts[kind]} {kind}{'' if counts[kind] == 1 or kind == 'info' else 's'}"
         for kind in ("error", "warning", "info")
         if counts[kind]
     )
-    return f"Found {parts}; {checked}.\n"
+    rest = "" if fixed is None else f" ({len(fixed)} fixed, {len(diagnostics)} remaining)"
+    return f"Found {parts}{rest}; {checked}.\n"
+
+
+def fixable_line(diagnostics: Sequence[Diagnostic], unsafe: bool, *, offered: bool) -> str:
+    """How many of these findings could be fixed; nothing if none can.
+
+    unsafe: whether unsafe fixes are wanted. offered: whether those that are wanted are still to be made.
+    """
+    fixable = sum(1 for one in diagnostics if one.best_fix(unsafe)) if offered else 0
+    hidden = sum(1 for one in diagnostics if one.best_fix(True)) - sum(1 for one in diagnostics if one.best_fix(unsafe))
+    enable = f"{hidden} more with `--unsafe-fixes`"
+    if fixable:
+        return f"[*] {fixable} fixable with `--fix`{f' ({enable})' if hidden else ''}.\n"
+    return f"{enable}.\n".replace("more ", "fixable ") if hidden else ""
 
 
 def warn(message: str, quiet: bool) -> None:

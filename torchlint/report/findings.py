@@ -28,6 +28,7 @@ class Findings(msgspec.Struct, frozen=True):
     text: the text of a file, or of one cell of a notebook (`Span.cell`), or None if it cannot be had.
     files: what was linted, clean files too. folder: the full path of the folder where relative paths start.
     about: what is known of the rule of a code.
+    unsafe: whether unsafe fixes count as fixes.
     problems: what else went wrong, such as a rule that could not be loaded. version: torchlint's.
     """
 
@@ -39,6 +40,7 @@ class Findings(msgspec.Struct, frozen=True):
     problems: Sequence[str] = ()
     version: str = ""
     paint: Paint = Paint(on=False)
+    unsafe: bool = False
 
     def fingerprints(self) -> list[str]:
         """One for each finding, no two alike: they stay while the source that is reported stays, wherever it moves.

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 
 from torchlint.diagnostic import Diagnostic, Span, Step
 from torchlint.report.findings import Findings, Lines
-from torchlint.report.text import Paint, expand, place, visible
+from torchlint.report.text import Paint, expand, fixable, place, visible
 
 FIRST_STEPS, LAST_STEPS = 3, 9
 
@@ -30,15 +30,18 @@ FIRST_STEPS, LAST_STEPS = 3, 9
 def render(findings: Findings) -> str:
     """The frames, a blank line after each."""
     lines = Lines(findings.text)
-    return "".join("\n".join(_frame(one, lines, findings.paint)) + "\n\n" for one in findings.diagnostics)
+    return "".join(
+        "\n".join(_frame(one, lines, findings.paint, findings.unsafe)) + "\n\n" for one in findings.diagnostics
+    )
 
 
-def _frame(one: Diagnostic, lines: Lines, paint: Paint) -> list[str]:
+def _frame(one: Diagnostic, lines: Lines, paint: Paint, unsafe: bool) -> list[str]:
     rows = [one.span.start.row, *(step.span.start.row for step in one.trail)]
     margin = len(str(max(rows)))
     bar = " " * (margin + 1) + paint("frame", "|")
     severity = one.severity.value
-    out = [f"{paint(severity, f'{severity}[{one.code}]')}: {paint('bold', visible(one.message))}"]
+    mark = fixable(one, unsafe, paint)
+    out = [f"{paint(severity, f'{severity}[{one.code}]')}:{mark} {paint('bold', visible(one.message))}"]
     out += [_place("-->", one.span, margin, paint), bar]
     out += _excerpt(one.span, "^", "", severity, lines, margin, paint, repeat=True)
     if one.trail:
@@ -46,8 +49,8 @@ def _frame(one: Diagnostic, lines: Lines, paint: Paint) -> list[str]:
         out += _trail(one.trail, lines, margin, paint)
     for number, fix in enumerate(one.fixes):
         kind = "fix" if number == 0 else "or"
-        unsafe = "" if fix.safe else " (unsafe)"
-        out.append(f"{' ' * (margin + 1)}{paint('frame', '=')} {kind}: {visible(fix.title)}{unsafe}")
+        note = "" if fix.safe else " (unsafe)"
+        out.append(f"{' ' * (margin + 1)}{paint('frame', '=')} {kind}: {visible(fix.title)}{note}")
     out.append(f"{' ' * (margin + 1)}{paint('frame', '=')} help: `torchlint explain {one.code}`")
     return out
 

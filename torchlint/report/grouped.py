@@ -6,19 +6,20 @@ from itertools import groupby
 
 from torchlint.diagnostic import Diagnostic
 from torchlint.report.findings import Findings
-from torchlint.report.text import Paint, visible, visible_path, within
+from torchlint.report.text import fixable, visible, visible_path, within
 
 
 def render(findings: Findings) -> str:
     """A block for each file."""
     groups = groupby(findings.diagnostics, key=lambda one: one.span.path)
-    return "".join(_block(path, list(group), findings.paint) for path, group in groups)
+    return "".join(_block(path, list(group), findings) for path, group in groups)
 
 
-def _block(path: str, group: list[Diagnostic], paint: Paint) -> str:
+def _block(path: str, group: list[Diagnostic], findings: Findings) -> str:
+    paint = findings.paint
     width = max(len(within(one.span)) for one in group)
-    lines = (
-        f"  {within(one.span):<{width}}  {paint(one.severity.value, one.code)} {visible(one.message)}\n"
-        for one in group
-    )
+    lines: list[str] = []
+    for one in group:
+        code = paint(one.severity.value, one.code) + fixable(one, findings.unsafe, paint)
+        lines.append(f"  {within(one.span):<{width}}  {code} {visible(one.message)}\n")
     return f"{paint('bold', visible_path(path))}:\n{''.join(lines)}\n"

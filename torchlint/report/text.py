@@ -9,7 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from torchlint.diagnostic import Span
+from torchlint.diagnostic import Diagnostic, Span
 
 TAB = 4
 
@@ -89,4 +89,20 @@ class Paint:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.on and text else text
 
 
-_STYLES = {"error": "1;31", "warning": "1;33", "info": "1;36", "frame": "34", "bold": "1", "dim": "2", "note": "36"}
+_STYLES = {
+    "error": "1;31",
+    "warning": "1;33",
+    "info": "1;36",
+    "frame": "34",
+    "bold": "1",
+    "dim": "2",
+    "note": "36",
+    "added": "32",
+    "removed": "31",
+    "hunk": "36",
+}
+
+
+def fixable(one: Diagnostic, unsafe: bool, paint: Paint) -> str:
+    """The mark of a finding that can be fixed, behind a space; `unsafe`: unsafe fixes count."""
+    return f" {paint('note', '[*]')}" if one.best_fix(unsafe) else ""

@@ -55,6 +55,10 @@ class Offsets:
         """The offset of a place."""
         return self._starts[place.row - 1] + place.column - 1
 
+    def rows(self, text: str, first: int, last: int) -> str:
+        """The rows of that text from `first` to `last`, with their ends."""
+        return text[self._starts[first - 1] : self._starts[last]]
+
     def cut(self, text: str, span: Stretch) -> str:
         """What stands at a span of that text."""
         return text[self.of(span.start) : self.of(span.end)]

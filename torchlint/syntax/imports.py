@@ -156,13 +156,13 @@ def _targets(target: ir.Expr) -> Iterator[str]:
         yield from _targets(target.value)
 
 
-def insertion_row(text: str) -> int | None:
+def insertion_row(text: str, module: ir.Module | None = None) -> int | None:
     """The row before which a new import goes: below the last import of the block that the file begins with.
 
     A file that begins with none gets it below its docstring, its ``#!`` line and the comment that names its encoding.
-    None if the file does not parse.
+    None if the file does not parse. module: its IR, if it is known.
     """
-    found = read(text)
+    found = read(text) if module is None else module
     if isinstance(found, SyntaxProblem):
         return None
     last: ir.Stmt | None = None
@@ -179,5 +179,5 @@ def insertion_row(text: str) -> int | None:
     if last is None:
         head = re.split(r"\r\n|\r|\n", text, maxsplit=2)[:2]
         return 1 + sum(1 for line in head if _HEAD.match(line))
-    spans = locate(text, [last.n], "")
+    spans = locate(text, [last.n], "", module)
     return spans[last.n].end.row + 1 if last.n in spans else None

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from torchlint.diagnostic import Location, Span
-from torchlint.syntax import depth
+from torchlint.syntax import depth, ir
 from torchlint.syntax.lower import TooDeepError, lower
+from torchlint.syntax.pieces import Piece, pieces
 from torchlint.syntax.tree import SyntaxProblem, parse_here
 
 if TYPE_CHECKING:
@@ -31,16 +32,35 @@ _LONGEST_LADDER = 200
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-def locate(text: str, numbers: Collection[int], path: str) -> dict[int, Span]:
+def locate(text: str, numbers: Collection[int], path: str, module: ir.Module | None = None) -> dict[int, Span]:
     """The spans of the nodes with these numbers: rows and columns from 1, in code points, end exclusive.
 
-    `text` must be the text whose IR the numbers come from. A number that it does not have is left out, and so is
-    everything if the tree is too deep to be written out.
+    `text` must be the text whose IR the numbers come from; with that IR, as `module`, only the statements are parsed
+    again that hold these nodes. A number that it does not have is left out, and so is everything if the tree is too
+    deep to be written out.
     """
-    size = depth.needed_stack(text) if numbers else None
-    if size is None:
+    cut = pieces(text, module) if module is not None and numbers else None
+    wanted: dict[int, tuple[Piece, list[int]]] = {}
+    for number in sorted(numbers):
+        piece = Piece(1, 0, text, ir.Module([], []), 0) if cut is None else cut.of_number(number)
+        if piece is not None:
+            wanted.setdefault(piece.number, (piece, []))[1].append(number - piece.number)
+    sizes = {number: depth.needed_stack(piece.text) for number, (piece, _) in wanted.items()}
+    readable = [wanted[number] for number, size in sizes.items() if size is not None]
+    if not readable:
         return {}
-    return depth.run_with_stack(size * _MORE_STACK, lambda: _locate(text, numbers, path))
+    size = max(size for size in sizes.values() if size is not None)
+    found = depth.run_with_stack(
+        size * _MORE_STACK, lambda: [(piece, _locate(piece.text, inside, path)) for piece, inside in readable]
+    )
+    return {
+        piece.number + n: _further_down(span, piece.first - 1) for piece, spans in found for n, span in spans.items()
+    }
+
+
+def _further_down(span: Span, rows: int) -> Span:
+    start, end = span.start, span.end
+    return Span(span.path, Location(start.row + rows, start.column), Location(end.row + rows, end.column))
 
 
 def _locate(text: str, numbers: Collection[int], path: str) -> dict[int, Span]:

@@ -11,6 +11,7 @@ Worked example: to take the call off ``torch.sigmoid(a + b) * 2`` its node is ex
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import zip_longest
 from types import MappingProxyType
 from typing import NamedTuple
@@ -66,6 +67,7 @@ def statements(module: ir.Module) -> dict[int, ir.ExprStmt | ir.Assign]:
     return found
 
 
+@lru_cache(maxsize=256)
 def expression(text: str) -> ir.Expr | None:
     """The IR of a text that is one expression; None if it is none."""
     found = read(f"({text}\n)\n")
