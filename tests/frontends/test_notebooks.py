@@ -74,7 +74,7 @@ def test_places_are_those_of_cells_and_all_cells_count(run: Run) -> None:
     write("a.ipynb", "# Text", IMPORTS, NET, "# Text", LOSS + "\n\n" + CALL)
     assert run("a.ipynb") == ["a.ipynb:cell 5:3:1 TL101"]
     assert run.status == 1
-    assert run.errors == "Found 1 error; 1 file checked.\n"
+    assert run.errors == "Found 1 error; 1 file checked.\n[*] 1 fixable with `--fix`.\n"
 
 
 def test_frames_show_the_source_of_cells(run: Run) -> None:

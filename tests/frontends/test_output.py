@@ -21,7 +21,7 @@ from torchlint import __version__
 from torchlint.frontends.cli import main
 from torchlint.report.formats import FORMATS
 
-FOUND = "Found 1 error; 2 files checked.\n"
+FOUND = "Found 1 error; 2 files checked.\n[*] 1 fixable with `--fix`.\n"
 Run = Callable[..., tuple[int, str, str]]
 
 

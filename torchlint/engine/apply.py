@@ -22,7 +22,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from torchlint.diagnostic import Diagnostic, Edit, Fix, Location, Span
 from torchlint.engine.lint import Result
@@ -35,8 +36,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _Stretch = tuple[str, int, Location, Location]
 
 
-@dataclass(frozen=True, slots=True)
-class Mended:
+class Mended(msgspec.Struct, frozen=True):
     """Contents with fixes made, and what there is to say of them.
 
     fixed: the findings that are gone, each with its fix; None if it went with another's.
@@ -51,8 +51,7 @@ class Mended:
     unfinished: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
+class _Trial(msgspec.Struct, frozen=True):
     """Contents with some fixes made, and the finding that each of those before has become, by index."""
 
     contents: dict[str, bytes]
