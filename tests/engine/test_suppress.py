@@ -183,6 +183,12 @@ def test_what_was_probably_meant_can_be_put_in() -> None:
     assert codes(applied(text, fix.edits)) == []
 
 
+def test_fixes_that_are_not_wanted_are_not_offered() -> None:
+    text = program("  # noqa: TL101", "  # noqa: TL102")
+    assert [bool(one.fixes) for one in said(text)] == [True]
+    assert [bool(one.fixes) for one in said(text, unfixable=("TL002",))] == [False]
+
+
 def test_a_mistake_can_be_silenced() -> None:
     assert codes(program("  # torchlint: ignore[TL101, TL998, TL003]")) == []
     assert codes(program("  # noqa: TL101, TL998, TL003")) == []

@@ -365,3 +365,43 @@ def test_markdown_gets_comments_in_its_fences(tmp_path: Path, torchlint: Torchli
     assert done.status == 0
     assert (tmp_path / "a.md").read_text().replace("  # noqa: TL101", "") == text
     assert torchlint("--markdown").status == 0
+
+
+# --- fixes of comments -------------------------------------------------------------------------------------------
+
+
+def test_comments_that_are_not_used_are_mended(tmp_path: Path, torchlint: Torchlint) -> None:
+    used = PROGRAM.replace("net(x), y)", "net(x), y)  # noqa: E501, TL101")
+    text = "# torchlint: ignore-file[TL2]\n" + used.replace("TL101", "TL101, TL107") + "# torchlint: off\n"
+    (tmp_path / "a.py").write_text(text + "# torchlint: on\nz = 1  # torchlint: ignore[TL101] why\n")
+    done = torchlint("--fix")
+    assert (done.status, done.out) == (0, "")
+    assert (tmp_path / "a.py").read_text() == used + "z = 1\n"
+
+
+def test_a_run_over_a_part_takes_no_comment_away(tmp_path: Path, torchlint: Torchlint) -> None:
+    text = PROGRAM.replace("net(x), y)", "net(x), y)  # noqa: TL101, TL107")
+    (tmp_path / "a.py").write_text(text)
+    (tmp_path / "b.py").write_text("import a\n")
+    assert torchlint("--fix", "a.py").status == 0
+    assert (tmp_path / "a.py").read_text() == text
+
+
+def test_what_is_in_the_baseline_is_not_mended(tmp_path: Path, torchlint: Torchlint) -> None:
+    (tmp_path / "a.py").write_text(PROGRAM)
+    torchlint("--write-baseline", "known.json")
+    torchlint("--baseline", "known.json", "--fix", "--unsafe-fixes")
+    assert (tmp_path / "a.py").read_text() == PROGRAM
+    torchlint("--fix", "--unsafe-fixes")
+    assert (tmp_path / "a.py").read_text() != PROGRAM
+
+
+@pytest.mark.parametrize("word", ["--fix", "--diff", "--fix-only"])
+@pytest.mark.parametrize("words", [["--add-noqa"], ["--write-baseline", "known.json"]])
+def test_findings_are_mended_or_taken_as_they_are(
+    tmp_path: Path, torchlint: Torchlint, word: str, words: list[str]
+) -> None:
+    (tmp_path / "a.py").write_text(PROGRAM)
+    done = torchlint(word, *words)
+    assert (done.status, done.out) == (2, "")
+    assert (tmp_path / "a.py").read_text() == PROGRAM and not (tmp_path / "known.json").exists()

@@ -283,8 +283,7 @@ def test_a_name_that_its_module_does_not_have(project: Path) -> None:
     assert codes(done) == ["TL101"]
     assert done.stderr == (
         f"torchlint: warning: {project / 'torchlint.toml'}: kit.losses.soft_bec: no `soft_bec` in kit/losses.py; "
-        "did you mean `soft_bce`?\nFound 1 error; 3 files checked.\n"
-        "1 fixable with `--unsafe-fixes`.\n"
+        "did you mean `soft_bce`?\nFound 1 error; 3 files checked.\n1 fixable with `--unsafe-fixes`.\n"
     )
     assert torchlint("--quiet", cwd=project).stderr == ""
 

@@ -192,6 +192,14 @@ def test_standard_input_is_mended_on_standard_output(tmp_path: Path) -> None:
     assert done.status == 1 and done.out.startswith(b"--- -\n+++ -\n@@ ")
 
 
+def test_excluded_text_comes_back_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "a.py").write_text(BAD)
+    words = ("--fix", "-q", "--force-exclude", "--stdin-filename", "build/a.py", "-")
+    done = in_a_process(*words, cwd=tmp_path, stdin=BAD.encode())
+    assert (done.status, done.out, done.err) == (0, BAD.encode(), "")
+
+
 def test_a_file_that_does_not_parse_hinders_no_other(run: Run) -> None:
     Path("a.py").write_text(BAD)
     Path("b.py").write_text("import torch\nx = (\n")
@@ -315,3 +323,62 @@ def test_a_file_by_two_names(run: Run) -> None:
     Path("b.py").symlink_to("a.py")
     assert run("--fix").status == 0
     assert Path("a.py").read_text() == GOOD and Path("b.py").is_symlink()
+
+
+MARKDOWN = """\
+* Use
+
+  ```python
+  import torch
+  from torch import nn
+
+  criterion = nn.BCELoss()
+  print(criterion(nn.Linear(8, 1)(torch.rand(4, 8)), torch.rand(4, 1)))
+  ```
+"""
+
+
+def test_notebooks_and_fences_are_mended_where_they_stand(run: Run) -> None:
+    notebook = (ROOT / "fixtures" / "notebooks" / "leaves.ipynb").read_bytes()
+    Path("leaves.ipynb").write_bytes(notebook)
+    Path("notes.md").write_text(MARKDOWN)
+    done = run("--markdown", "--fix")
+    assert (done.status, done.err) == (0, "Found 2 errors (2 fixed, 0 remaining); 2 files checked.\n")
+    new = notebook.replace(b"binary_cross_entropy(net", b"binary_cross_entropy_with_logits(net")
+    assert new != notebook and Path("leaves.ipynb").read_bytes() == new
+    assert Path("notes.md").read_text() == MARKDOWN.replace("BCELoss", "BCEWithLogitsLoss")
+
+
+def test_what_a_baseline_lists_is_not_mended(run: Run) -> None:
+    Path("a.py").write_text(BAD)
+    assert run("--write-baseline", "known.json").status == 0
+    Path("b.py").write_text(BAD)
+    assert run("--baseline", "known.json", "--fix").status == 0
+    assert Path("a.py").read_text() == BAD and Path("b.py").read_text() == GOOD
+
+
+def test_what_a_comment_takes_back_is_not_mended(run: Run) -> None:
+    text = BAD.replace("criterion(net(x), y)", "criterion(net(x), y)  # noqa: TL101")
+    Path("a.py").write_text(text)
+    assert run("--fix").status == 0
+    assert Path("a.py").read_text() == text
+
+
+def test_a_fixing_run_is_made_anew_each_time(run: Run) -> None:
+    for _ in range(2):
+        Path("a.py").write_text(BAD)
+        assert "(1 fixed, 0 remaining)" in run("--fix").err
+        assert Path("a.py").read_text() == GOOD
+    Path("a.py").write_text(BAD)
+    assert run("--diff").out == run("--diff").out != b""
+
+
+def test_a_link_out_of_what_was_given_is_not_followed(tmp_path: Path, run: Run) -> None:
+    Path("project").mkdir()
+    Path("secret.py").write_text(BAD)
+    Path("project", "a.py").symlink_to(Path("..", "secret.py"))
+    done = run("--fix", "project")
+    assert done.status == 1 and "warning: project/a.py: not fixed, since it is a link" in done.err
+    assert Path("secret.py").read_text() == BAD
+    assert run("--fix", "project/a.py").status == 0  # named by its own name
+    assert Path("secret.py").read_text() == GOOD

@@ -8,9 +8,9 @@ Definitions
 Worked example: ``KEYS["ignore"].kind.read(["TL101"], Place("lint"))`` is ``("TL101",)``; for ``"TL101"`` it raises
 ``Wrong("must be a list of strings, not "TL101"; write ["TL101"]")``.
 
-**Invariant:** no key makes torchlint run code, use more of the machine, or write a file but those that it was given to
-lint, so that the configuration of a repository that is not one's own may be trusted with all of them. What would
-(folders of rules, where output and cache go, how many processes there are) is an option of the command line only.
+**Invariant:** no key makes torchlint run code, write anything but fixes in linted files, or use more of the machine, so
+that the configuration of a repository that is not one's own may be trusted with all of them. What would (folders of
+rules, where output and cache go, how many processes there are) is an option of the command line only.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from torchlint.engine.builtin import (
     UNUSED_SUPPRESSION,
     Builtin,
 )
-from torchlint.engine.select import Declared, closest, shows
+from torchlint.engine.select import Declared, closest, may_fix, shows
 from torchlint.rule import Rule
 from torchlint.syntax.comments import FILE, OFF, ON, Suppression, Suppressions, Word, source_rows, suppressions
 
@@ -170,7 +170,7 @@ class _File:
         if whole and comment.kind == OFF:
             edits += tuple(edit for end in self._ends(comment) for edit in self._without(end))
         message += "; remove them" if len({word.text for word in words or ()}) > 1 else "; remove it"
-        return _said(UNUSED_SUPPRESSION, message, span, (Fix(title, edits, safe=True),))
+        return self._said(UNUSED_SUPPRESSION, message, span, (Fix(title, edits, safe=True),))
 
     def _without(self, comment: Suppression) -> tuple[Edit, ...]:
         """The file without a comment, and without its row if nothing else stands there."""
@@ -212,7 +212,7 @@ class _File:
     def invalid(self) -> list[Diagnostic]:
         """What is said of comments that cannot be meant."""
         said = [
-            _said(INVALID_SUPPRESSION, one.message, self._span(one.row, one.column, one.end))
+            self._said(INVALID_SUPPRESSION, one.message, self._span(one.row, one.column, one.end))
             for one in self.comments.mistakes
         ]
         for comment in self.comments.comments:
@@ -234,11 +234,11 @@ class _File:
             close, hint = None, "; a comment without brackets speaks of all"
         span = self._span(comment.place, word.column, word.column + len(word.text))
         fixes = (Fix(f"replace `{word.text}` by `{close}`", (Edit(span, close),), safe=False),) if close else ()
-        return _said(INVALID_SUPPRESSION, f"no rule has the code or name `{word.text}`{hint}", span, fixes)
+        return self._said(INVALID_SUPPRESSION, f"no rule has the code or name `{word.text}`{hint}", span, fixes)
 
     def _span(self, row: int, start: int, end: int) -> Span:
         return Span(self.path, Location(row, start), Location(row, end))
 
-
-def _said(builtin: Builtin, message: str, span: Span, fixes: tuple[Fix, ...] = ()) -> Diagnostic:
-    return Diagnostic(builtin.code, builtin.name, builtin.severity, message, span, (), fixes)
+    def _said(self, builtin: Builtin, message: str, span: Span, fixes: tuple[Fix, ...] = ()) -> Diagnostic:
+        offered = fixes if may_fix(self.settings, builtin.code, builtin.name) else ()
+        return Diagnostic(builtin.code, builtin.name, builtin.severity, message, span, (), offered)

@@ -150,6 +150,8 @@ class Session:
         self.piped = "-" in arguments.paths
         here = self.configuration.of(arguments.stdin_filename if self.piped and arguments.stdin_filename else os.curdir)
         accepts = arguments.write_baseline is not None or arguments.add_noqa
+        if accepts and (arguments.diff or arguments.fix or arguments.fix_only):
+            raise UsageError("findings are either mended or taken as they are")
         self.unsafe_fixes, self.fix_only = here.unsafe_fixes, here.fix_only
         #: whether findings are to be mended
         self.fixes: bool = arguments.diff or ((here.fix or here.fix_only) and not accepts)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from torchlint.diagnostic import Edit, Fix
+from torchlint.diagnostic import Diagnostic, Edit, Fix
 from torchlint.engine.apply import Mended, mend
 from torchlint.engine.lint import Result
 from torchlint.frontends.check import Session, conclude
@@ -38,8 +38,20 @@ def fix(session: Session, given: Mapping[str, bytes], seen: Callable[[Iterable[s
         latest[:] = [contents]
         return session.lint(contents, progress)
 
+    away: dict[str, bool] = {}
+
+    def usable(one: Diagnostic) -> Fix | None:
+        best = one.best_fix(session.unsafe_fixes)
+        paths = {edit.span.path for edit in best.edits} if best is not None and not session.piped else ()
+        for path in paths:
+            if path not in away:
+                away[path] = _leads_away(path, arguments.paths or [os.curdir])
+        return None if any(away[path] for path in paths) else best
+
     with session.progress() as progress:
-        mended = mend(given, lint, lambda one: one.best_fix(session.unsafe_fixes), edited)
+        mended = mend(given, lint, usable, edited)
+    for path in sorted(path for path in away if away[path]):
+        warn(f"{path}: not fixed, since it is a link that leads out of what was given", arguments.quiet)
     seen(session.further())
     for one in mended.refused:
         place = f"{visible(one.span.path)}:{one.span.start.row}"
@@ -83,6 +95,14 @@ def edited(path: str, content: bytes, edits: Sequence[Edit]) -> bytes | None:
         return None
 
 
+def _leads_away(path: str, given: Iterable[str]) -> bool:
+    """Whether a file that was found is a link to one that stands in no folder that was given, so that mending a
+    stranger's project could change files beside it."""
+    real = os.path.realpath(path)
+    tops = [os.path.realpath(one) for one in given]
+    return not any(real == top or real.startswith(top.rstrip(os.sep) + os.sep) for top in tops)
+
+
 def _closing(session: Session, mended: Mended, words: str, *, change: bool) -> int:
     """Say how much was fixed, or would be, and nothing of the rest."""
     arguments = session.arguments
@@ -111,9 +131,9 @@ def _show_diffs(before: Mapping[str, bytes], after: Mapping[str, bytes], session
 
 
 def _print_text(contents: Mapping[str, bytes]) -> None:
-    """The text of standard input, as it is now."""
+    """The text of standard input, as it is now; just as it came if it is excluded."""
     sys.stdout.flush()
-    for content in contents.values():
+    for content in contents.values() or [sys.stdin.buffer.read()]:
         sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
 
