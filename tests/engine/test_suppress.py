@@ -88,8 +88,10 @@ def test_only_the_code_that_is_not_used_is_taken_away() -> None:
 def test_a_comment_on_a_row_of_its_own_goes_with_the_row() -> None:
     assert mended(program("  # noqa: TL101", above="# torchlint: ignore-file[TL102]\n")) == program("  # noqa: TL101")
     assert mended(program() + "# torchlint: off") == program()
-    once = mended("# torchlint: off[TL102]\n" + program() + "# torchlint: on[TL102]\n")
-    assert mended(once) == program()
+    assert mended("# torchlint: off[TL102]\n" + program() + "# torchlint: on[TL102]\n") == program()
+    needed = "# torchlint: off[TL101]\n" + program() + "# torchlint: on\n"
+    assert mended(needed.replace("import torch\n", "import torch\n# torchlint: off[TL102]\n")) == needed
+    assert mended(program("  # noqa: TL101") + "# torchlint: on\n") == program("  # noqa: TL101")
 
 
 def test_line_ends_are_kept() -> None:
@@ -159,6 +161,7 @@ def test_it_can_be_silenced_by_name_only() -> None:
     [
         ("# torchlint: ignore[bce-on-logit]", "`bce-on-logit`; did you mean `bce-on-logits`?"),
         ("# torchlint: ignore[tl101]", "`tl101`; did you mean `TL101`?"),
+        ("# torchlint: ignore[ALL]", "`ALL`; a comment without brackets speaks of all"),
         ("# torchlint: ignore[ABC123]", "no rule has the code or name `ABC123`"),
         ("# torchlint: ignore[TL998, TL101]", "`TL998`; did you mean"),
         ("# noqa: E501, TL998", "no rule has the code or name `TL998`"),
@@ -169,6 +172,15 @@ def test_comments_that_cannot_be_meant(comment: str, message: str) -> None:
     (one,) = (one for one in said(program("  " + comment)) if one.code == "TL003")
     assert message in one.message
     assert (one.severity, one.span.start.row) == (Severity.WARNING, 7)
+
+
+def test_what_was_probably_meant_can_be_put_in() -> None:
+    text = program("  # torchlint: ignore[bce-on-logit] why")
+    (one,) = (one for one in said(text) if one.code == "TL003")
+    (fix,) = one.fixes
+    assert not fix.safe
+    assert applied(text, fix.edits) == program("  # torchlint: ignore[bce-on-logits] why")
+    assert codes(applied(text, fix.edits)) == []
 
 
 def test_a_mistake_can_be_silenced() -> None:

@@ -147,7 +147,7 @@ def test_paths_start_in_the_baselines_folder(
     (tmp_path / "torchlint.toml").write_text('baseline = "lint/known.json"\n')
     done = torchlint()
     assert (done.status, done.out) == (2, "")
-    assert "baseline: no such file: " in done.err
+    assert f"{tmp_path / 'torchlint.toml'}:1: `baseline` names no file: " in done.err
     torchlint("--write-baseline", "lint/known.json")
     assert json.loads((tmp_path / "lint" / "known.json").read_text())["findings"][0]["path"] == "../src/a.py"
     assert torchlint().status == 0
@@ -313,3 +313,50 @@ def test_what_does_not_go_together(tmp_path: Path, torchlint: Torchlint) -> None
     assert torchlint("--add-noqa", "--write-baseline", "known.json").status == 2
     assert not (tmp_path / "known.json").exists()
     assert (tmp_path / "a.py").read_text() == PROGRAM
+
+
+def notebook(*cells: str) -> str:
+    """A notebook of these cells of code."""
+    made = [
+        {"cell_type": "code", "execution_count": 1, "metadata": {}, "outputs": [], "source": cell.splitlines(True)}
+        for cell in cells
+    ]
+    return json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
+
+
+def test_comments_in_notebooks(tmp_path: Path, torchlint: Torchlint) -> None:
+    cells = [HEAD, "%matplotlib inline\nloss = criterion(net(x), y)", "print(criterion(\n    net(x), y))\n"]
+    (tmp_path / "a.ipynb").write_text(notebook(*cells))
+    assert [one["cell"] for one in json.loads(torchlint("--output-format", "json").out)] == [2, 3]
+    assert torchlint("--add-noqa").err == "2 lines in 1 file now have a comment.\n"
+    assert (tmp_path / "a.ipynb").read_text() == notebook(
+        HEAD,
+        "%matplotlib inline\nloss = criterion(net(x), y)  # noqa: TL101",
+        "print(criterion(  # noqa: TL101\n    net(x), y))\n",
+    )
+    assert torchlint().status == 0
+
+
+def test_what_is_unused_in_a_notebook_can_be_mended(tmp_path: Path, torchlint: Torchlint) -> None:
+    (tmp_path / "a.ipynb").write_text(notebook(HEAD + "x = x  # noqa: E501, TL101\n"))
+    (one,) = json.loads(torchlint("--output-format", "json").out)
+    assert (one["code"], one["cell"], one["location"]["row"]) == ("TL002", 1, 7)
+    assert one["fix"]["edits"][0]["location"] == {"row": 7, "column": 20}
+
+
+def test_a_baseline_of_a_notebook(tmp_path: Path, torchlint: Torchlint) -> None:
+    (tmp_path / "a.ipynb").write_text(notebook(HEAD, "loss = criterion(net(x), y)"))
+    torchlint("--write-baseline", "known.json")
+    (tmp_path / "a.ipynb").write_text(notebook(HEAD, "print(1)", "loss = 1 + criterion(\n    net(x), y)"))
+    assert torchlint("--baseline", "known.json").out == ""
+
+
+def test_markdown_is_left_alone(tmp_path: Path, torchlint: Torchlint) -> None:
+    text = f"```python\n{PROGRAM}```\n"
+    (tmp_path / "a.md").write_text(text)
+    done = torchlint("--markdown", "--add-noqa")
+    assert done.status == 0
+    assert "a.md: no comments are added: it is Markdown" in done.err
+    assert (tmp_path / "a.md").read_text() == text
+    torchlint("--markdown", "--write-baseline", "known.json")
+    assert torchlint("--markdown", "--baseline", "known.json").status == 0

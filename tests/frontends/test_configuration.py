@@ -177,7 +177,8 @@ def test_a_rule_that_there_is_not(torchlint: Torchlint, tmp_path: Path) -> None:
         "torchlint.toml:2: `select`: no rule has the code or name 'bce-on-logit'; did you mean `bce-on-logits`?"
         in done.err
     )
-    assert "did you mean" in torchlint("--isolated", "--ignore", "bce_on_logits").err
+    assert "did you mean `bce-on-logits`?" in torchlint("--isolated", "--ignore", "bce_on_logits").err
+    assert "did you mean `ALL`?" in torchlint("--isolated", "--ignore", "all").err
 
 
 def test_the_format_of_the_working_folder(torchlint: Torchlint, tmp_path: Path) -> None:
@@ -194,6 +195,12 @@ def test_control_characters_do_not_reach_the_terminal(torchlint: Torchlint, tmp_
     assert "\\x1b[31mred" in done.err and "\x1b" not in done.err
     (tmp_path / "torchlint.toml").write_text('select = ["TL\\u001b[31m"]\n')
     assert "\x1b" not in torchlint().err
+    (tmp_path / "\x1b.json").write_text(
+        '{"version": 1, "findings": [{"path": "x", "code": "TL1", "fingerprint": "\\u001b"}]}'
+    )
+    (tmp_path / "torchlint.toml").write_text('baseline = "\\u001b.json"\n')
+    done = torchlint()
+    assert "\\x1b.json: there is one finding less" in done.err and "\x1b" not in done.err
 
 
 # --- comments, as far as they need the whole project -------------------------------------------------------------

@@ -214,6 +214,35 @@ def test_comments_silence_in_cells(run: Run) -> None:
     assert run("a.ipynb") == []
 
 
+def test_what_is_switched_off_is_on_again_in_the_next_cell(run: Run) -> None:
+    off, on = "# torchlint: off\n", "\n# torchlint: on\n"
+    write("a.ipynb", IMPORTS, NET, LOSS, off + CALL, CALL, off + CALL + on + CALL, "x = 1\n" + off, CALL)
+    assert run() == [
+        "a.ipynb:cell 5:1:1 TL101",
+        "a.ipynb:cell 6:4:1 TL101",
+        "a.ipynb:cell 7:2:1 TL002",
+        "a.ipynb:cell 8:1:1 TL101",
+    ]
+
+
+def test_comments_without_effect_are_found_in_cells_and_fences(run: Run) -> None:
+    write("a.ipynb", IMPORTS, "x = 1", "%cd x\nx = 3  # noqa: TL101")
+    Path("a.md").write_text("* Text\n\n  ```python\n  import torch  # torchlint: ignore[TL101]\n  ```\n")
+    assert run("--markdown") == ["a.ipynb:cell 3:2:8 TL002", "a.md:4:17 TL002"]
+    for one, before in zip(run.json("--markdown"), ("  # noqa: TL101", "  # torchlint: ignore[TL101]")):
+        path = Path(one["filename"])
+        raw = path.read_bytes()
+        assert edited(path.name, raw, edits_of(one)) == raw.replace(before.encode(), b"")
+
+
+def test_settings_of_a_folder_hold_for_its_documents(run: Run) -> None:
+    Path("torchlint.toml").write_text('markdown = true\n[per-file-ignores]\n"*.ipynb" = ["TL1"]\n"b.md" = ["TL101"]\n')
+    write("a.ipynb", IMPORTS, NET, LOSS, CALL)
+    for name in ("b.md", "c.md"):
+        Path(name).write_text("```py\n" + "\n".join([IMPORTS, NET, LOSS, CALL]) + "\n```\n")
+    assert run() == ["c.md:7:1 TL101"]
+
+
 # --- files ---------------------------------------------------------------------------------------------------------
 
 

@@ -68,6 +68,21 @@ def test_every_format_from_the_command_line(project: Path, run: Run, name: str) 
     assert _codes(name, out) == ["TL101"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_hard_to_write(project: Path, run: Run) -> None:
+    names = [b"caf\xe9.py", b"a\nb.py", b"::error::.py", b"\x1b[2J&<.py"]
+    for file in names:
+        (project / os.fsdecode(file)).write_text(BAD)
+    (project / "bad.py").unlink()
+    for name, one in FORMATS.items():
+        assert run("--output-format", name, "--output-file", "out")[0] == 1
+        written = (project / "out").read_bytes().decode()  # which is valid UTF-8
+        assert "\x1b" not in written
+        assert written.count("TL101") >= len(names)
+        if not one.coloured and name not in ("github", "pylint"):
+            assert _codes(name, written) == ["TL101"] * len(names)
+
+
 def test_help_names_every_format(tmp_path: Path) -> None:
     listed = " ".join(torchlint("--help", cwd=tmp_path).stdout.split())
     assert ", ".join(FORMATS) in listed
@@ -130,6 +145,14 @@ def test_output_file_that_cannot_be_written(project: Path, run: Run, place: str)
     status, out, err = run("--output-file", place, "bad.py")
     assert (status, out) == (2, "")
     assert err.startswith(f"torchlint: error: {place}: cannot be written: ")
+
+
+def test_a_linted_file_is_not_written_over(project: Path, run: Run) -> None:
+    (project / "link").symlink_to("good.py")
+    for place in ("bad.py", "./good.py", "link"):
+        status, out, err = run("--output-file", place)
+        assert (status, out, err) == (2, "", f"torchlint: error: {place}: is linted, so it is not written over\n")
+    assert ((project / "bad.py").read_text(), (project / "good.py").read_text()) == (BAD, GOOD)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/null"), reason="no devices here")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.report.everything import CELLED, EVERYTHING, FAULT, HOSTILE, HOSTILE_PATH, LONG, PAGES, TRAIL, findings, span
 from torchlint.diagnostic import Diagnostic, Edit, Fix, Severity, Step
+from torchlint.report import sarif
 from torchlint.report.findings import Findings
 from torchlint.report.formats import FORMATS
 from torchlint.report.paths import absolute, relative, uri, utf8, utf16
@@ -66,6 +67,15 @@ def test_json_gives_back_path_and_message(path: str, message: str) -> None:
 def test_a_finding_keeps_to_its_line(path: str, message: str) -> None:
     for name in ("concise", "github", "pylint", "json-lines"):
         assert render(name, saying(path, message)).count("\n") == 1
+
+
+def test_no_line_is_taken_for_a_command() -> None:
+    """GitHub Actions reads commands from the beginning of every line that a job prints, whatever prints it."""
+    for path in ("::add-mask::a.py", " \t::stop-commands::x/a.py"):
+        for name in FORMATS.keys() - {"github"}:
+            lines = render(name, saying(path, "::error::")).splitlines()
+            assert [line for line in lines if re.match(r"\s*::[a-z]", line)] == [], name
+        assert render("github", saying(path, "::error::")).startswith("::error title=torchlint (TL101),")
 
 
 @given(path=any_text, message=any_text)
@@ -159,7 +169,18 @@ def test_the_schema_sees_mistakes(schema: Any) -> None:
 def test_sarif_of_any_text_is_valid(schema: Any, path: str, message: str) -> None:
     log = parsed("sarif", saying(path, message))
     assert [error.message for error in schema.iter_errors(log)] == []
-    assert log["runs"][0]["results"][0]["message"]["text"] == message
+    told = log["runs"][0]["results"][0]["message"]["text"]
+    if not set(message) & set("{}[]"):
+        assert told == message
+
+
+def test_sarif_messages_hold_neither_placeholders_nor_links() -> None:
+    words = "`{0}` is in [0, 1] (see `heads[i](x)` and [here](https://bad.example))"
+    (result,) = parsed("sarif", saying("a.py", words))["runs"][0]["results"]
+    told = r"`{{0}}` is in [0, 1] (see `heads\[i\](x)` and \[here\](https://bad.example))"
+    assert result["message"]["text"] == told
+    assert result["fixes"][0]["description"]["text"] == told
+    assert result["relatedLocations"][0]["message"]["text"] == told
 
 
 def test_sarif_has_the_trail_as_code_flow() -> None:
@@ -224,20 +245,23 @@ def test_sarif_tells_faults_of_torchlint_from_findings() -> None:
     assert parsed("sarif", LONG)["runs"][0]["invocations"][0]["executionSuccessful"]
 
 
-def test_sarif_keeps_to_what_github_takes() -> None:
-    minor = [Diagnostic("TL401", "x", Severity.WARNING, f"{n}", span("a.py", n, 1, 2)) for n in range(1, 25_001)]
+def test_sarif_keeps_to_what_github_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (sarif.MOST_RESULTS, sarif.MOST_LOCATIONS) == (25_000, 1_000)
+    monkeypatch.setattr(sarif, "MOST_RESULTS", 25)
+    monkeypatch.setattr(sarif, "MOST_LOCATIONS", 10)
+    minor = [Diagnostic("TL401", "x", Severity.WARNING, f"{n}", span("a.py", n, 1, 2)) for n in range(1, 26)]
     major = Diagnostic("TL101", "y", Severity.ERROR, "z", span("b.py", 1, 1, 2))
     run = parsed("sarif", *minor, major)["runs"][0]
-    assert len(run["results"]) == 25_000
+    assert len(run["results"]) == 25
     assert run["results"][-1]["ruleId"] == "TL101"
     (note,) = run["invocations"][0]["toolExecutionNotifications"]
-    assert note["message"]["text"].startswith("1 further findings are left out")
-    trail = tuple(Step(span("a.py", n, 1, 2), f"{n}") for n in range(1, 2_001))
+    assert note["message"]["text"] == "1 further findings are left out: GitHub takes 25 results"
+    trail = tuple(Step(span("a.py", n, 1, 2), f"{n}") for n in range(1, 21))
     run = parsed("sarif", Diagnostic("TL101", "y", Severity.ERROR, "z", span("b.py", 1, 1, 2), trail))["runs"][0]
     flow = run["results"][0]["codeFlows"][0]["threadFlows"][0]["locations"]
-    assert len(flow) == 1_000
-    assert flow[-2]["location"]["message"]["text"] == "2000"
-    assert len(run["results"][0]["relatedLocations"]) == 999
+    assert len(flow) == 10
+    assert flow[-2]["location"]["message"]["text"] == "20"
+    assert len(run["results"][0]["relatedLocations"]) == 9
     assert "shortened" in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchlint.source.magics import effects, masked
-from torchlint.source.notebook import NotebookError, cell, read, written_back
+from torchlint.source.magics import effects, masked, runs_elsewhere
+from torchlint.source.notebook import NotebookError, read, written_back
 
 
 def code(source: object, **more: object) -> dict[str, Any]:
@@ -210,11 +210,12 @@ SOURCES = st.lists(st.text(alphabet="ab =()#%!?\\'\r\n"), min_size=1, max_size=4
 
 @given(SOURCES, st.data())
 def test_every_row_of_a_cell_is_found_again(sources: list[str], data: st.DataObject) -> None:
-    cells = [cell(number, source) for number, source in enumerate(sources, 1)]
-    broken = data.draw(st.sets(st.sampled_from(range(1, len(cells) + 1))))
-    joined = read(notebook(*sources)).joined(broken)
+    found = read(notebook(*sources))
+    broken = data.draw(st.sets(st.sampled_from(range(1, len(sources) + 1))))
+    joined = found.joined(broken)
     rows = re.split(r"\r\n|\r|\n", joined.text)
-    for one, first in zip(cells, joined.firsts):
+    assert [one.source for one in found.cells] == [one for one in sources if not runs_elsewhere(one)]
+    for one, first in zip(found.cells, joined.firsts):
         shown = re.split(r"\r\n|\r|\n", one.text)
         for row, text in enumerate(shown, 1):
             assert one.number in broken or rows[first + row - 2] == text
@@ -241,6 +242,8 @@ def test_an_indented_cell_stands_in_a_block() -> None:
 def test_what_is_switched_off_in_a_cell_is_on_again_in_the_next() -> None:
     joined = read(notebook("a\n# torchlint: off\nb", "c")).joined()
     assert joined.text == "\n\na\n# torchlint: off\nb\n# torchlint: on\nc\n"
+    assert [joined.holds(row) for row in range(1, 8)] == [True, True, True, True, True, False, True]
+    assert read(notebook("# torchlint: off\n# torchlint: on", "c")).joined().text.count("torchlint") == 2
 
 
 def test_new_rows_go_into_the_cell_where_they_belong() -> None:

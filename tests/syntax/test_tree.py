@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from torchlint.syntax import depth
 from torchlint.syntax.lower import read
-from torchlint.syntax.tree import SyntaxProblem, parse
+from torchlint.syntax.tree import MANY, SyntaxProblem, in_bulk, parse
 
 HERE = Path(__file__).parents[2]
 
@@ -25,6 +25,25 @@ def test_texts_with_a_tree(text: str) -> None:
     tree = parse(text)
     assert isinstance(tree, cst.Module)
     assert tree.code.lstrip("\f") == text.lstrip("\f")
+
+
+def test_many_files_have_the_trees_that_they_have_alone() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in sorted((HERE / "torchlint" / "syntax").glob("*.py"))]
+    alone = [parse(text) for text in texts]
+    with in_bulk(MANY), in_bulk(MANY):
+        together = [parse(text) for text in texts]
+    for one, other in zip(alone, together, strict=True):
+        assert isinstance(one, cst.Module)
+        assert isinstance(other, cst.Module)
+        assert one.deep_equals(other)
+
+
+@pytest.mark.parametrize("files", [1, MANY])
+def test_what_a_program_makes_by_itself_is_checked_again_afterwards(files: int) -> None:
+    with pytest.raises(ZeroDivisionError), in_bulk(files):
+        _ = 1 / 0
+    with pytest.raises(cst.CSTValidationError):
+        cst.Name("")
 
 
 @pytest.mark.parametrize(

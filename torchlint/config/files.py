@@ -15,11 +15,6 @@ from msgspec.structs import replace as changed
 from torchlint.config.keys import KEYS, Place, Wrong, meant, shown
 from torchlint.config.values import ConfigError, Settings
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 NAMES = ("torchlint.toml", "pyproject.toml")
 
 
@@ -153,6 +148,10 @@ def _read(path: Path) -> _Text | None:
 
 
 def _parse(text: str, origin: str) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):  # slow to import, and many runs meet no configuration
+        import tomllib
+    else:
+        import tomli as tomllib
     try:
         return tomllib.loads(text)
     except RecursionError as error:

@@ -123,6 +123,10 @@ No rule has that name, there is no such word, and a comment for the whole file s
 loss = criterion(output, mask)  # torchlint: ignore[bce-on-logits]
 ```
 
+## Fix
+
+Where a rule's code or name comes close, the unsafe fix puts it in: whether that rule was meant, you know.
+
 ## Silent on
 
 Codes of other tools behind `# noqa`: they are nobody's business here. Prose about torchlint.

@@ -32,6 +32,7 @@ from torchlint.project import parsed
 from torchlint.project.components import components
 from torchlint.project.modules import Project
 from torchlint.rule import Rule
+from torchlint.syntax.tree import in_bulk
 
 RECORDS, OUTCOMES = "records", "outcomes"
 
@@ -222,9 +223,10 @@ class _Work:
                 elif (made := parsed.decoded(record)) is not None:
                     self.ready[keys[index]] = made
                     self._keep(keys[index], record)
-        for key, data in missing.items():
-            if key not in self.ready:
-                self.ready[key] = self.read(data)
+        left = [key for key in missing if key not in self.ready]
+        with in_bulk(len(left)):
+            for key in left:
+                self.ready[key] = self.read(missing[key])
                 tell(1)
 
     # --- components ------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from torchlint.project.parsed import encode, parse
+from torchlint.syntax.tree import in_bulk
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,7 +50,8 @@ def records(contents: Sequence[bytes], jobs: int, tell: Callable[[int], None]) -
 
 
 def _records(contents: Sequence[bytes]) -> list[bytes]:
-    return [encode(parse(content)) for content in contents]
+    with in_bulk(len(contents)):
+        return [encode(parse(content)) for content in contents]
 
 
 def forked(

@@ -82,6 +82,8 @@ def closest(selector: str, rules: Sequence[Named]) -> str | None:
     from difflib import get_close_matches
 
     code = selector.upper()
+    if code == "ALL":
+        return code
     if looks_like_code(code) and strangers([code], rules) == []:
         return code
     words = [word for rule in rules for word in ((rule.code,) if looks_like_code(code) else (rule.name,))]

@@ -28,7 +28,7 @@ from torchlint.engine.builtin import (
 )
 from torchlint.engine.select import Declared, closest, shows
 from torchlint.rule import Rule
-from torchlint.syntax.comments import FILE, ON, Suppression, Word, source_rows, suppressions
+from torchlint.syntax.comments import FILE, OFF, ON, Suppression, Suppressions, Word, source_rows, suppressions
 
 Text = Callable[[str], "str | None"]
 _OWN = (UNUSED_SUPPRESSION, INVALID_SUPPRESSION)
@@ -167,6 +167,8 @@ class _File:
         span = self._span(comment.place, comment.column, comment.end)
         title = "remove the comment" if whole else "remove " + " and ".join(f"`{word.text}`" for word in words or ())
         edits = self._without(comment) if whole else self._shortened(comment, words or [])
+        if whole and comment.kind == OFF:
+            edits += tuple(edit for end in self._ends(comment) for edit in self._without(end))
         message += "; remove them" if len({word.text for word in words or ()}) > 1 else "; remove it"
         return _said(UNUSED_SUPPRESSION, message, span, (Fix(title, edits, safe=True),))
 
@@ -181,6 +183,12 @@ class _File:
             return (Edit(self._span(comment.place, len(before.rstrip()) + 1, len(row) + 1), ""),)
         here, next_row = Location(comment.place, 1), Location(comment.place + 1, 1)
         return (Edit(Span(self.path, here, next_row), ""),)
+
+    def _ends(self, begin: Suppression) -> list[Suppression]:
+        """The comments that end nothing but what `begin` begins."""
+        others = Suppressions(tuple(comment for comment in self.comments.comments if comment is not begin))
+        ends = [comment for comment in others.comments if comment.kind == ON]
+        return [end for end in ends if others.ends_nothing(end) and not self.comments.ends_nothing(end)]
 
     def _shortened(self, comment: Suppression, unused: Sequence[Word]) -> tuple[Edit, ...]:
         """The comment with the words that are good for something."""
@@ -222,8 +230,11 @@ class _File:
         if close is not None and comment.foreign:  # to other tools, names say nothing
             close = next((rule.code for rule in self.rules if close in (rule.code, rule.name)), close)
         hint = f"; did you mean `{close}`?" if close else "; `torchlint rules` lists them"
+        if close == "ALL":
+            close, hint = None, "; a comment without brackets speaks of all"
         span = self._span(comment.place, word.column, word.column + len(word.text))
-        return _said(INVALID_SUPPRESSION, f"no rule has the code or name `{word.text}`{hint}", span)
+        fixes = (Fix(f"replace `{word.text}` by `{close}`", (Edit(span, close),), safe=False),) if close else ()
+        return _said(INVALID_SUPPRESSION, f"no rule has the code or name `{word.text}`{hint}", span, fixes)
 
     def _span(self, row: int, start: int, end: int) -> Span:
         return Span(self.path, Location(row, start), Location(row, end))

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from torchlint.flow import attributes, calls, imports, lightning, models, objects, statements, taught
+from torchlint.flow.budget import allowance, most_per_root
 from torchlint.flow.library import tables
-from torchlint.flow.machine import Frame, Machine, allowance, most_per_root
+from torchlint.flow.machine import Frame, Machine
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,

@@ -421,7 +421,7 @@ def _dict_method(m: Machine, target: Dict, method: str, args: Sequence[Value], k
             return default if exact else UNKNOWN
         few = len(target.items) <= join.MOST_ALTERNATIVES
         if exact and target.items and isinstance(key, Unknown):
-            if few or any(isinstance(v, dynamic.CALLABLE) for v in target.items.values()):
+            if few or not dynamic.CALLABLE.isdisjoint(map(type, target.items.values())):
                 return dynamic.choice(key.key or m.fresh_key(), target.items.items())
         return UNKNOWN
     if method == "update":

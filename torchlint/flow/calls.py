@@ -22,7 +22,8 @@ from torchlint.flow import (
     tensors,
     training,
 )
-from torchlint.flow.machine import DEPTH, NEXT, SHARE, SHARED_DEPTH, Exhausted, Frame, Machine, flatten
+from torchlint.flow.budget import DEPTH, SHARE, SHARED_DEPTH, Exhausted
+from torchlint.flow.machine import NEXT, Frame, Machine, flatten
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
     REST,
@@ -77,7 +78,11 @@ def call_node(m: Machine, node: ir.Call) -> Value:
         m.stepped = spell(node.args[0] if node.args and training.is_scaler(callee) else func.value)
     m.calling = m.place(node.n)
     m.passing = _written(node, args, keywords)
-    several = next((i for i, a in enumerate(args) if type(a) is Rest and a.variants), None)
+    several = None
+    for i, argument in enumerate(args):
+        if type(argument) is Rest and argument.variants:
+            several = i
+            break
     if several is None:
         result = call(m, callee, args, keywords, m.calling, node)
     else:
@@ -105,10 +110,14 @@ def call_node(m: Machine, node: ir.Call) -> Value:
 
 def _written(node: ir.Call, args: list[Value], keywords: Keywords) -> tuple[tuple[Value, ir.Expr], ...]:
     """The values of a call's arguments, each with the expression that stands for it."""
-    named = tuple((keywords[k.name], k.value) for k in node.keywords if k.name in keywords)
-    if len(args) != len(node.args) or any(isinstance(a, ir.Starred) for a in node.args):
-        return named
-    return (*zip(args, node.args), *named)
+    named = [(keywords[k.name], k.value) for k in node.keywords if k.name in keywords] if keywords else []
+    nodes = node.args
+    if len(args) != len(nodes):
+        return tuple(named)
+    for argument in nodes:
+        if type(argument) is ir.Starred:
+            return tuple(named)
+    return (*zip(args, nodes), *named)
 
 
 def _call_variants(m: Machine, callee: Value, args: list[Value], at: int, keywords: Keywords, node: ir.Call) -> Value:

@@ -37,7 +37,7 @@ from torchlint.flow.values import (
 Args = Sequence[Value]
 Keywords = Mapping[str, Value]
 
-CALLABLE = (Class, Function, Library, Partial, Bound)
+CALLABLE = frozenset({Class, Function, Library, Partial, Bound})
 NOT_KNOWN = because("is looked up by a name that is not known")
 
 

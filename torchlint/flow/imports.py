@@ -9,7 +9,8 @@ from __future__ import annotations
 import posixpath
 
 from torchlint.flow import objects, statements, taught
-from torchlint.flow.machine import Exhausted, Frame, Machine
+from torchlint.flow.budget import Exhausted
+from torchlint.flow.machine import Frame, Machine
 from torchlint.flow.values import UNKNOWN, Class, Const, Library, List, Namespace, Tuple, Value
 from torchlint.syntax import ir
 

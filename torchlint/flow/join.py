@@ -12,6 +12,7 @@ Worked example: under the path ``{k: True}``, ``Alternatives([(((k, True),), a),
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, TypeAlias
 
 from torchlint.flow import interval, shape
@@ -22,6 +23,7 @@ from torchlint.flow.values import (
     Const,
     Dict,
     Guard,
+    Key,
     List,
     Number,
     Object,
@@ -60,6 +62,11 @@ def compatible(guard: Guard, path: Path) -> bool:
     return True
 
 
+def added(before: Path, path: Path) -> Guard:
+    """What was decided on a path since it was `before`: nothing is ever taken back, and the latest stands last."""
+    return tuple(islice(path.items(), len(before), None))
+
+
 def contradicts(a: Guard, b: Guard) -> bool:
     """Whether two guards cannot hold together."""
     return bool(a) and bool(b) and not compatible(a, dict(b))
@@ -79,7 +86,7 @@ def resolve(value: Value, path: Path) -> Value:
     """The value as it can be on this path: contradicted alternatives gone."""
     if type(value) is not Alternatives or not path:
         return value
-    kept = [(guard, v) for guard, v in value.options if compatible(guard, path)]
+    kept = [option for option in value.options if compatible(option[0], path)]
     if len(kept) == len(value.options):
         return value
     if not kept:
@@ -111,18 +118,14 @@ def equal(a: Value, b: Value) -> bool:
         return True
     if type(a) is not type(b):
         return False
-    if isinstance(a, Const):
-        assert isinstance(b, Const)
+    if isinstance(a, Const) and isinstance(b, Const):
         return type(a.value) is type(b.value) and a.value == b.value
-    if isinstance(a, Tuple):
-        assert isinstance(b, Tuple)
-        return len(a.items) == len(b.items) and all(map(equal, a.items, b.items))
-    if isinstance(a, Unknown):
-        assert isinstance(b, Unknown)
+    if isinstance(a, Unknown) and isinstance(b, Unknown):
         return a.key == b.key if a.key is not None else a.blank and b.blank
-    if isinstance(a, Tensor):
-        assert isinstance(b, Tensor)
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
         return moved(a, b) or moved(b, a)
+    if isinstance(a, Tuple) and isinstance(b, Tuple):
+        return len(a.items) == len(b.items) and all(map(equal, a.items, b.items))
     if isinstance(a, (List, Dict, Alternatives)):
         return False
     return bool(a == b)
@@ -153,7 +156,10 @@ def alternatives(options: Iterable[tuple[Guard, Value]]) -> Value:
     if not flat:
         return UNKNOWN
     first = flat[0][1]
-    if all(equal(first, v) for _, v in flat[1:]):
+    for _, other in flat:
+        if other is not first and not equal(first, other):
+            break
+    else:
         return first
     if len(flat) > MOST_ALTERNATIVES or _some_moved(flat):
         flat = _merge_equal(flat)
@@ -172,19 +178,25 @@ def _some_moved(flat: list[tuple[Guard, Value]]) -> bool:
 def _merge_equal(flat: list[tuple[Guard, Value]]) -> list[tuple[Guard, Value]]:
     """Join the options that are equal and whose guards differ in the way of one test only, which then is no matter."""
     out: list[tuple[Guard, Value]] = []
+    tests: list[frozenset[tuple[Key, bool]]] = []  # those of the guards in `out`
     for guard, value in flat:
-        added = (guard, value)
+        added, mine = (guard, value), frozenset(guard)
         again = True
         while again:
             again = False
-            for i, (other, seen) in enumerate(out):
-                apart = set(added[0]) ^ set(other)
-                if len(apart) == 2 and len({key for key, _ in apart}) == 1 and equal(seen, value):
-                    added = (tuple(item for item in other if item in added[0]), seen)
-                    del out[i]
+            for i, theirs in enumerate(tests):
+                if len(theirs) != len(mine) or len(apart := mine ^ theirs) != 2:
+                    continue
+                (one, _), (another, _) = apart
+                other, seen = out[i]
+                if one == another and equal(seen, value):
+                    added = (tuple(item for item in other if item in mine), seen)
+                    mine = frozenset(added[0])
+                    del out[i], tests[i]
                     again = True
                     break
         out.append(added)
+        tests.append(mine)
     return out
 
 

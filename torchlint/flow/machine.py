@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from torchlint.flow import join
+from torchlint.flow.budget import STEPS_PER_ROOT, Exhausted
 from torchlint.flow.events import ARITHMETIC, OBSERVED, RESHAPING, WRAPPING, Event, OpEvent, ReshapeEvent
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.spell import passed
@@ -54,38 +55,11 @@ from torchlint.syntax import ir
 
 NEXT, RETURN, RAISE, BREAK, CONTINUE = range(5)
 
-#: Nodes that one root may evaluate, more in a small project, and calls that may be nested, before what is left is
-#: unknown.
-STEPS_PER_ROOT, MORE_PER_ROOT, LOST_PER_LINE = 60_000, 200_000, 10
-DEPTH = 40
-
-#: A call this near to its root may use up a part of what is left; if it does, only its own result is unknown.
-SHARED_DEPTH, SHARE = 4, 0.6
-
-#: Nodes that the roots after the top levels may evaluate together: a fixed part and so many for each line, which keeps
-#: the analysis of a large library near half the cost of its parsing; and a bonus that shrinks with every line, for in a
-#: small project another second is nobody's loss.
-ALLOWANCE, STEPS_PER_LINE, BONUS, BONUS_LOST_PER_LINE = 100_000, 0.6, 800_000, 16
-
 #: Combinations of alternatives that one operation is worked out for.
 MOST_COMBINATIONS = 16
 
 MISSING: Any = object()
 Cells = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
-
-
-def allowance(lines: int) -> float:
-    """Nodes that the roots of a project of so many lines may evaluate together."""
-    return ALLOWANCE + STEPS_PER_LINE * lines + max(0, BONUS - BONUS_LOST_PER_LINE * lines)
-
-
-def most_per_root(lines: int) -> int:
-    """Nodes that one root of a project of so many lines may evaluate."""
-    return STEPS_PER_ROOT + max(0, MORE_PER_ROOT - LOST_PER_LINE * lines)
-
-
-class Exhausted(BaseException):
-    """A root has used up its budget."""
 
 
 class Frame(msgspec.Struct):
@@ -171,6 +145,8 @@ class Machine:
         self.scopes: list[dict[str, Value]] | None = None
         self.blind: set[Place] = set()
         self.spent: set[int] = set()
+        # the fields that the body of a class declares, by the identity of its node
+        self.fields: dict[int, list[str]] = {}
         self.refused = 0
 
     # --- cells ---------------------------------------------------------------------------------------------------
@@ -202,9 +178,9 @@ class Machine:
         """
         log = self.logs.pop()
         self.log = self.logs[-1] if self.logs else None
-        cells: Cells = {}
-        for owner, key, _ in log:
-            cells[(id(owner), key)] = (owner, key, owner.get(key, MISSING))
+        if not log:
+            return {}
+        cells: Cells = {(id(owner), key): (owner, key, owner.get(key, MISSING)) for owner, key, _ in log}
         if keep:
             if self.log is not None:
                 self.log.extend(log)
@@ -248,7 +224,7 @@ class Machine:
             return ()
         if not entry:
             return tuple(self.path.items())
-        return tuple((k, w) for k, w in self.path.items() if k not in entry)
+        return join.added(entry, self.path)
 
     def resolve(self, value: Value) -> Value:
         """The value on the present path."""
@@ -258,7 +234,11 @@ class Machine:
 
     def under(self, guard: Guard) -> join.Path:
         """The present path with a guard added."""
-        return {**self.path, **dict(guard)} if guard else self.path
+        if not guard:
+            return self.path
+        path = self.path.copy()
+        path.update(guard)
+        return path
 
     def over(self, values: Sequence[Value], f: Callable[[list[Value]], Value]) -> Value:
         """f of every combination of the alternatives in `values`, as alternatives again.
@@ -266,22 +246,30 @@ class Machine:
         A call of f counts as two nodes. Beyond `MOST_COMBINATIONS` the largest alternatives are collapsed first.
         """
         self.steps += 2
-        resolved = [join.resolve(v, self.path) if type(v) is Alternatives else v for v in values]
-        split = [i for i, v in enumerate(resolved) if type(v) is Alternatives]
+        resolved = list(values)
+        split: list[int] = []
+        for i, value in enumerate(resolved):
+            if type(value) is Alternatives:
+                value = resolved[i] = join.resolve(value, self.path)
+                if type(value) is Alternatives:
+                    split.append(i)
         if not split:
             return f(resolved)
-        choices = {tuple(g for g, _ in v.options) for v in resolved if type(v) is Alternatives}
-        if math.prod(map(len, choices)) > MOST_COMBINATIONS:
-            for i in split[1:]:
-                several = resolved[i]
-                assert isinstance(several, Alternatives)
-                resolved[i] = join.collapse([v for _, v in several.options])
-        first = resolved[split[0]]
+        if len(split) > 1:
+            choices = {tuple(g for g, _ in v.options) for v in resolved if type(v) is Alternatives}
+            if math.prod(map(len, choices)) > MOST_COMBINATIONS:
+                for i in split[1:]:
+                    several = resolved[i]
+                    assert isinstance(several, Alternatives)
+                    resolved[i] = join.collapse([v for _, v in several.options])
+        at = split[0]
+        first = resolved[at]
         assert isinstance(first, Alternatives)
         saved, out = self.path, []
         for guard, option in first.options:
-            self.path = {**saved, **dict(guard)}
-            resolved[split[0]] = option
+            self.path = path = saved.copy()
+            path.update(guard)
+            resolved[at] = option
             out.append((guard, self.over(resolved, f)))
         self.path = saved
         return join.alternatives(out)
@@ -300,7 +288,8 @@ class Machine:
         live: list[tuple[Guard, Cells]] = []
         statuses: list[int] = []
         for guard, run in arms:
-            self.path = {**saved, **dict(guard)}
+            self.path = path = saved.copy()
+            path.update(guard)
             self.open_log()
             try:
                 status = run()
@@ -312,21 +301,20 @@ class Machine:
             cells = self.close_log(keep=False)
             statuses.append(status)
             if status == NEXT:
-                extra = tuple((k, w) for k, w in arm_path.items() if k not in saved)
-                live.append((extra, cells))
+                live.append((join.added(saved, arm_path), cells))
         self.path = saved
         if not live:
             return max(set(statuses), key=lambda s: (s == RETURN, s == CONTINUE, s == BREAK, s))
         if len(live) == 1:
             if len(arms) > 1:
-                self.path = {**saved, **dict(live[0][0])}
+                self.path = self.under(live[0][0])
             for owner, key, value in live[0][1].values():
                 self.put(owner, key, value)
             return NEXT
         self.merge_cells(live)
         common = set(live[0][0]).intersection(*(guard for guard, _ in live[1:]))
         if common:
-            self.path = {**saved, **dict(item for item in live[0][0] if item in common)}
+            self.path = self.under(tuple(item for item in live[0][0] if item in common))
         return NEXT
 
     def put(self, owner: dict[Any, Any], key: Any, value: Any) -> None:
@@ -338,11 +326,15 @@ class Machine:
 
     def merge_cells(self, arms: Sequence[tuple[Guard, Cells]]) -> None:
         """Give every cell that an arm wrote the alternatives of what the arms left in it."""
-        keys: dict[tuple[int, Any], tuple[dict[Any, Any], Any]] = {}
+        every: Cells = {}
         for _, cells in arms:
-            for identity, (owner, key, _) in cells.items():
-                keys.setdefault(identity, (owner, key))
-        for identity, (owner, key) in keys.items():
+            if not every:
+                every = cells.copy()
+                continue
+            for identity, cell in cells.items():
+                if identity not in every:
+                    every[identity] = cell
+        for identity, (owner, key, _) in every.items():
             now = owner.get(key, MISSING)
             options = []
             for guard, cells in arms:
@@ -352,13 +344,19 @@ class Machine:
 
     def join_cell(self, owner: dict[Any, Any], key: Any, options: list[tuple[Guard, Any]]) -> Any:
         """One content for a cell; absent ones give way, raw contents (not values) must agree."""
-        present = [(g, v) for g, v in options if v is not MISSING]
+        present = [option for option in options if option[1] is not MISSING]
         if not present:
             return MISSING
         first = present[0][1]
-        if all(v is first for _, v in present[1:]):
+        same, values = True, True
+        for _, value in present:
+            if value is not first:
+                same = False
+            if not isinstance(value, Value):
+                values = False
+        if same:
             return first
-        if all(isinstance(v, Value) for _, v in present):
+        if values:
             return join.alternatives(present)
         if key == "items":
             return join.join_items(present)
@@ -408,7 +406,7 @@ class Machine:
 
     def place(self, n: int) -> Place:
         """A node of the file that is being run."""
-        return Place(self.frame.path, n)
+        return _new(Place, (self.frame.path, n))
 
     # --- scopes --------------------------------------------------------------------------------------------------
 
@@ -454,7 +452,8 @@ class Machine:
             for guard, option in value.options:
                 if not join.compatible(guard, saved):
                     continue
-                self.path = {**saved, **dict(guard)}
+                self.path = path = saved.copy()
+                path.update(guard)
                 ways.extend((join.merge(guard, inner), truth) for inner, truth in self.decide(option))
             self.path = saved
             return self._few(ways)
@@ -584,6 +583,10 @@ class Machine:
             (join.merge(guard, tuple((key, i == index) for i, key in keys.items())) if met[index] else guard, value)
             for index, (guard, value) in enumerate(options)
         ]
+
+
+#: What `Place` calls in turn.
+_new = tuple.__new__
 
 
 def flatten(values: Iterable[Value]) -> list[Value]:

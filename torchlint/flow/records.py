@@ -25,10 +25,16 @@ def fill(m: Machine, instance: Instance, args: Sequence[Value], keywords: Mappin
         return False
     fields: dict[str, Value] = {}
     for cls in reversed(classes):
-        for statement in cls.node.body:
-            if isinstance(statement, ir.AnnAssign) and isinstance(statement.target, ir.Name):
-                default = cls.attrs.get(statement.target.name)
-                fields[statement.target.name] = UNKNOWN if default is None else _default(m, default)
+        declared = m.fields.get(id(cls.node))
+        if declared is None:
+            declared = m.fields[id(cls.node)] = [
+                statement.target.name
+                for statement in cls.node.body
+                if isinstance(statement, ir.AnnAssign) and isinstance(statement.target, ir.Name)
+            ]
+        for name in declared:
+            default = cls.attrs.get(name)
+            fields[name] = UNKNOWN if default is None else _default(m, default)
     names = list(fields)
     for name, value in zip(names, args):
         fields[name] = value
@@ -45,7 +51,7 @@ def fill(m: Machine, instance: Instance, args: Sequence[Value], keywords: Mappin
 
 def _default(m: Machine, default: Value) -> Value:
     """The default of a dataclass field; ``field(default_factory=f)`` calls f."""
-    if isinstance(default, Object) and default.kind == "field":
+    if type(default) is Object and default.kind == "field":
         factory = default.arguments.get("default_factory")
         if factory is not None:
             return calls.call(m, factory, [], {}, m.place(0))

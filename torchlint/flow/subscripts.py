@@ -94,7 +94,7 @@ def _get(m: Machine, base: Value, index: Value, place: Place) -> Value:
         if len(base.items) <= join.MOST_ALTERNATIVES and not base.meta.get("open"):
             key = index.key if isinstance(index, Unknown) and index.key is not None else m.fresh_key()
             return dynamic.choice(key, base.items.items())
-        if any(isinstance(v, dynamic.CALLABLE) for v in base.items.values()):
+        if not dynamic.CALLABLE.isdisjoint(map(type, base.items.values())):
             key = index.key if isinstance(index, Unknown) and index.key is not None else m.fresh_key()
             return dynamic.choice(key, base.items.items())
         return join.summary(base.items.values())

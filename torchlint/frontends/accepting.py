@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from torchlint.diagnostic import Diagnostic
+from torchlint.diagnostic import Diagnostic, Edit, Span
 from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR
 from torchlint.frontends.documents import is_document
 from torchlint.frontends.outcome import CLEAN, ERROR, UsageError
@@ -15,7 +15,7 @@ from torchlint.frontends.output import warn
 from torchlint.report.text import visible
 from torchlint.source.text import DecodeError, EncodeError, decode, encode
 from torchlint.source.write import ChangedError, Rewriting, rewrite_together, write_atomically
-from torchlint.syntax.silence import silenced
+from torchlint.syntax.silence import comments_for, silenced
 
 if TYPE_CHECKING:
     from torchlint.frontends.check import Session
@@ -64,16 +64,13 @@ def _add_comments(given: Mapping[str, bytes], diagnostics: Sequence[Diagnostic],
     files: list[Rewriting] = []
     added = 0
     for path, found in sorted(by_path.items()):
-        if is_document(path):
-            warn(f"{visible(path)}: comments are added to Python files only", quiet)
-            continue
         try:
-            text = decode(given[path])
-            made, count = silenced(text, [(one.span, one.code) for one in found])
-            files.append(Rewriting(path, given[path], encode(made, given[path])))
-            added += count
-        except (DecodeError, EncodeError) as error:
-            warn(f"{visible(path)}: no comments are added: {error}", quiet)
+            made, count = (_document if is_document(path) else _file)(path, given[path], found)
+        except (DecodeError, EncodeError, _UncommentedError) as error:
+            warn(f"{path}: no comments are added: {error}", quiet)
+            continue
+        files.append(Rewriting(path, given[path], made))
+        added += count
     for file in files:
         if file.new == file.old:
             continue
@@ -86,3 +83,32 @@ def _add_comments(given: Mapping[str, bytes], diagnostics: Sequence[Diagnostic],
     changed = sum(file.new != file.old for file in files)
     lines = f"{added} line{'' if added == 1 else 's'}"
     return f"{lines} in {changed} file{'' if changed == 1 else 's'} now {'has' if added == 1 else 'have'} a comment."
+
+
+class _UncommentedError(Exception):
+    """Comments cannot be added to a file."""
+
+
+def _file(path: str, content: bytes, found: Sequence[Diagnostic]) -> tuple[bytes, int]:
+    """A Python file with comments, and how many."""
+    made, count = silenced(decode(content), [(one.span, one.code) for one in found])
+    return encode(made, content), count
+
+
+def _document(path: str, content: bytes, found: Sequence[Diagnostic]) -> tuple[bytes, int]:
+    """A notebook with comments in its cells, and how many."""
+    from torchlint.frontends.documents import edited
+    from torchlint.source.magics import masked
+    from torchlint.source.notebook import read
+
+    if not all(one.span.cell for one in found):
+        raise _UncommentedError("it is Markdown; write them by hand")
+    edits: list[Edit] = []
+    for cell in read(content).cells:
+        here = [(one.span, one.code) for one in found if one.span.cell == cell.number]
+        for edit in comments_for(masked(cell.source)[0], here) if here else ():
+            edits.append(Edit(Span(path, edit.span.start, edit.span.end, cell.number), edit.text))
+    made = edited(path, content, edits)
+    if made is None:
+        raise _UncommentedError("it would not be the same program")
+    return made, len(edits)

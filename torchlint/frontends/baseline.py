@@ -93,14 +93,15 @@ def _row(entry: Entry, count: int) -> dict[str, Any]:
     return {**entry._asdict(), "count": count}
 
 
-def read(file: str) -> Baseline:
-    """A baseline, as it stands in a file.
+def read(file: str, named: str = "") -> Baseline:
+    """A baseline, as it stands in a file; `named` says where the file is named.
 
     Raises:
         ConfigError: it cannot be read, or is none.
     """
     if not os.path.isfile(file):  # a pipe or a device may never end
-        raise ConfigError(f"baseline: no such file: {file}; `torchlint --write-baseline {file}` makes one")
+        where = f"{named}: " if named else ""
+        raise ConfigError(f"{where}`baseline` names no file: {file}; `torchlint --write-baseline {file}` makes one")
     try:
         with open(file, encoding="utf-8-sig") as text:
             tree = json.load(text)

@@ -23,14 +23,14 @@ from torchlint.frontends.documents import Documents
 from torchlint.frontends.files import Sources, decode_or_none, find, is_searchable, project_top, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
-from torchlint.frontends.output import closing_line, publish, render, warn
+from torchlint.frontends.output import closing_line, publish, render, spare, warn
 from torchlint.frontends.places import cache_folder, own_version, processors
 from torchlint.frontends.progress import Progress
 from torchlint.frontends.replay import Recorder, unheard
 from torchlint.frontends.store import DiskStore, digest
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.findings import About, Findings
-from torchlint.report.text import Paint, visible
+from torchlint.report.text import Paint, visible, visible_path
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -56,10 +56,11 @@ def once(arguments: argparse.Namespace, seen: Callable[[Iterable[str]], None] = 
     given = session.contents()
     if arguments.show_files:
         session.spoil()
-        sys.stdout.write("".join(f"{visible(path)}\n" for path in given))
+        sys.stdout.write("".join(f"{visible_path(path)}\n" for path in given))
         return CLEAN
     if not given and not session.unread:
         warn("no Python files found", arguments.quiet)
+    spare(arguments.output_file, given)
     with Progress(unheard(sys.stderr), wanted=not arguments.quiet, colour=arguments.color) as progress:
         result = session.lint(given, progress)
     seen([*session.configuration.files(), *(path for path, _ in session.sources.further())])
@@ -243,15 +244,16 @@ class Session:
     def _pass_over(self, result: Result) -> None:
         """Take from the findings those that the baselines of their files list, and note what is stale there."""
         self.known = 0
-        files = {self.configuration.of(path).baseline: None for path in self.given}
-        for file in files if self.arguments.write_baseline is None else ():
+        files = {self.configuration.of(path).baseline: path for path in self.given}
+        for file, path in files.items() if self.arguments.write_baseline is None else ():
             if file is None:
                 continue
             from torchlint.frontends import baseline
 
             if self.recorder is not None:
                 self.recorder.files([file])
-            listed = baseline.read(file)
+            named = ", ".join(map(str, self.configuration.origins(path).get("baseline", ())))
+            listed = baseline.read(file, named)
             here = [one for one in result.diagnostics if self.configuration.of(one.span.path).baseline == file]
             new, over = listed.split(here, self.text)
             kept = set(map(id, new))

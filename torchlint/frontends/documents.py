@@ -118,7 +118,11 @@ class Documents:
 
         A fix that cannot be made there is left out.
         """
-        return sorted((self._placed(one) for one in diagnostics), key=Diagnostic.sort_key)
+        return sorted((self._placed(one) for one in diagnostics if self._is_there(one.span)), key=Diagnostic.sort_key)
+
+    def _is_there(self, span: Span) -> bool:
+        """Whether a span begins in what the user wrote."""
+        return span.path not in self._cells or self._cells[span.path].holds(span.start.row)
 
     def _placed(self, one: Diagnostic) -> Diagnostic:
         trail = tuple(Step(self.within(step.span), step.note) for step in one.trail)

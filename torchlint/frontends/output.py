@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torchlint.diagnostic import Diagnostic
 from torchlint.frontends.outcome import UsageError
@@ -41,6 +41,12 @@ def publish(text: str, file: str | None) -> None:
             write_atomically(file, content)
     except OSError as error:
         raise UsageError(f"{file}: cannot be written: {error.strerror}") from error
+
+
+def spare(file: str | None, linted: Iterable[str]) -> None:
+    """Raises: UsageError: the output file is one of the files that are linted."""
+    if file is not None and os.path.realpath(file) in {os.path.realpath(path) for path in linted}:
+        raise UsageError(f"{file}: is linted, so it is not written over")
 
 
 def _is_device(path: str) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 PATIENCE = 1.0  # seconds in which nobody asks whether a program still runs
+INTERVAL = 0.1  # seconds between two drawings, since drawing takes time too
 
 
 class Progress:
@@ -25,7 +26,7 @@ class Progress:
         self._stream = stream
         self._shows = wanted and stream.isatty() and os.environ.get("TERM", "") != "dumb"
         self._colour = colour
-        self._start = time.monotonic()
+        self._start = self._drawn = time.monotonic()
         self._display: Display | None = None
         self._tasks: dict[str, TaskID] = {}
 
@@ -37,8 +38,11 @@ class Progress:
             self._display.stop()
 
     def __call__(self, phase: str, done: int, of: int) -> None:
-        """So much is done. May be called from any thread."""
-        if not self._shows or time.monotonic() - self._start < PATIENCE:
+        """So much is done."""
+        now = time.monotonic()
+        if not self._shows or now - self._start < PATIENCE:
+            return
+        if phase in self._tasks and done < of and now - self._drawn < INTERVAL:
             return
         if self._display is None:
             self._display = self._opened()
@@ -46,7 +50,8 @@ class Progress:
             for task in self._tasks.values():
                 self._display.remove_task(task)
             self._tasks = {phase: self._display.add_task(phase, total=of)}
-        self._display.update(self._tasks[phase], completed=done, total=of)
+        self._display.update(self._tasks[phase], completed=done, total=of, refresh=True)
+        self._drawn = now
 
     def _opened(self) -> Display:
         from rich.console import Console
@@ -55,6 +60,7 @@ class Progress:
         plain = not wants_colour(self._colour, self._stream, os.environ)
         console = Console(file=self._stream, no_color=plain, highlight=False)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        display = Progress(*columns, console=console, transient=True)
+        # a thread that draws by itself would be half copied into processes that are forked while it draws
+        display = Progress(*columns, console=console, transient=True, auto_refresh=False)
         display.start()
         return display

@@ -24,6 +24,7 @@ from pathlib import Path
 from torchlint.config import NAMES, ConfigError
 from torchlint.frontends.outcome import ERROR, UsageError
 from torchlint.frontends.replay import unheard
+from torchlint.report.text import visible
 from torchlint.source.discover import DEFAULT_EXCLUDES, SUFFIXES
 
 PAUSE = 0.5  # seconds between two looks at single files
@@ -77,7 +78,7 @@ def _pass(arguments: argparse.Namespace, once: Once, seen: Callable[[Iterable[st
     except (UsageError, ConfigError) as error:
         if first:
             raise
-        sys.stderr.write(f"torchlint: error: {error}\n")
+        sys.stderr.write(f"torchlint: error: {visible(str(error))}\n")
         return ERROR
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torchlint.diagnostic import Diagnostic
 from torchlint.report.findings import Findings
-from torchlint.report.text import Paint, visible, within
+from torchlint.report.text import Paint, visible, visible_path, within
 
 
 def render(findings: Findings) -> str:
@@ -13,5 +13,5 @@ def render(findings: Findings) -> str:
 
 
 def _line(one: Diagnostic, paint: Paint) -> str:
-    place = f"{paint('bold', visible(one.span.path))}:{within(one.span)}"
+    place = f"{paint('bold', visible_path(one.span.path))}:{within(one.span)}"
     return f"{place}: {paint(one.severity.value, one.code)} {visible(one.message)}\n"

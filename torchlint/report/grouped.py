@@ -6,7 +6,7 @@ from itertools import groupby
 
 from torchlint.diagnostic import Diagnostic
 from torchlint.report.findings import Findings
-from torchlint.report.text import Paint, visible, within
+from torchlint.report.text import Paint, visible, visible_path, within
 
 
 def render(findings: Findings) -> str:
@@ -21,4 +21,4 @@ def _block(path: str, group: list[Diagnostic], paint: Paint) -> str:
         f"  {within(one.span):<{width}}  {paint(one.severity.value, one.code)} {visible(one.message)}\n"
         for one in group
     )
-    return f"{paint('bold', visible(path))}:\n{''.join(lines)}\n"
+    return f"{paint('bold', visible_path(path))}:\n{''.join(lines)}\n"

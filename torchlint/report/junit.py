@@ -13,7 +13,7 @@ from os.path import splitext
 from torchlint.diagnostic import Diagnostic
 from torchlint.report.encode import xml
 from torchlint.report.findings import INTERNAL_ERROR, Findings
-from torchlint.report.text import within
+from torchlint.report.text import place, within
 
 
 def render(findings: Findings) -> str:
@@ -37,7 +37,7 @@ def _case(one: Diagnostic) -> str:
     kind = "error" if one.code == INTERNAL_ERROR else "failure"
     row = "" if one.span.cell else f' line="{one.span.start.row}"'
     told = [one.message]
-    told += [f"  {step.span.path}:{within(step.span)}: {step.note}" for step in one.trail]
+    told += [f"  {place(step.span)}: {step.note}" for step in one.trail]
     text = "\n".join(xml(line) for line in told)
     name, path = xml(f"{within(one.span)} {one.code} {one.name}"), xml(one.span.path)
     return (

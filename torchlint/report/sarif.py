@@ -16,6 +16,7 @@ said in a notification.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -83,19 +84,19 @@ class _Run:
         notifications: list[dict[str, Any]] = [
             {
                 "level": "error",
-                "message": {"text": one.message},
+                "message": _message(one.message),
                 "descriptor": {"id": one.code, "index": 0},
                 "locations": [self._location(one.span)],
             }
             for one in self._faults
         ]
-        notifications += [{"level": "error", "message": {"text": text}} for text in self._findings.problems]
+        notifications += [{"level": "error", "message": _message(text)} for text in self._findings.problems]
         notes = []
         if self._left_out:
             notes.append(f"{self._left_out} further findings are left out: GitHub takes {MOST_RESULTS} results")
         if self._shortened:
             notes.append(f"the trail of {self._shortened} findings is shortened to {MOST_LOCATIONS} locations")
-        notifications += [{"level": "note", "message": {"text": text}} for text in notes]
+        notifications += [{"level": "note", "message": _message(text)} for text in notes]
         return {
             "executionSuccessful": not self._faults and not self._findings.problems,
             "toolExecutionNotifications": notifications,
@@ -112,7 +113,7 @@ class _Run:
             "ruleId": one.code,
             "ruleIndex": self._numbers[one.code],
             "level": LEVELS[one.severity],
-            "message": {"text": f"{cell_note(one.span)}{one.message}"},
+            "message": _message(f"{cell_note(one.span)}{one.message}"),
             "locations": [self._location(one.span)],
             "partialFingerprints": {"primaryLocationLineHash": fingerprint, "torchlint/v1": fingerprint},
         }
@@ -133,7 +134,7 @@ class _Run:
             yield {"location": self._told(step), "executionOrder": order, "importance": importance}
 
     def _told(self, step: Step) -> dict[str, Any]:
-        return {**self._location(step.span), "message": {"text": f"{cell_note(step.span)}{step.note}"}}
+        return {**self._location(step.span), "message": _message(f"{cell_note(step.span)}{step.note}")}
 
     def _location(self, span: Span) -> dict[str, Any]:
         physical: dict[str, Any] = {"artifactLocation": self._artifact(span.path)}
@@ -155,13 +156,19 @@ class _Run:
             replacement = {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}}
             by_path.setdefault(edit.span.path, []).append(replacement)
         return {
-            "description": {"text": fix.title},
+            "description": _message(fix.title),
             "artifactChanges": [
                 {"artifactLocation": self._artifact(path), "replacements": replacements}
                 for path, replacements in by_path.items()
             ],
             "properties": {"applicability": "safe" if fix.safe else "unsafe"},
         }
+
+
+def _message(text: str) -> dict[str, str]:
+    """A message that is shown as it is written: braces would begin placeholders, and brackets could make a link."""
+    literal = re.sub(r"\[([^\[\]]*)\](?=\()", r"\\[\1\\]", text)
+    return {"text": literal.replace("{", "{{").replace("}", "}}")}
 
 
 def _rule(code: str, about: About) -> dict[str, Any]:

@@ -42,9 +42,16 @@ def unprintable(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp", "Cs")
 
 
+def visible_path(path: str) -> str:
+    """A path as it begins a line: one that GitHub Actions would read as a command, such as ``::warning::``, gets the
+    working folder before it."""
+    shown = visible(path)
+    return f"./{shown}" if shown.lstrip().startswith("::") else shown
+
+
 def place(span: Span) -> str:
     """Where a span begins, as ``path:row:column``; in a notebook ``path:cell 2:row:column``."""
-    return f"{visible(span.path)}:{within(span)}"
+    return f"{visible_path(span.path)}:{within(span)}"
 
 
 def within(span: Span) -> str:

@@ -24,7 +24,7 @@ from typing import Any
 
 from torchlint.source.magics import CELL_MAGIC, LINE_END, Mask, effects, is_indented, masked, runs_elsewhere
 
-_OFF = re.compile(r"#\s*torchlint:\s*off\b")
+_SWITCH = re.compile(r"#\s*torchlint:\s*(off|on)(?![\w-])")
 _ON = "# torchlint: on"
 
 
@@ -69,11 +69,12 @@ class Notebook:
         for cell in self.cells:
             text = effects(cell.source) if cell.number in broken else cell.text
             # the row above a cell ends what a comment has switched off before, and carries an indented one
-            above = ("if 1:  " if is_indented(text) else "") + (_ON if _OFF.search(before) else "")
-            parts += [above.rstrip(), self.end, text, self.end]
+            above = ("if 1:  " if is_indented(text) else "") + (_ON if _SWITCH.findall(before)[-1:] == ["off"] else "")
+            below = "\r\n" if text.endswith("\r") else self.end  # a carriage return and a line feed would be one end
+            parts += [above.rstrip(), self.end, text, below]
             before = text
             firsts.append(row + 1)
-            row += 1 + len(LINE_END.findall(text + self.end))
+            row += 1 + len(LINE_END.findall(text + below))
         return Joined("".join(parts), self.cells, tuple(firsts), frozenset(broken))
 
 
@@ -207,6 +208,11 @@ class Joined:
         index = max(bisect_right(self.firsts, start[0]) - 1, 0)
         here = self._within(index, start)
         return self.cells[index].number, here, max(here, self._within(index, end))
+
+    def holds(self, row: int) -> bool:
+        """Whether a row is that of a cell, or above all of them; not of what stands between cells."""
+        index = bisect_right(self.firsts, row) - 1
+        return index < 0 or row - self.firsts[index] < len(self.cells[index].rows)
 
     def edit(self, start: Point, end: Point, text: str) -> tuple[int, Point, Point, str] | None:
         """A change of the text as a change of one cell; None if it is none, or would change a magic."""

@@ -144,16 +144,16 @@ def _imported(node: cst.ImportAlias) -> ir.ImportName:
 
 def _dotted(node: cst.BaseExpression) -> str:
     backwards: list[str] = []
-    while isinstance(node, cst.Attribute):
+    while type(node) is cst.Attribute:
         backwards.append(node.attr.value)
         node = node.value
-    if isinstance(node, cst.Name):
+    if type(node) is cst.Name:
         backwards.append(node.value)
     return ".".join(reversed(backwards))
 
 
 def _bound(node: cst.AsName | None) -> str | None:
-    return node.name.value if node is not None and isinstance(node.name, cst.Name) else None
+    return node.name.value if node is not None and type(node.name) is cst.Name else None
 
 
 def _global(node: cst.Global, s: State, d: int) -> ir.Stmt:
@@ -191,7 +191,7 @@ def _maybe(node: cst.BaseExpression | None, s: State, d: int) -> ir.Expr | None:
 def _if(node: cst.If, s: State, d: int) -> ir.Stmt:
     rungs = 0
     after = node.orelse
-    while isinstance(after, cst.If):
+    while type(after) is cst.If:
         rungs += 1
         after = after.orelse
     return _rung(node, s, d) if rungs <= LONGEST_LADDER else _ladder(node, s, d)
@@ -205,7 +205,7 @@ def _rung(node: cst.If, s: State, d: int) -> ir.Stmt:
     after = node.orelse
     if after is None:
         return ir.If(n, test, body, [])
-    if isinstance(after, cst.If):
+    if type(after) is cst.If:
         return ir.If(n, test, body, [_rung(after, s, d + 2)])
     return ir.If(n, test, body, _suite(after.body, s, d))
 
@@ -216,7 +216,7 @@ def _ladder(node: cst.If, s: State, d: int) -> ir.Stmt:
     subject = ir.Const(s.number(node), None)
     cases: list[ir.Case] = []
     after: cst.If | cst.Else | None = node
-    while isinstance(after, cst.If):
+    while type(after) is cst.If:
         guard = expression(after.test, s, d + 3)
         cases.append(ir.Case(ir.CapturePattern(None, None), guard, _suite(after.body, s, d + 2)))
         after = after.orelse

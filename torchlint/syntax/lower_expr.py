@@ -137,10 +137,10 @@ def _template(node: cst.TemplatedString, s: State, d: int) -> ir.Expr:
 def _parts(node: cst.FormattedString | cst.TemplatedString, parts: list[ir.Expr], s: State, d: int) -> None:
     raw = "r" in node.start.lower()
     for part in node.parts:
-        if isinstance(part, (cst.FormattedStringText, cst.TemplatedStringText)):
+        if type(part) is cst.FormattedStringText or type(part) is cst.TemplatedStringText:
             written = literals.body(part.value.replace("{{", "{").replace("}}", "}"), raw)
             parts.append(ir.Const(s.number(part), written))
-        elif isinstance(part, (cst.FormattedStringExpression, cst.TemplatedStringExpression)):
+        elif type(part) is cst.FormattedStringExpression or type(part) is cst.TemplatedStringExpression:
             inner = part.expression
             parts.append(TABLE[type(inner)](inner, s, d + 2))
 
@@ -198,13 +198,13 @@ def _subscript(node: cst.Subscript, s: State, d: int) -> ir.Expr:
 
 
 def _index(node: cst.BaseSlice, s: State, d: int) -> ir.Expr:
-    if isinstance(node, cst.Index):
+    if type(node) is cst.Index:
         value = node.value
         if node.star:
             m = s.number(node)
             return ir.Starred(m, TABLE[type(value)](value, s, d + 1))
         return TABLE[type(value)](value, s, d)
-    if not isinstance(node, cst.Slice):
+    if type(node) is not cst.Slice:
         return _opaque(node, s, d)
     n = s.number(node)
     lower, upper, step = node.lower, node.upper, node.step
@@ -384,7 +384,7 @@ def parameters(node: cst.Parameters, s: State, d: int) -> list[ir.Param]:
     params = [_param(param, "pos", s, d) for param in node.posonly_params]
     for param in node.params:
         params.append(_param(param, "any", s, d))
-    if isinstance(node.star_arg, cst.Param):
+    if type(node.star_arg) is cst.Param:
         params.append(_param(node.star_arg, "args", s, d))
     for param in node.kwonly_params:
         params.append(_param(param, "kw", s, d))
@@ -457,28 +457,27 @@ def _generators(clause: cst.CompFor | None, s: State, d: int) -> list[ir.Generat
 
 def target(node: cst.CSTNode, s: State, d: int) -> ir.Expr:
     """An expression that is assigned to: its names count as bound, not as used."""
-    kind = type(node)
     if d > DEEPEST:
         return _opaque(node, s, d)
-    if isinstance(node, cst.Name):
+    if type(node) is cst.Name:
         n = len(s)
         s.append(node)
         return ir.Name(n, node.value)
-    if isinstance(node, cst.Attribute):
+    if type(node) is cst.Attribute:
         n = len(s)
         s.append(node)
         value = node.value
         return ir.Attr(n, TABLE[type(value)](value, s, d + 1), node.attr.value)
-    if isinstance(node, (cst.Tuple, cst.List)):
+    if type(node) is cst.Element:
+        return target(node.value, s, d)
+    if type(node) is cst.Tuple or type(node) is cst.List:
         n = s.number(node)
         items = [target(element, s, d + 2) for element in node.elements]
-        return ir.TupleExpr(n, items) if isinstance(node, cst.Tuple) else ir.ListExpr(n, items)
-    if isinstance(node, cst.StarredElement):
+        return ir.TupleExpr(n, items) if type(node) is cst.Tuple else ir.ListExpr(n, items)
+    if type(node) is cst.StarredElement:
         n = s.number(node)
         return ir.Starred(n, target(node.value, s, d + 1))
-    if isinstance(node, cst.Element):
-        return target(node.value, s, d)
-    return TABLE[kind](node, s, d)
+    return TABLE[type(node)](node, s, d)
 
 
 def expression(node: cst.BaseExpression, s: State, d: int) -> ir.Expr:

@@ -22,24 +22,31 @@ NOQA, OURS = "noqa", "ours"
 def silenced(text: str, found: Sequence[tuple[Span, str]]) -> tuple[str, int]:
     """The text with comments that silence findings of these codes, and how many rows have a comment more, or a longer
     one. Nothing is changed if the program would not stay as it is."""
+    edits = comments_for(text, found)
+    return applied(text, edits), len(edits)
+
+
+def comments_for(text: str, found: Sequence[tuple[Span, str]]) -> list[Edit]:
+    """The edits that `silenced` makes, one a row."""
     joined = joined_rows(text)
     wanted: dict[int, set[str]] = defaultdict(set)
     for span, code in found:
         row = span.start.row
         wanted[joined.get(row, (row, row))[1]].add(code)
     forms = dict.fromkeys(wanted, NOQA)
-    made = _with_comments(text, wanted, forms)
-    after = suppressions(made)
+    edits = _edits(text, wanted, forms)
+    after = suppressions(applied(text, edits))
     for span, code in found:
         if not after.covers(span, code, ""):  # what stands before it makes it no `noqa`
             row = span.start.row
             forms[joined.get(row, (row, row))[1]] = OURS
     if OURS in forms.values():
-        made = _with_comments(text, wanted, forms)
-    return (made, len(wanted)) if _program(made) == _program(text) else (text, 0)
+        edits = _edits(text, wanted, forms)
+    program = _program(text)
+    return edits if program is not None and _program(applied(text, edits)) == program else []
 
 
-def _with_comments(text: str, wanted: dict[int, set[str]], forms: dict[int, str]) -> str:
+def _edits(text: str, wanted: dict[int, set[str]], forms: dict[int, str]) -> list[Edit]:
     rows = source_rows(text)
     known = suppressions(text).comments
     edits: list[Edit] = []
@@ -54,7 +61,7 @@ def _with_comments(text: str, wanted: dict[int, set[str]], forms: dict[int, str]
             named = ", ".join(sorted(codes))
             comment = f"# noqa: {named}" if forms[row] == NOQA else f"# torchlint: ignore[{named}]"
             edits.append(_edit(row, start, len(content) + 1, f"  {comment}"))
-    return applied(text, edits)
+    return edits
 
 
 def _longer(comment: Suppression, codes: Iterable[str]) -> Edit:

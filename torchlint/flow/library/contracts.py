@@ -17,7 +17,7 @@ from __future__ import annotations
 import copy
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -175,6 +175,7 @@ class Contracts:
         self._packages: set[str] = set()
         self._inside: dict[str, str] = {}
         self._found: dict[str, Row | None] = {}
+        self._words: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         for row in rows:
             self._add(entry_of(row))
 
@@ -257,13 +258,14 @@ class Contracts:
         """
         return [entry.row for entry in self.entries]
 
-    def words(self, of_kind: type[Row], does: Collection[str] | None = None) -> Iterator[str]:
+    def words(self, of_kind: type[Row], does: _NAMES = ()) -> Sequence[str]:
         """What classes and functions are called that have rows of a kind, without their modules; of transforms, those
         that do one of these things."""
         kind = of_kind.__name__.lower()
-        for entry in self.entries:
-            if entry.kind == kind and (does is None or entry.does in does):
-                yield from entry.words
+        if (kind, does) not in self._words:
+            wanted = (entry for entry in self.entries if entry.kind == kind and (not does or entry.does in does))
+            self._words[kind, does] = [word for entry in wanted for word in entry.words]
+        return self._words[kind, does]
 
     def lookup(self, full_name: str) -> Row | None:
         """The row of a full name, however it is spelled; None if no table knows it.
