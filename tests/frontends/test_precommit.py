@@ -222,11 +222,6 @@ def test_arguments(hooks: Hooks, tmp_path: Path) -> None:
     assert repository.commit() == ""
 
 
-@pytest.mark.xfail(
-    '"--fix"' not in (ROOT / "torchlint" / "frontends" / "options.py").read_text("utf-8"),
-    strict=True,
-    reason="`--fix` is not there yet",
-)
 @pytest.mark.parametrize(("hook", "arguments"), [("torchlint", "--fix"), ("torchlint-fix", "")])
 def test_a_safe_fix_is_made_and_left_to_be_staged(hooks: Hooks, tmp_path: Path, hook: str, arguments: str) -> None:
     """pre-commit stops the commit, since a file has changed; what the person stages then passes."""
