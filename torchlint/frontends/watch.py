@@ -14,6 +14,7 @@ Worked example: ``torchlint --watch src`` watches the tree ``src`` and the singl
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import queue
 import sys
@@ -59,6 +60,7 @@ def watch(arguments: argparse.Namespace, once: Once) -> int:
                     sys.stdout.write(CLEAR)
                 status = _pass(arguments, once, further.update, first=status is None)
                 before = {**_signature(path for path in further if not _lies_in(path, trees)), **before}
+                gc.collect()  # runs go without the collector, and this process lives on
                 if not arguments.quiet:
                     sys.stderr.write("Watching for changes; Ctrl-C ends.\n")
                     sys.stderr.flush()
