@@ -1,4 +1,4 @@
-"""What torchlint costs in everyday use, in one table: ``python tests/benchmarks/table.py``.
+"""What torchlint costs in everyday use, in one table: ``python -m tests.benchmarks.table``.
 
 Packages from the registry (`PACKAGES`) are downloaded with pip into a temporary folder, or taken from ``--packages
 FOLDER``, which holds one folder a package; TorchFix is installed into an environment of its own, or taken from the
@@ -23,6 +23,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from tests.benchmarks.flake8_cost import flake8_cost, write_project
 
 PACKAGES = ("timm", "monai", "kornia", "segmentation-models-pytorch", "torchmetrics", "pytorch-lightning")
 PARSE = """
@@ -158,7 +160,8 @@ def large(bench: Bench, folder: Path, torchfix: str | None, lines: int) -> list[
     rows.append(Row("cold: one process over two, wall", f"{gain:.2f}", ">= 1.7", gain >= 1.7))
     if torchfix is not None:
         other = [torchfix, "-m", "torchfix", "-j", "1", "."]
-        turns = bench.turns(partial(bench.run, other, folder), partial(bench.cold, alone, folder), runs=1)
+        place = folder / "kornia"  # more than a hundred thousand lines by itself: TorchFix takes minutes
+        turns = bench.turns(partial(bench.run, other, place), partial(bench.cold, alone, place), runs=3)
         faster = ratio(turns, 0, 1, "wall")
         rows.append(Row("cold, one process: TorchFix over torchlint, wall", f"{faster:.1f}", ">= 15", faster >= 15))
     bench.cold(two, folder)
@@ -206,6 +209,14 @@ def small(bench: Bench, folder: Path) -> list[Row]:
     return rows
 
 
+def flake8(runs: int, folder: Path) -> list[Row]:
+    """flake8 with the plugin, on a project of 50 files."""
+    write_project(folder)
+    cost = flake8_cost(folder, "1", runs)
+    share = (cost.both - cost.plain) / cost.torchlint
+    return [Row("flake8, 50 files: what the plugin adds, over torchlint", f"{share:.2f}", "<= 1.5", cost.ratio <= 1)]
+
+
 def downloaded(folder: Path) -> Path:
     """The packages, unpacked."""
     subprocess.run(
@@ -244,7 +255,12 @@ def main() -> None:
         lines = sum(path.read_bytes().count(b"\n") for path in packages.rglob("*.py"))
         bench = Bench(arguments.runs, place / "cache")
         (place / "small").mkdir()
-        rows = [*small(bench, place / "small"), *large(bench, packages, torchfix, lines)]
+        (place / "flake8").mkdir()
+        rows = [
+            *small(bench, place / "small"),
+            *flake8(arguments.runs, place / "flake8"),
+            *large(bench, packages, torchfix, lines),
+        ]
         sys.stdout.write(f"{lines} lines of {', '.join(sorted(path.name for path in packages.iterdir()))}\n")
         width = max(len(row.what) for row in rows)
         for row in rows:

@@ -14,6 +14,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from torchlint.engine.lint import Request, Result
+from torchlint.engine.lint import lint as analysed
 from torchlint.frontends.cli import main
 from torchlint.frontends.places import cache_folder
 from torchlint.frontends.store import MARK, DiskStore, digest
@@ -151,6 +153,36 @@ def test_after_every_change_it_says_what_a_run_without_says(project: Path, lint:
     assert len(seen) == 4
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "and no more",
+        "the configuration ignores",
+        "a nearer configuration",
+        "a file is new",
+        "the model is mended",
+        "a comment",
+        "what it extends changes",
+    ],
+)
+def test_what_changes_while_a_run_lasts(
+    project: Path, lint: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, edit: str
+) -> None:
+    """The run that did not see the change is not taken for one that did."""
+    EDITS["one that extends"](project)
+    time.sleep(0.03)  # the configuration is older than the run
+
+    def and_then(request: Request) -> Result:
+        result = analysed(request)
+        EDITS[edit](project)
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr("torchlint.frontends.check.lint", and_then)
+        lint(".")
+    assert lint(".") == lint(".", "--no-cache")
+
+
 def test_whoever_asks_otherwise_is_answered_otherwise(
     project: Path, lint: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,24 +314,28 @@ def warmed(lint: Callable[..., Run]) -> Callable[[list[str]], int]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here")
-def test_a_run_killed_at_any_moment_leaves_whole_entries(
+def test_a_run_killed_while_it_mends_and_keeps_leaves_nothing_by_halves(
     project: Path, lint: Callable[..., Run], tmp_path: Path, warmed: Callable[[list[str]], int]
 ) -> None:
     for number in range(6):
         (project / f"m{number}.py").write_text(NET + f"# {number}\n")
     wanted = lint("--no-cache", ".")
-    cache = tmp_path / "cache"
+    cache, program = tmp_path / "cache", project / "app" / "train.py"
     started = time.monotonic()
-    os.waitpid(warmed(["check", "."]), 0)
+    os.waitpid(warmed(["check", "--fix", "."]), 0)
     lasts = time.monotonic() - started
+    mended = program.read_text()
+    assert mended == TRAIN.replace("BCELoss", "BCEWithLogitsLoss")
     draw = random.Random(5)
     killed = 0
     for _ in range(100):
-        child = warmed(["check", "."])
+        program.write_text(TRAIN)
+        child = warmed(["check", "--fix", "."])
         time.sleep(draw.uniform(0, lasts))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         killed += os.WIFSIGNALED(status)
+        assert program.read_text() in (TRAIN, mended)
         for path in (path for path in cache.rglob("*") if path.is_file() and len(path.parent.name) == 2):
             content = path.read_bytes()
             whole = content[len(MARK) + 20 :]
@@ -307,6 +343,7 @@ def test_a_run_killed_at_any_moment_leaves_whole_entries(
         if draw.random() < 0.5:
             DiskStore(str(cache)).clear()
     assert killed > 30
+    program.write_text(TRAIN)
     assert lint(".") == wanted
     assert lint(".") == wanted
 

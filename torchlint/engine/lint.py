@@ -109,9 +109,7 @@ def lint(request: Request) -> Result:
     Raises:
         ContractError: a contract table cannot be read.
     """
-    if not _is_encodable(
-        [request.folder, *request.tops, *request.files]
-    ):  # such a name is met on a disk of another encoding
+    if not _is_encodable([request.folder, *request.tops, *request.files]):  # on a disk of another encoding
         request = msgspec.structs.replace(request, store=None, jobs=1)
     work = _Work(request)
     outcomes = work.outcomes()

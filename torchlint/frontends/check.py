@@ -136,6 +136,9 @@ class Session:
     def __init__(self, arguments: argparse.Namespace, *, foreign_comments: bool = True) -> None:
         self.arguments = arguments
         self.foreign_comments = foreign_comments
+        self.recorder: Recorder | None = arguments.recorder
+        for path in (os.curdir, *arguments.paths) if self.recorder is not None else ():
+            self.recorder.above(os.path.abspath(path if os.path.isdir(path) else os.path.dirname(path)))
         self.configuration = Configuration(arguments.config, arguments.isolated, said_by(arguments))
         self.rules = _rules(arguments.rules_dir)
         self.given: Mapping[str, bytes] = {}
@@ -145,7 +148,6 @@ class Session:
         self._whole: dict[str, bool] = {}
         #: how many findings baselines list
         self.known = 0
-        self.recorder: Recorder | None = arguments.recorder
         self.store = None if arguments.no_cache else DiskStore(arguments.cache_dir or cache_folder(os.environ))
         self.piped = "-" in arguments.paths
         here = self.configuration.of(arguments.stdin_filename if self.piped and arguments.stdin_filename else os.curdir)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import time
 
 from torchlint.frontends.places import cache_folder, own_version
 from torchlint.frontends.store import DiskStore, digest
@@ -37,6 +38,7 @@ ABOVE = ("torchlint.toml", "pyproject.toml", ".gitignore")
 
 _FILE, _FOLDER, _PACKAGE, _THERE = "file", "folder", "package", "there"
 _NONE = "none"
+_TICK = 10_000_000  # nanoseconds by which a file system's clock may be behind
 
 
 class Recorder:
@@ -48,6 +50,7 @@ class Recorder:
         self._seen: dict[tuple[str, str], str] = {}
         self._above: set[str] = set()
         self._spoilt = False
+        self._started = time.time_ns()
         self._said: tuple[list[str], list[str]] = ([], [])
 
     def file(self, path: str, content: bytes | None) -> None:
@@ -56,13 +59,20 @@ class Recorder:
         self.above(os.path.dirname(os.path.abspath(path)))
 
     def files(self, paths: Iterable[str]) -> None:
-        """The run read files that are small enough to be read again."""
+        """The run read files that are small enough to be read again; one that has changed since it began spoils it."""
         for path in paths:
+            try:
+                changed = os.stat(path).st_ctime_ns
+            except (OSError, ValueError):
+                changed = self._started
+            if changed >= self._started - _TICK:
+                self.spoil()
             self.file(path, _content(path))
 
     def folder(self, path: str) -> None:
-        """The run listed a folder."""
-        self._seen[_FOLDER, path] = _listing(path)
+        """The run is about to list a folder; what comes into it afterwards is none of what it saw."""
+        if (_FOLDER, path) not in self._seen:
+            self._seen[_FOLDER, path] = _listing(path)
         self.above(os.path.abspath(path))
 
     def package(self, path: str) -> None:
@@ -74,7 +84,7 @@ class Recorder:
         self._seen[_THERE, path] = _seen(_THERE, path)
 
     def above(self, folder: str) -> None:
-        """The run looked for configurations in a folder, by its full path, and in all above it."""
+        """The run is about to look for configurations in a folder, by its full path, and in all above it."""
         while folder not in self._above:
             self._above.add(folder)
             for name in ABOVE:
