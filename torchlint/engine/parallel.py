@@ -9,12 +9,14 @@ This module is slow to import, and most runs do without it.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
 from torchlint.project.parsed import encode, parse
@@ -102,9 +104,18 @@ def _executor(jobs: int, shared: tuple[Any, ...]) -> ProcessPoolExecutor:
 
 
 def _begin(*shared: Any) -> None:
-    """What a new process does first: it ends without a word when the user interrupts the run."""
+    """What a new process does first: it ends without a word when the user interrupts the run, and when the process that
+    made it is gone, which would otherwise be waited for until somebody looks."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _SHARED[:] = shared
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _end(executor: ProcessPoolExecutor) -> None:

@@ -38,18 +38,40 @@ def _per_file_ignores(text: str) -> dict[str, list[str]]:
 
 
 class _Merge(argparse.Action):
-    """Tables that are given one after the other are one."""
+    """Tables of lists that are given one after the other are one."""
 
     def __call__(self, parser: object, namespace: argparse.Namespace, values: Any, option: object = None) -> None:
         """Add the table `values` to what there is."""
-        setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), **values})
+        found = dict(getattr(namespace, self.dest) or {})
+        for key, words in values.items():
+            found[key] = [*found.get(key, ()), *words]
+        setattr(namespace, self.dest, found)
 
 
 def _jobs(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError
-    return number
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes")
+    return int(text)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser of one command. Options are written in full, so that an option of a later version changes no script."""
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__(**words, allow_abbrev=False, formatter_class=_formatter)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """The arguments; where an option is not known, the message says which was meant."""
+        found, strangers = self.parse_known_args(args, namespace)
+        if strangers:
+            from difflib import get_close_matches
+
+            known = [name for name in self._option_string_actions if name.startswith("--")]
+            word = strangers[0].partition("=")[0]
+            close = get_close_matches(word, known, n=1) if word.startswith("--") else []
+            hint = f"; did you mean {close[0]}?" if close else ""
+            self.error(f"unrecognized arguments: {' '.join(strangers)}{hint}")
+        return found
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
@@ -63,13 +85,13 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def _check_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="torchlint",
-        formatter_class=_formatter,
-        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s config|explain|rules|reveal|trace|completion ...",
+        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n"
+        "       %(prog)s config|explain|rules|reveal|trace|completion|clean ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
         epilog="other commands: config FILE, explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], "
-        "completion SHELL; each has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
+        "completion SHELL, clean; each has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
@@ -114,7 +136,7 @@ def _check_parser() -> argparse.ArgumentParser:
 
 
 def _config_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="torchlint config",
         description="Print the settings in force for a file or folder, and where each was given.",
     )
@@ -144,7 +166,7 @@ def _add_fixes(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="torchlint explain", description="Print the page of a rule.")
+    parser = _Parser(prog="torchlint explain", description="Print the page of a rule.")
     parser.add_argument("rule", metavar="CODE|NAME")
     _add_rules_dir(parser)
     _add_colour(parser)
@@ -152,13 +174,13 @@ def _explain_parser() -> argparse.ArgumentParser:
 
 
 def _rules_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="torchlint rules", description="List all rules.")
+    parser = _Parser(prog="torchlint rules", description="List all rules.")
     _add_rules_dir(parser)
     return parser
 
 
 def _reveal_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="torchlint reveal", description="Print what is known of the values in a file, or in one line of it."
     )
     parser.add_argument("target", metavar="FILE[:LINE]")
@@ -167,7 +189,7 @@ def _reveal_parser() -> argparse.ArgumentParser:
 
 
 def _trace_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="torchlint trace",
         description="Print the way of the data through a file, or through one line of it, from where it begins to the "
         "losses, models and pictures it ends in, with type, shape, layout and range at each stage.",
@@ -249,7 +271,7 @@ def _add_configuration(parser: argparse.ArgumentParser) -> Options:
 
 
 def _completion_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="torchlint completion", description="Print a script that completes commands, options and rules in a shell."
     )
     parser.add_argument("shell", choices=("bash", "zsh", "fish"))
@@ -257,7 +279,7 @@ def _completion_parser() -> argparse.ArgumentParser:
 
 
 def _clean_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="torchlint clean", description="Remove what earlier runs have kept.")
+    parser = _Parser(prog="torchlint clean", description="Remove what earlier runs have kept.")
     _add_cache_dir(parser)
     return parser
 
