@@ -45,7 +45,7 @@ def large(tmp_path: Path) -> Path:
         part = folder / f"part{number}"
         part.mkdir(parents=True)
         net = BAD.split("net = Net()")[0]
-        copies = "".join(net.replace("class Net", f"class Net{number}_{copy}") for copy in range(40))
+        copies = "".join(net.replace("class Net", f"class Net{number}_{copy}") for copy in range(30))
         (part / "train.py").write_text(BAD + copies)
     return folder
 
