@@ -13,7 +13,7 @@ from torchlint.frontends.check import Session, conclude
 from torchlint.frontends.documents import edited as edited_document
 from torchlint.frontends.documents import is_document
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS
-from torchlint.frontends.output import fixable_line, warn
+from torchlint.frontends.output import fixable_line, tell_faults, warn
 from torchlint.frontends.plain import read_or_none
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.diff import shown, unified
@@ -113,6 +113,7 @@ def _closing(session: Session, mended: Mended, words: str, *, change: bool) -> i
         if count:
             sys.stderr.write(f"{words} {count} finding{'' if count == 1 else 's'}.\n")
         sys.stderr.write(fixable_line(mended.result.diagnostics, session.unsafe_fixes, offered=False))
+    tell_faults(mended.result.diagnostics)
     if session.status(mended.result.diagnostics) == ERROR:
         return ERROR
     return FINDINGS if change and not arguments.exit_zero else CLEAN
