@@ -156,6 +156,8 @@ def _load(path: Path, seen: tuple[Path, ...], patterns: str | None) -> Loaded:
         target = Path(_value(said, "extend", values.pop("extend"), place))
         if not target.is_file():  # a pipe or a device may never end
             raise ConfigError(f"{said.at('extend')}: `extend` names no file: {target}")
+        plain = Path(os.path.normpath(target))  # which is another file where a link is on the way
+        target = plain if plain.resolve() == target.resolve() else target
         base = _load(target, (*seen, resolved), patterns)
         base = changed(base, texts=(*base.texts, (said, ("extend",))))
     loaded = _apply(base, changed(said, values=values), place)

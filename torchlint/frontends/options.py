@@ -90,7 +90,7 @@ def _check_parser() -> argparse.ArgumentParser:
         usage="%(prog)s [check] [OPTIONS] [PATH ...]\n"
         "       %(prog)s config|explain|rules|reveal|trace|completion|clean ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
-        epilog="other commands: config FILE, explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], "
+        epilog="other commands: config [FILE], explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], "
         "completion SHELL, clean; each has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
     )
     parser.add_argument(
@@ -116,7 +116,7 @@ def _check_parser() -> argparse.ArgumentParser:
     output.add_argument("--exit-zero", action="store_true", help="exit with 0 although there are findings")
     _add_colour(output)
     _add_fixes(parser)
-    _add_selection(parser)
+    _add_rules_dir(_add_selection(parser))
     _add_accepting(parser)
     files = _add_files(parser)
     files.add_argument("--stdin-filename", metavar="FILE", help="the name of the file that standard input holds")
@@ -167,7 +167,9 @@ def _add_fixes(parser: argparse.ArgumentParser) -> None:
 
 def _explain_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="torchlint explain", description="Print the page of a rule.")
-    parser.add_argument("rule", metavar="CODE|NAME")
+    parser.add_argument(
+        "rule", metavar="CODE|NAME", help="such as TL101 or bce-on-logits; `torchlint rules` lists them"
+    )
     _add_rules_dir(parser)
     _add_colour(parser)
     return parser
@@ -183,7 +185,7 @@ def _reveal_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="torchlint reveal", description="Print what is known of the values in a file, or in one line of it."
     )
-    parser.add_argument("target", metavar="FILE[:LINE]")
+    parser.add_argument("target", metavar="FILE[:LINE]", help="in a notebook also FILE:cell N or FILE:cell N:LINE")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="further files or folders, such as those that call it")
     return parser
 
@@ -194,14 +196,14 @@ def _trace_parser() -> argparse.ArgumentParser:
         description="Print the way of the data through a file, or through one line of it, from where it begins to the "
         "losses, models and pictures it ends in, with type, shape, layout and range at each stage.",
     )
-    parser.add_argument("target", metavar="FILE[:LINE]")
+    parser.add_argument("target", metavar="FILE[:LINE]", help="in a notebook also FILE:cell N or FILE:cell N:LINE")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="further files or folders, such as those that call it")
     parser.add_argument("--whole", action="store_true", help="show moves to another device or place in memory too")
     _add_colour(parser)
     return parser
 
 
-def _add_selection(parser: argparse.ArgumentParser) -> None:
+def _add_selection(parser: argparse.ArgumentParser) -> Options:
     chosen = parser.add_argument_group("rules (codes, prefixes of codes, names, or ALL; separated by commas)")
     for flag, words in (
         ("--select", "run these only"),
@@ -220,7 +222,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     chosen.add_argument(
         "--severity", choices=("error", "warning", "info"), help="the least severity that is shown (default: info)"
     )
-    _add_rules_dir(chosen)
+    return chosen
 
 
 def _add_files(parser: argparse.ArgumentParser) -> Options:
@@ -274,7 +276,7 @@ def _completion_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="torchlint completion", description="Print a script that completes commands, options and rules in a shell."
     )
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that is to read the script")
     return parser
 
 
@@ -288,7 +290,9 @@ Options = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
 def _add_colour(parser: Options) -> None:
-    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colours; default: auto, on a terminal"
+    )
 
 
 def _add_cache_dir(parser: Options) -> None:

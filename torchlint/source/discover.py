@@ -70,6 +70,12 @@ def discover(
     return sorted(found.values())
 
 
+def is_passed_over(path: str, excluded: Excluded, respect_gitignore: bool) -> bool:
+    """Whether a file or folder that is there would be left out by a search from the working folder."""
+    full = os.path.abspath(path)
+    return full != os.getcwd() and _Rules(excluded, respect_gitignore).ignores_named(full, os.path.isdir(path))
+
+
 def _shown(path: str) -> str:
     while path.startswith(("./", "." + os.sep)):
         path = path[2:].lstrip("/" + os.sep)
