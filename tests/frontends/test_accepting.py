@@ -222,6 +222,7 @@ def test_internal_errors_are_not_listed(tmp_path: Path, torchlint: Torchlint) ->
     )
     done = torchlint("--rules-dir", "ours", "--write-baseline", "known.json", "a.py")
     assert done.status == 2
+    assert "error: a.py:1:1: TL000 internal error: the rule `fails` failed" in done.err
     assert [row["code"] for row in json.loads((tmp_path / "known.json").read_text())["findings"]] == ["TL101"]
 
 

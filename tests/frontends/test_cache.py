@@ -14,6 +14,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from tests.frontends.programs import MODEL
 from torchlint.engine.lint import Request, Result
 from torchlint.engine.lint import lint as analysed
 from torchlint.frontends.cli import main
@@ -21,19 +22,7 @@ from torchlint.frontends.places import cache_folder
 from torchlint.frontends.store import MARK, DiskStore, digest
 
 ROOT = Path(__file__).parents[2]
-NET = """\
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.head = nn.Linear(8, 1)
-
-    def forward(self, x):
-        return self.head(x)
-"""
+NET = "import torch\n" + MODEL
 TRAIN = """\
 import torch
 from torch import nn

@@ -285,6 +285,29 @@ def test_settings_as_json(torchlint: Torchlint, tmp_path: Path) -> None:
     assert told["settings"]["select"]["sources"] == [{"name": "command line", "line": None}]
 
 
+def test_what_a_search_passes_over(torchlint: Torchlint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".gitignore").write_text("gen/\n")
+    passed_over = "no configuration file; it is passed over, as excluded or ignored by git"
+    for path in ("build", "build/b.py", "gen", "gen/g.py"):
+        assert torchlint("config", path).out.startswith(f"# {path}: {passed_over}\n")
+    assert torchlint("config", "--no-respect-gitignore", "gen/g.py").out.startswith(
+        "# gen/g.py: no configuration file\n"
+    )
+    for path in ("a.py", ".", "tests", "tests/gone.py"):
+        assert torchlint("config", path).out.startswith(f"# {path}: no configuration file\n")
+    monkeypatch.chdir(tmp_path / "build")
+    assert torchlint("config").out.startswith("# .: no configuration file\n")
+
+
+def test_the_way_to_what_is_extended_is_shown_without_detours(torchlint: Torchlint, tmp_path: Path) -> None:
+    (tmp_path / "torchlint.toml").write_text('[per-file-ignores]\n"tests/" = ["TL1"]\n')
+    (tmp_path / "gen" / "torchlint.toml").write_text('extend = "../torchlint.toml"\n')
+    (tmp_path / "tests" / "torchlint.toml").write_text('extend = "../gen/../gen/torchlint.toml"\n')
+    assert f" # {tmp_path / 'torchlint.toml'}:1\n" in torchlint("config", "tests/test_a.py").out
+    assert torchlint().files == ["a.py", "gen/g.py"]
+
+
 def test_a_wrong_configuration_is_told_there_too(torchlint: Torchlint, tmp_path: Path) -> None:
     (tmp_path / "torchlint.toml").write_text("ignor = 1\n")
     done = torchlint("config")

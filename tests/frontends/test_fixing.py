@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.frontends.test_cli import BAD, GOOD
+from tests.frontends.test_cli import BAD, GOOD, RAISING
 from torchlint.frontends import fixing
 from torchlint.frontends.cli import main
 
@@ -113,9 +113,10 @@ def test_a_diff_writes_nothing_and_can_be_applied(tmp_path: Path, run: Run) -> N
     Path("a.py").write_bytes(latin)
     Path("inner").mkdir()
     Path("inner", "b.py").write_text(UNSAFE)
+    Path("inner", "c d.py").write_text(UNSAFE)
     done = run("--diff")
     assert done.status == 1
-    assert done.err == "Would fix 1 finding.\n1 fixable with `--unsafe-fixes`.\n"
+    assert done.err == "Would fix 1 finding.\n2 fixable with `--unsafe-fixes`.\n"
     assert b"inner" not in done.out
     assert Path("a.py").read_bytes() == latin
     done = run("--diff", "--unsafe-fixes", "--quiet")
@@ -123,8 +124,11 @@ def test_a_diff_writes_nothing_and_can_be_applied(tmp_path: Path, run: Run) -> N
     copy = tmp_path / "copy"
     shutil.copytree(tmp_path, copy)
     subprocess.run(["git", "apply", "-p0"], cwd=copy, input=done.out, check=True)
+    assert b"+++ inner/b.py\n" in done.out
+    assert b"+++ inner/c d.py\t\n" in done.out  # as `patch` wants a name with a space
     run("--fix", "--unsafe-fixes", "a.py", "inner")
     assert (copy / "a.py").read_bytes() == Path("a.py").read_bytes() == latin.replace(b"BCELoss", b"BCEWithLogitsLoss")
+    assert (copy / "inner" / "c d.py").read_text() == UNSAFE_FIXED
     assert (copy / "inner" / "b.py").read_text() == Path("inner", "b.py").read_text() == UNSAFE_FIXED
     done = run("--diff", "a.py")
     assert (done.status, done.out, done.err) == (0, b"", "")
@@ -143,6 +147,16 @@ def test_fix_only_says_nothing_of_the_rest(run: Run) -> None:
     done = run("--fix-only")
     assert (done.status, done.out, done.err) == (0, b"", "Fixed 1 finding.\n1 fixable with `--unsafe-fixes`.\n")
     assert Path("a.py").read_text() == GOOD
+
+
+@pytest.mark.parametrize("words", [["--diff"], ["--fix-only"], ["--diff", "--quiet"]])
+def test_what_could_not_be_judged_is_told_where_no_findings_are(run: Run, words: list[str]) -> None:
+    Path("a.py").write_text(BAD)
+    Path("ours").mkdir()
+    Path("ours", "raises.py").write_text(RAISING)
+    done = run("--rules-dir", "ours", *words, "a.py")
+    assert done.status == 2
+    assert "error: a.py:1:1: TL000 internal error: the rule `raises-always` failed" in done.err
 
 
 @pytest.mark.parametrize("flag", ["--fix", "--fix-only"])

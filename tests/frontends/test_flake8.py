@@ -16,35 +16,10 @@ from pathlib import Path
 import pytest
 from flake8.main.cli import main as flake8_main
 
+from tests.frontends.programs import MODEL, TRAIN
 from torchlint.frontends.cli import main
 
 ROOT = Path(__file__).parents[2]
-MODEL = """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.head = nn.Linear(8, 1)
-
-    def forward(self, x):
-        return self.head(x)
-"""
-TRAIN = """\
-import torch
-from torch import nn
-
-from model import Net
-
-net = Net()
-criterion = nn.BCELoss()
-optimizer = torch.optim.SGD(net.parameters(), 0.1)
-for x, y in torch.load("batches.pt"):
-    optimizer.zero_grad()
-    criterion(net(x), y).backward()
-    optimizer.step()
-"""
 SOFTMAX = """\
 from torch import nn
 

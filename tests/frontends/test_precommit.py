@@ -13,34 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.frontends.programs import MODEL, TRAIN
+
 ROOT = Path(__file__).parents[2]
 NOT_SHIPPED = shutil.ignore_patterns(".git", "__pycache__", ".*_cache", "*.egg-info", ".venv", "build", "dist")
-MODEL = """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.head = nn.Linear(8, 1)
-
-    def forward(self, x):
-        return self.head(x)
-"""
-TRAIN = """\
-import torch
-from torch import nn
-
-from model import Net
-
-net = Net()
-criterion = nn.BCELoss()
-optimizer = torch.optim.SGD(net.parameters(), 0.1)
-for x, y in torch.load("batches.pt"):
-    optimizer.zero_grad()
-    criterion(net(x), y).backward()
-    optimizer.step()
-"""
 MENDED = TRAIN.replace("BCELoss", "BCEWithLogitsLoss")
 #: Settings of the person who runs the tests, which are not to count.
 PERSONAL = ("GIT_", "PRE_COMMIT", "PYTHON", "VIRTUAL_ENV", "SKIP", "FORCE_COLOR", "NO_COLOR")

@@ -9,31 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.frontends import programs
+from tests.frontends.programs import MODEL
 from tests.frontends.test_cli import BAD, torchlint
 
-MODEL = """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.head = nn.Linear(8, 1)
-
-    def forward(self, x):
-        return self.head(x)
-"""
-TRAIN = """\
-import torch
-from torch import nn
-
-from models.net import Net
-
-net = Net()
-criterion = nn.BCELoss()
-for x, y in torch.load("batches.pt"):
-    criterion(net(x), y).backward()
-"""
+TRAIN = programs.TRAIN.replace("from model ", "from models.net ")
 
 
 def git(*words: str, cwd: Path) -> str:
