@@ -27,7 +27,7 @@ from pathlib import Path
 
 from tests.benchmarks.flake8_cost import flake8_cost, write_project
 
-PACKAGES = ("timm", "monai", "kornia")
+PACKAGES = ("timm", "monai", "kornia", "segmentation-models-pytorch", "torchmetrics", "pytorch-lightning")
 PARSE = """
 import gc, sys, pathlib
 gc.disable()
@@ -161,7 +161,7 @@ def large(bench: Bench, folder: Path, torchfix: str | None, lines: int) -> Itera
     if torchfix is not None:
         other = [torchfix, "-m", "torchfix", "-j", "1", "."]
         place = folder / "kornia"  # more than a hundred thousand lines by itself: TorchFix takes minutes
-        turns = bench.turns(partial(bench.run, other, place), partial(bench.cold, alone, place), runs=3)
+        turns = bench.turns(partial(bench.run, other, place), partial(bench.cold, alone, place), runs=1)
         faster = ratio(turns, 0, 1, "wall")
         yield Row("cold, one process: TorchFix over torchlint, wall", f"{faster:.1f}", ">= 15", faster >= 15)
     bench.cold(two, folder)
