@@ -374,6 +374,41 @@ import torch
 def touched(frames):
     return ((frames > 3).float().mean(dim=1) > 0).float()
 """,
+    "an array that is filled where it is": """
+import numpy as np
+import torch
+import torch.nn as nn
+
+weights = np.zeros((16, 3))
+weights.fill(0.5)
+loss = nn.BCELoss()(torch.sigmoid(nn.Linear(5, 3)(torch.rand(16, 5))), torch.from_numpy(weights).float())
+marks = np.arange(48.0)
+marks.resize(16, 3, refcheck=False)
+loss = nn.MSELoss()(nn.Linear(5, 3)(torch.rand(16, 5)), torch.from_numpy(marks).float())
+""",
+    "columns of a table that hold what a function of the program made": """
+import pandas as pd
+import torch
+import torch.nn as nn
+
+
+def spread(word):
+    return [ord(letter) for letter in word[:4]]
+
+
+words = pd.DataFrame({"word": ["alpha", "gamma"], "length": [5, 5]})
+words["letters"] = words["word"].apply(spread)
+words.loc[:, "again"] = words.letters
+words = words.assign(both=[[1.0, 2.0], [3.0, 4.0]])
+words.drop(columns=["length"], inplace=True)
+net = nn.Linear(4, 4)
+for at in range(2):
+    given = torch.rand(1, 4)
+    nn.functional.mse_loss(net(given), torch.tensor(words["letters"][at], dtype=torch.float))
+    nn.functional.mse_loss(net(given), torch.tensor(words.iloc[at]["again"], dtype=torch.float))
+for _, row in words.iterrows():
+    nn.functional.binary_cross_entropy_with_logits(nn.Linear(4, 2)(torch.rand(4)), torch.tensor(row["both"]))
+""",
 }
 
 

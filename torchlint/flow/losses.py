@@ -109,7 +109,7 @@ def _record(
             Place(path, named.n) if named is not None else None, settings_at(named, signature, path),
             m.autocast,
             m.frame.called,
-            row, taught,
+            row, taught, m.catching == m.loops,
         )
     )  # fmt: skip
     return grad_mode(m, result)

@@ -99,7 +99,8 @@ def call_module(
 def _run(m: Machine, model: Value, name: str, args: Sequence[Value], place: Place, mark: int) -> Run:
     found = weights.arrival(m, mark)
     image, channels, trained = (None, None, None) if found is None else found
-    return Run(model, name, place, tuple(args), image, trained, in_training(m, model), m.grad, channels)
+    filled = image is not None and weights.is_filled(m, model)
+    return Run(model, name, place, tuple(args), image, trained, in_training(m, model), m.grad, channels, filled)
 
 
 def in_training(m: Machine, model: Value) -> bool | None:
