@@ -114,12 +114,13 @@ def is_plain(value: Value) -> bool:
         return None not in loose(value)
     if isinstance(value, (Tuple, List)):
         parts = value.items if value.items is not None else (value.element,) if isinstance(value, List) else ()
-        return all(isinstance(part, (Const, Number, Text)) or _is_single(part) for part in parts)
+        return all(map(_is_cell, parts))
     return isinstance(value, Library) and value.name.startswith("numpy.")  # a constant such as `np.nan`
 
 
-def _is_single(value: Value) -> bool:
-    return isinstance(value, Tensor) and value.shape == ()
+def _is_cell(value: Value) -> bool:
+    """Whether something is known to be one number or word."""
+    return isinstance(value, (Const, Number, Text)) or (isinstance(value, Tensor) and value.shape == ())
 
 
 def _with(table: Tensor, name: str | None, value: Value) -> Tensor:
@@ -274,15 +275,12 @@ def _gives_plain(m: Machine, mapping: Value, place: Place) -> bool:
     if isinstance(mapping, Dict):
         element = mapping.meta.get("element")
         held = [*mapping.items.values(), *([element] if isinstance(element, Value) else [])]
-        return bool(held) and all(isinstance(m.resolve(one), (Const, Number, Text)) for one in held)
+        return bool(held) and all(_is_cell(m.resolve(one)) for one in held)
     if isinstance(mapping, Library):
         return mapping.name.rpartition(".")[2] in ("int", "float", "str", "bool", "len", "float32", "float64", "int64")
     given = calls.call(m, mapping, [UNKNOWN], {}, place) if isinstance(mapping, Function) else UNKNOWN
-    return (
-        is_plain(given)
-        and not isinstance(given, (Tuple, List))
-        and (not isinstance(given, Tensor) or _is_single(given))
-    )
+    options = [option for _, option in given.options] if isinstance(given, Alternatives) else [given]
+    return all(map(_is_cell, options))
 
 
 def subscript(tensor: Tensor, index: Value, sliced: Callable[[Value], bool]) -> Value:

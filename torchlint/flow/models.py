@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from torchlint.flow import (
     architectures,
     attributes,
@@ -148,6 +150,9 @@ def run_library_part(
     """The ``forward`` that an instance inherits from a library: a container's, a layer's or a loss's."""
     inherited = instance.attrs.get("(layer)")
     if isinstance(inherited, Object):
+        if inherited.kind == "loss":
+            own = {name: value for name, value in instance.attrs.items() if name in inherited.arguments}
+            inherited = replace(inherited, attrs={**inherited.attrs, **own}) if own else inherited
         return objects.call_object(m, inherited, args, keywords, place, None)
     children: Any = instance.attrs.get("()")
     if "()" in instance.attrs:
