@@ -12,7 +12,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from torchlint.config import ConfigError, Pattern, Settings, load, nearest, read, with_values
+from torchlint.config import ConfigError, Loaded, Pattern, Settings, in_folder, load, with_line
 from torchlint.config.keys import KEYS
 from torchlint.diagnostic import Severity
 from torchlint.flow.library.tables import Table, Wrapper
@@ -31,7 +31,7 @@ def test_every_key(tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text("")
     (tmp_path / "ours.toml").write_text('[[wrapper]]\nname = "ours.wrap"\nargument = "model"\n')
     folder = str(tmp_path)
-    assert read(path) == Settings(
+    assert load(path).settings == Settings(
         select=("TL1",),
         extend_select=("TL2",),
         ignore=("TL101",),
@@ -61,24 +61,25 @@ def test_the_nearest_file_that_speaks_of_torchlint(tmp_path: Path) -> None:
     inner.mkdir(parents=True)
     (tmp_path / "pyproject.toml").write_text("[tool.torchlint]\nignore = ['TL1']\n")
     (inner / "pyproject.toml").write_text("[project]\nname = 'x'\n")
-    assert nearest(inner) == tmp_path / "pyproject.toml"
-    assert read(tmp_path / "pyproject.toml").ignore == ("TL1",)
+    assert in_folder(inner) is None
+    assert in_folder(tmp_path) == tmp_path / "pyproject.toml"
+    assert load(tmp_path / "pyproject.toml").settings.ignore == ("TL1",)
     (inner / "torchlint.toml").write_text("")
-    assert nearest(inner) == inner / "torchlint.toml"
+    assert in_folder(inner) == inner / "torchlint.toml"
 
 
 def test_extend_replaces_key_by_key(tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text('select = ["TL1"]\nignore = ["TL101"]\n')
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "torchlint.toml").write_text('extend = "../base.toml"\nignore = []\n')
-    assert read(tmp_path / "sub" / "torchlint.toml") == Settings(select=("TL1",), folder=str(tmp_path / "sub"))
+    assert load(tmp_path / "sub" / "torchlint.toml").settings == Settings(select=("TL1",), folder=str(tmp_path / "sub"))
 
 
 def test_patterns_start_in_the_folder_of_the_file_that_has_them(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "base.toml").write_text('exclude = ["a"]\n')
     (tmp_path / "sub" / "torchlint.toml").write_text('extend = "../base.toml"\nextend-exclude = ["b"]\n')
-    settings = read(tmp_path / "sub" / "torchlint.toml")
+    settings = load(tmp_path / "sub" / "torchlint.toml").settings
     assert settings.exclude is not None
     assert Path(settings.exclude[0].folder).resolve() == tmp_path.resolve()
     assert settings.extend_exclude == (Pattern("b", str(tmp_path / "sub")),)
@@ -116,7 +117,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, part: str) -> None:
     path = tmp_path / "torchlint.toml"
     path.write_text(text)
     with pytest.raises(ConfigError) as raised:
-        read(path)
+        load(path)
     assert part in str(raised.value), raised.value
     assert "toml" in str(raised.value)
 
@@ -125,10 +126,10 @@ def test_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "torchlint.toml"
     path.write_bytes(b"# \xff")
     with pytest.raises(ConfigError, match="not UTF-8"):
-        read(path)
+        load(path)
 
 
 def test_single_values() -> None:
-    assert with_values(Settings(), 'ignore = ["TL1"]', "here").ignore == ("TL1",)
+    assert with_line(Loaded(Settings()), 'ignore = ["TL1"]', "here").settings.ignore == ("TL1",)
     with pytest.raises(ConfigError, match="here: unknown key"):
-        with_values(Settings(), "x = 1", "here")
+        with_line(Loaded(Settings()), "x = 1", "here")

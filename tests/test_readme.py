@@ -13,9 +13,10 @@ import msgspec
 from markdown_it import MarkdownIt
 
 from tests.pages import Block
-from torchlint.config import read
+from torchlint.config import load
 from torchlint.config.keys import KEYS
 from torchlint.flow.library.tables import KINDS
+from torchlint.frontends.options import PARSERS
 from torchlint.report.formats import FORMATS
 
 ROOT = Path(__file__).parents[1]
@@ -66,11 +67,21 @@ def test_the_table_of_formats_is_the_list_of_formats() -> None:
     assert lines == [f"| `{name}` | {one.summary} | {one.reader} |" for name, one in FORMATS.items()]
 
 
-def test_the_options_that_are_named_exist() -> None:
+def test_the_table_of_options_and_the_help_name_the_same() -> None:
     lines = README[README.index("| option | |") :].split("\n\n")[0].splitlines()[2:]
-    named = {word for line in lines for word in re.findall(r"--[a-z-]+", line.split("|")[1])}
-    assert "--output-format" in named
-    assert named <= set(re.findall(r"--[a-z-]+", torchlint("--help")))
+    named = {word for line in lines for word in re.findall(r"--[a-z-]+", re.split(r"(?<!\\)\|", line)[1])}
+    offered = set(re.findall(r"(?:^ {2}|, )(?:-\w, )?(--[a-z-]+)", torchlint("--help"), re.MULTILINE))
+    assert named <= offered
+    on_or_off = {word.replace("--no-", "--") for word in named}
+    assert {word for word in offered if word.replace("--no-", "--") not in on_or_off} == {"--help"}
+
+
+def test_the_commands_that_are_listed_are_those_that_there_are() -> None:
+    shown = next(block for block in blocks("") if block.startswith("torchlint [check]"))
+    listed = [line.split()[1].strip("[]") for line in shown.splitlines()]
+    assert listed == list(PARSERS)
+    usage = torchlint("--help").split("\n\n")[0]
+    assert set(re.findall(r"\w+", usage)) >= set(listed)
 
 
 def test_the_configuration_is_valid(tmp_path: Path) -> None:
@@ -79,7 +90,7 @@ def test_the_configuration_is_valid(tmp_path: Path) -> None:
     (tmp_path / "torchlint.toml").write_text("")
     (tmp_path / "sub" / "lint" / "ours.toml").write_text("")
     (tmp_path / "sub" / "pyproject.toml").write_text(text)
-    settings = read(tmp_path / "sub" / "pyproject.toml")
+    settings = load(tmp_path / "sub" / "pyproject.toml").settings
     assert settings.select == ("TL1", "TL4")
     assert [pattern.text for pattern, _ in settings.per_file_ignores] == ["tests/", "!src/"]
     assert torchlint("config", "--select", ",".join(settings.selectors)).startswith("# .: ")

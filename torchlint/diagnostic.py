@@ -18,6 +18,11 @@ class Severity(enum.Enum):
     WARNING = "warning"
     INFO = "info"
 
+    @property
+    def mildness(self) -> int:
+        """0 for the worst."""
+        return tuple(Severity).index(self)
+
 
 class Location(msgspec.Struct, frozen=True, order=True):
     """A place in a text: `row` and `column` from 1."""

@@ -108,6 +108,11 @@ def package(module: Path) -> None:
     (module / "__init__.py").write_text(NET)
 
 
+def private(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "exclude").write_text("net*.py\n")
+
+
 EDITS: dict[str, Callable[[Path], object]] = {
     "a line is put before": lambda p: (p / "app/train.py").write_text("\n" + TRAIN),
     "the model is mended": lambda p: (p / "app/net.py").write_text(
@@ -129,6 +134,7 @@ EDITS: dict[str, Callable[[Path], object]] = {
     "in a repository": lambda p: os.mkdir(p / ".git"),
     "git ignores": lambda p: (p / ".gitignore").write_text("train.py\n"),
     "git ignores less": lambda p: (p / "app/.gitignore").write_text("!train.py\n"),
+    "only this clone ignores": lambda p: private(p / ".git" / "info"),
     "a syntax error": lambda p: (p / "app/train.py").write_text("def (:\n" + TRAIN),
     "a comment": lambda p: (p / "app/train.py").write_text(TRAIN.replace(".backward()", ".backward()  # noqa: TL101")),
     "a folder becomes a link": lambda p: os.symlink((p / "app").rename(p / "real"), p / "app"),
@@ -353,7 +359,8 @@ def test_old_entries_go(tmp_path: Path) -> None:
     now = time.time()
     store.put("records", b"old", b"1")
     store.put("records", b"new", b"2")
-    (half,) = [tmp_path / "records" / "half.1.new"]
+    half = tmp_path / "records" / "ab" / "abcd.1.new"
+    half.parent.mkdir()
     half.write_bytes(b"")
     for path in (half, *tmp_path.rglob(b"old".hex())):
         os.utime(path, (now, now - 40 * 86_400))
@@ -366,6 +373,23 @@ def test_old_entries_go(tmp_path: Path) -> None:
     assert store.get("records", b"new") == b"2"
     store.prune(now + 90_000)
     assert store.get("records", b"new") is None
+
+
+def test_what_somebody_else_put_there_stays(project: Path, lint: Callable[..., Run]) -> None:
+    """Whoever names his own project as the cache's folder loses nothing, however old it is."""
+    data = project / "data" / "ab" / "abcd0123"
+    data.parent.mkdir(parents=True)
+    data.write_text("a sample that is named by its hash\n")
+    (project / "runs").mkdir()
+    (project / "runs" / "notes.txt").write_text("mine")
+    files = sorted(path for path in project.rglob("*") if path.is_file())
+    for path in files:
+        os.utime(path, (1e9, 1e9))
+    assert lint("app", "--cache-dir", ".")[0] == 1
+    assert entries(project, "outcomes")
+    assert main(["clean", "--cache-dir", "."]) == 0
+    assert entries(project, "outcomes") == []
+    assert [path for path in files if not path.exists()] == []
 
 
 @pytest.mark.parametrize("home", [None, "/somewhere", ""])

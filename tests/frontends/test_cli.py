@@ -308,8 +308,37 @@ def test_version_imports_next_to_nothing(tmp_path: Path) -> None:
     assert imported.isdisjoint({"libcst", "msgspec", "pathspec", "rich", "torchlint.config", "torchlint.engine"})
 
 
-def test_wrong_usage(tmp_path: Path) -> None:
-    assert torchlint("--no-such-flag", cwd=tmp_path).returncode == 2
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--no-such-flag-at-all"], "unrecognized arguments: --no-such-flag-at-all\n"),
+        (["--ouput-format", "json"], "did you mean --output-format?"),
+        (["--extend-ignores=TL1"], "did you mean --extend-ignore?"),
+        (["--no-cac"], "did you mean --no-cache?"),
+        (["--unsafe"], "unrecognized arguments: --unsafe"),
+        (["--output-format", "sarf"], "'sarif'"),
+        (["--jobs", "many"], "'many' is no number of processes"),
+        (["--jobs", "-1"], "--jobs"),
+        (["--per-file-ignores", "TL101"], "'TL101' is not PATTERN:RULE"),
+        (["--select", "tl101"], "did you mean `TL101`?"),
+        (["--config", "selct=['TL1']"], "did you mean `select`?"),
+        (["expalin", "TL101"], "did you mean the command `torchlint explain`?"),
+        (["explain", "tl101"], "did you mean `TL101`?"),
+        (["explain", "bce_on_logit"], "did you mean `bce-on-logits`?"),
+        (["explain", "zzzz"], "`torchlint rules` lists them"),
+        (["config", "--shema"], "did you mean --schema?"),
+        (["completion", "bsh"], "'bash'"),
+    ],
+)
+def test_wrong_usage(tmp_path: Path, words: list[str], said: str) -> None:
+    done = torchlint(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_the_rules_that_several_options_ignore_for_one_pattern_add(project: Path) -> None:
+    done = torchlint("--per-file-ignores", "bad.py:TL101", "--per-file-ignores", "bad.py:TL2", cwd=project)
+    assert done.returncode == 0
 
 
 def test_a_reader_that_goes_away(project: Path) -> None:
@@ -338,5 +367,6 @@ def test_a_narrow_encoding(project: Path) -> None:
 
 @pytest.mark.parametrize("seed", ["0", "1", "77"])
 def test_the_hash_seed_does_not_matter(project: Path, seed: str) -> None:
-    first = torchlint("--output-format", "json", cwd=project).stdout
-    assert torchlint("--output-format", "json", cwd=project, env={"PYTHONHASHSEED": seed}).stdout == first
+    command = ("--output-format", "json", "--no-cache")
+    first = torchlint(*command, cwd=project).stdout
+    assert torchlint(*command, cwd=project, env={"PYTHONHASHSEED": seed}).stdout == first

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from torchlint.config import ConfigError, read
+from torchlint.config import ConfigError, load
 from torchlint.config.keys import FORMATS, KEYS
 from torchlint.config.lines import lines_of
 from torchlint.config.schema import schema
@@ -345,7 +345,7 @@ WRONG = [
 def test_reader_and_schema_agree_on_what_is_right(tmp_path: Path, text: str) -> None:
     path = tmp_path / "torchlint.toml"
     path.write_text(text)
-    read(path)
+    load(path)
     jsonschema.validate(tomllib.loads(text), schema())
 
 
@@ -354,7 +354,7 @@ def test_reader_and_schema_agree_on_what_is_wrong(tmp_path: Path, text: str) -> 
     path = tmp_path / "torchlint.toml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"torchlint\.toml:\d+: "):
-        read(path)
+        load(path)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(tomllib.loads(text), schema())
 

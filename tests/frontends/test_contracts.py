@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.frontends.test_cli import codes, torchlint
-from torchlint.config import ConfigError, read
+from torchlint.config import ConfigError, load
 
 TRAIN = """\
 import torch
@@ -208,7 +208,7 @@ def test_what_is_wrong_with_a_table(project: Path, text: str, message: str) -> N
 
 def refused(path: Path) -> str:
     with pytest.raises(ConfigError) as raised:
-        read(path)
+        load(path)
     return str(raised.value)
 
 

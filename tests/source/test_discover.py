@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from torchlint.source.discover import MissingPathError, discover, matcher
+from torchlint.source.discover import discover, matcher
 
 
 def tree(root: Path, files: dict[str, str] | list[str]) -> None:
@@ -94,6 +94,20 @@ def test_gitignore_of_parents_counts_up_to_the_top_of_the_repository(project: Pa
     assert discover(["repo/pkg"]) == ["repo/pkg/b.py"]
 
 
+def test_what_only_this_clone_ignores(project: Path) -> None:
+    tree(project, {".git/info/exclude": "# mine\nscratch*.py\n", ".gitignore": "!scratch_kept.py\n"})
+    tree(project, ["scratch.py", "scratch_kept.py", "sub/scratch1.py", "sub/a.py"])
+    assert discover(["."]) == ["scratch_kept.py", "sub/a.py"]
+    assert discover(["sub"]) == ["sub/a.py"]
+
+
+def test_an_ignore_file_that_never_ends(project: Path) -> None:
+    tree(project, ["a.py", "sub/b.py"])
+    os.mkfifo(project / ".gitignore")
+    os.symlink("/dev/zero", project / "sub" / ".gitignore")
+    assert discover(["."]) == ["a.py", "sub/b.py"]
+
+
 def test_without_a_repository_parents_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree(tmp_path, {".gitignore": "a.py\n", "pkg/a.py": "", "pkg/sub/.gitignore": "b.py\n", "pkg/sub/b.py": ""})
     monkeypatch.chdir(tmp_path / "pkg")
@@ -109,13 +123,6 @@ def test_exclude_patterns(project: Path) -> None:
 
     assert by("tests", "/legacy") == ["pkg/legacy/old.py", "train.py"]
     assert by("**/old.py", "!![") == ["tests/test_a.py", "train.py"]
-
-
-def test_missing_paths_are_all_named(project: Path) -> None:
-    tree(project, ["a.py"])
-    with pytest.raises(MissingPathError) as caught:
-        discover(["a.py", "b.py", "c"])
-    assert caught.value.paths == ("b.py", "c")
 
 
 def test_links_that_go_round(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -11,7 +11,7 @@ places, `contracts` the one key that is large, `schema` the JSON schema.
 make torchlint run code, so that a repository's own configuration may be trusted with all of them.
 """
 
-from torchlint.config.files import NAMES, Loaded, Origin, in_folder, load, nearest, read, with_line, with_values
+from torchlint.config.files import NAMES, Loaded, Origin, in_folder, load, with_line
 from torchlint.config.values import ConfigError, Pattern, Settings
 
 __all__ = [
@@ -23,8 +23,5 @@ __all__ = [
     "Settings",
     "in_folder",
     "load",
-    "nearest",
-    "read",
     "with_line",
-    "with_values",
 ]

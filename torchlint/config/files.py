@@ -63,15 +63,6 @@ class Loaded(msgspec.Struct, frozen=True):
         return found
 
 
-def nearest(folder: Path) -> Path | None:
-    """The configuration file that holds for files in `folder`; None if there is none up to the root."""
-    for place in (folder, *folder.parents):
-        found = in_folder(place)
-        if found is not None:
-            return found
-    return None
-
-
 def in_folder(folder: Path) -> Path | None:
     """The configuration file of a folder; ``torchlint.toml`` goes before ``pyproject.toml``."""
     for name in NAMES:
@@ -90,32 +81,23 @@ def _speaks_of_us(path: Path) -> bool:
     return named and _read(path) is not None
 
 
-def read(path: Path) -> Settings:
-    """The settings that a file gives.
+def load(path: Path, *, named: bool = False) -> Loaded:
+    """The settings that a file gives, with the places of keys; if the command line `named` the file, its patterns start
+    where we are.
 
     Raises:
         ConfigError: it cannot be read, is no TOML, or has an unknown key or a value of the wrong kind.
     """
-    return load(path).settings
-
-
-def load(path: Path, *, named: bool = False) -> Loaded:
-    """As `read`, with the places of keys; if the command line `named` the file, its patterns start where we are."""
     return _load(path, (), os.curdir if named else None)
 
 
-def with_values(settings: Settings, text: str, origin: str) -> Settings:
-    """`settings` with the keys of a line of TOML such as ``ignore = ["TL201"]`` replaced; paths start in the working
+def with_line(loaded: Loaded, text: str, origin: str) -> Loaded:
+    """Settings with the keys of a line of TOML such as ``ignore = ["TL201"]`` replaced; paths start in the working
     folder.
 
     Raises:
-        ConfigError: as `read` does; `origin` says where the text stood.
+        ConfigError: as `load` does; `origin` says where the text stood.
     """
-    return with_line(Loaded(settings), text, origin).settings
-
-
-def with_line(loaded: Loaded, text: str, origin: str) -> Loaded:
-    """As `with_values`, with the places of keys."""
     values = _parse(text, origin)
     if "extend" in values:
         raise ConfigError(f"{origin}: `extend` belongs in a file")
@@ -174,6 +156,8 @@ def _load(path: Path, seen: tuple[Path, ...], patterns: str | None) -> Loaded:
         target = Path(_value(said, "extend", values.pop("extend"), place))
         if not target.is_file():  # a pipe or a device may never end
             raise ConfigError(f"{said.at('extend')}: `extend` names no file: {target}")
+        plain = Path(os.path.normpath(target))  # which is another file where a link is on the way
+        target = plain if plain.resolve() == target.resolve() else target
         base = _load(target, (*seen, resolved), patterns)
         base = changed(base, texts=(*base.texts, (said, ("extend",))))
     loaded = _apply(base, changed(said, values=values), place)

@@ -9,12 +9,14 @@ This module is slow to import, and most runs do without it.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
 from torchlint.project.parsed import encode, parse
@@ -78,7 +80,7 @@ def apart(
     left = set(range(len(tasks)))
     executor = _executor(min(jobs, len(tasks)), shared)
     try:
-        futures: dict[Future[R], int] = {executor.submit(function, task): index for index, task in enumerate(tasks)}
+        futures = _submitted(executor, function, tasks)
         for future in as_completed(futures):
             yield futures[future], future.result()
             left.discard(futures[future])
@@ -91,9 +93,22 @@ def apart(
     for index in sorted(left):
         with _executor(1, shared) as alone:
             try:
-                yield index, alone.submit(function, tasks[index]).result()
+                (future,) = _submitted(alone, function, [tasks[index]])
+                yield index, future.result()
             except BrokenProcessPool:
                 yield index, None
+
+
+def _submitted(executor: ProcessPoolExecutor, function: Callable[[T], R], tasks: Sequence[T]) -> dict[Future[R], int]:
+    """What is going to come of each task, and its index. Python forgets an interrupt that comes while it forks, so that
+    waits until the processes are there."""
+    masks = sys.platform != "win32"
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masks else set()
+    try:
+        return {executor.submit(function, task): index for index, task in enumerate(tasks)}
+    finally:
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _executor(jobs: int, shared: tuple[Any, ...]) -> ProcessPoolExecutor:
@@ -102,9 +117,20 @@ def _executor(jobs: int, shared: tuple[Any, ...]) -> ProcessPoolExecutor:
 
 
 def _begin(*shared: Any) -> None:
-    """What a new process does first: it ends without a word when the user interrupts the run."""
+    """What a new process does first: it ends without a word when the user interrupts the run, and when the process that
+    made it is gone, which would otherwise be waited for until somebody looks."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _SHARED[:] = shared
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _end(executor: ProcessPoolExecutor) -> None:

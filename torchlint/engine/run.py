@@ -33,7 +33,6 @@ from torchlint.syntax import ir
 if TYPE_CHECKING:
     from torchlint.engine.fix import Editor
 
-_MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _START = Location(1, 1)
 
 
@@ -189,7 +188,7 @@ def _of_configuration(facts: Sequence[Fact], rule: Rule) -> list[Finding]:
     each = [list(rule.check(fact)) if type(fact) in rule.facts else [] for fact in facts]
     if not all(each):
         return []
-    return max(each, key=lambda findings: _MILDNESS[findings[0].severity or rule.severity])
+    return max(each, key=lambda findings: (findings[0].severity or rule.severity).mildness)
 
 
 def _place(

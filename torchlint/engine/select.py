@@ -16,7 +16,6 @@ from torchlint.diagnostic import Severity
 from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR, SYNTAX_ERROR
 
 _NONE, _NAME = -1, 1000
-_MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 class Named(Protocol):
@@ -47,7 +46,7 @@ def shows(settings: Settings, code: str, name: str, severity: Severity) -> bool:
     """Whether a finding is wanted."""
     if code == INTERNAL_ERROR.code:
         return True
-    if _MILDNESS[severity] > _MILDNESS[settings.severity] or _strength(settings.ignored_here, code, name) > _NONE:
+    if severity.mildness > settings.severity.mildness or _strength(settings.ignored_here, code, name) > _NONE:
         return False
     unwanted = _strength((*settings.ignore, *settings.extend_ignore), code, name)
     wanted = max(_strength(settings.select or (), code, name), _strength(settings.extend_select, code, name))
@@ -81,6 +80,12 @@ def mentioned(data: bytes, rules: Iterable[Named]) -> bool:
     """Whether the bytes of a file may hold a comment about these rules."""
     prefixes = {rule.code.rstrip("0123456789") for rule in (*rules, *BUILTINS)}
     return any(word.encode() in data for word in ("torchlint:", *sorted(prefixes)))
+
+
+def meant(selector: str, rules: Sequence[Named]) -> str:
+    """The end of a sentence about a selector that means no rule: which was meant, or where they are listed."""
+    close = closest(selector, rules)
+    return f"; did you mean `{close}`?" if close else "; `torchlint rules` lists them"
 
 
 def closest(selector: str, rules: Sequence[Named]) -> str | None:

@@ -11,7 +11,7 @@ from torchlint.diagnostic import Diagnostic
 from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR
 from torchlint.frontends.documents import is_document
 from torchlint.frontends.outcome import CLEAN, ERROR, UsageError
-from torchlint.frontends.output import warn
+from torchlint.frontends.output import tell_faults, warn
 from torchlint.report.text import visible
 from torchlint.source.text import DecodeError, EncodeError, decode, encode
 from torchlint.source.write import ChangedError, Rewriting, rewrite_together, write_atomically
@@ -39,6 +39,7 @@ def accept(session: Session, given: Mapping[str, bytes], diagnostics: Sequence[D
         said = _write_baseline(session, given, diagnostics)
     if not arguments.quiet:
         sys.stderr.write(visible(said) + "\n")
+    tell_faults(diagnostics)
     broken = session.rules.problems or any(one.code == INTERNAL_ERROR.code for one in diagnostics)
     return ERROR if broken else CLEAN
 

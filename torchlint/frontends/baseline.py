@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from torchlint.config import ConfigError
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine.builtin import INTERNAL_ERROR
+from torchlint.frontends.plain import NotPlainError, read_plain
 from torchlint.source.fingerprint import fingerprint, scope, words
 
 VERSION = 1
@@ -99,12 +100,12 @@ def read(file: str, named: str = "") -> Baseline:
     Raises:
         ConfigError: it cannot be read, or is none.
     """
-    if not os.path.isfile(file):  # a pipe or a device may never end
-        where = f"{named}: " if named else ""
-        raise ConfigError(f"{where}`baseline` names no file: {file}; `torchlint --write-baseline {file}` makes one")
     try:
-        with open(file, encoding="utf-8-sig") as text:
-            tree = json.load(text)
+        tree = json.loads(read_plain(file).decode("utf-8-sig"))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, NotPlainError) as error:
+        where = f"{named}: " if named else ""
+        makes = f"`torchlint --write-baseline {file}` makes one"
+        raise ConfigError(f"{where}`baseline` names no file: {file}; {makes}") from error
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

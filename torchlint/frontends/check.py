@@ -403,6 +403,4 @@ def _check_selectors(configuration: Configuration, paths: Iterable[str], rules: 
         if select.looks_like_code(selector):
             warn(f"{where}no rule has the code {selector}", quiet)
             continue
-        close = select.closest(selector, known)
-        hint = f"; did you mean `{close}`?" if close else "; `torchlint rules` lists them"
-        raise UsageError(f"{where}no rule has the code or name {selector!r}{hint}")
+        raise UsageError(f"{where}no rule has the code or name {selector!r}{select.meant(selector, known)}")

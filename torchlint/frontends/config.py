@@ -13,6 +13,7 @@ from torchlint.config.keys import DEFAULTS, KEYS, Key, toml
 from torchlint.frontends.configuration import Configuration, said_by
 from torchlint.frontends.outcome import CLEAN
 from torchlint.report.text import visible
+from torchlint.source.discover import is_passed_over
 
 
 def config(arguments: argparse.Namespace) -> int:
@@ -30,8 +31,8 @@ def config(arguments: argparse.Namespace) -> int:
     path = arguments.path
     settings, origins = configuration.of(path), configuration.origins(path)
     file = configuration.file(path)
-    full = os.path.abspath(path)
-    excluded = os.path.exists(path) and configuration.excluded(full, os.path.isdir(full))
+    respects = settings.respect_gitignore
+    excluded = os.path.exists(path) and is_passed_over(path, configuration.excluded, respects)
     if arguments.layout == "json":
         sys.stdout.write(_as_json(path, file, excluded, settings, origins))
     else:
@@ -43,7 +44,7 @@ def _as_text(
     path: str, file: str | None, excluded: bool, settings: Settings, origins: Mapping[str, Sequence[Origin]]
 ) -> str:
     head = f"# {path}: " + (f"settings of {file}" if file else "no configuration file")
-    lines = [head + (", which excludes it" if excluded and file else ""), ""]
+    lines = [head + ("; it is passed over, as excluded or ignored by git" if excluded else ""), ""]
     rows = [(_line(key, settings), _from(origins.get(key.name, ()))) for key in KEYS.values() if key.name != "extend"]
     width = min(48, max(len(line) for line, _ in rows))
     lines += [f"{line:<{width}}  # {origin}" for line, origin in rows]

@@ -7,13 +7,13 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from torchlint.frontends.configuration import Configuration
 from torchlint.frontends.documents import MARKDOWN
 from torchlint.frontends.outcome import UsageError
+from torchlint.frontends.plain import NotPlainError, read_or_none, read_plain
 from torchlint.frontends.replay import holds_python
-from torchlint.source.discover import SUFFIXES, discover
+from torchlint.source.discover import SUFFIXES, discover, is_below, repository
 from torchlint.source.text import DecodeError, decode
 
 
@@ -35,7 +35,7 @@ class Sources:
         A path that ends in ``/`` asks for a folder: no bytes if it is there and holds Python files.
         """
         if path not in self._further:
-            self._further[path] = (b"" if holds_python(path) else None) if path.endswith("/") else _read_or_none(path)
+            self._further[path] = (b"" if holds_python(path) else None) if path.endswith("/") else read_or_none(path)
         return self._further[path]
 
     def text(self, path: str) -> str | None:
@@ -54,13 +54,6 @@ def decode_or_none(content: bytes) -> str | None:
         return None
 
 
-def _read_or_none(path: str) -> bytes | None:
-    try:
-        return Path(path).read_bytes() if Path(path).is_file() else None
-    except (OSError, ValueError):  # a name with a NUL, say
-        return None
-
-
 def require(paths: Iterable[str]) -> None:
     """Raises: UsageError: one of the paths does not exist, or is a folder that cannot be searched."""
     missing: list[str] = []
@@ -75,7 +68,17 @@ def require(paths: Iterable[str]) -> None:
             if stat.S_ISDIR(found.st_mode) and not is_searchable(path):
                 raise UsageError(f"{path}: cannot be read: {os.strerror(errno.EACCES)}")
     if missing:
-        raise UsageError(f"no such file or folder: {', '.join(missing)}")
+        raise UsageError(f"no such file or folder: {', '.join(missing)}{_command_meant(missing[0])}")
+
+
+def _command_meant(word: str) -> str:
+    """The end of a sentence about a path that is not there and looks like a command."""
+    from difflib import get_close_matches
+
+    from torchlint.frontends.options import PARSERS
+
+    close = get_close_matches(word, PARSERS, n=1, cutoff=0.75)
+    return f"; did you mean the command `torchlint {close[0]}`?" if close else ""
 
 
 def is_searchable(folder: str) -> bool:
@@ -86,29 +89,24 @@ def is_searchable(folder: str) -> bool:
 def project_top(path: str, configuration: str | None) -> str:
     """The folder that holds the project of a file, by its full path: the top of its repository, else the folder of its
     `configuration`, else its own folder."""
-    folder = inner = os.path.dirname(path)
-    while not os.path.exists(os.path.join(inner, ".git")):
-        outer = os.path.dirname(inner)
-        if outer == inner:
-            above = os.path.dirname(os.path.abspath(configuration)) if configuration else folder
-            return above if folder == above or folder.startswith(above.rstrip(os.sep) + os.sep) else folder
-        inner = outer
-    return inner
+    folder = os.path.dirname(path)
+    top = repository(folder)
+    if top is not None:
+        return top
+    above = os.path.dirname(os.path.abspath(configuration)) if configuration else folder
+    return above if is_below(folder, above) else folder
 
 
 def read_file(path: str) -> bytes:
-    """The content of a file that is linted. Nothing else is opened for long: a pipe may never say anything, and a
-    device never end.
+    """The content of a file that is linted.
 
     Raises:
         UsageError: it cannot be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UsageError(f"{path}: neither a file nor a folder; `-` stands for standard input")
-            return file.read()
+        return read_plain(path)
+    except NotPlainError as error:
+        raise UsageError(f"{path}: neither a file nor a folder; `-` stands for standard input") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 

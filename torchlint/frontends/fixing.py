@@ -13,10 +13,12 @@ from torchlint.frontends.check import Session, conclude
 from torchlint.frontends.documents import edited as edited_document
 from torchlint.frontends.documents import is_document
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS
-from torchlint.frontends.output import fixable_line, warn
+from torchlint.frontends.output import fixable_line, tell_faults, warn
+from torchlint.frontends.plain import read_or_none
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.diff import shown, unified
 from torchlint.report.text import Paint, visible
+from torchlint.source.discover import is_below
 from torchlint.source.edit import OverlapError, applied
 from torchlint.source.text import DecodeError, EncodeError, decode, encode, encoding_of
 from torchlint.source.write import ChangedError, Rewriting, remove_leavings, rewrite_together
@@ -100,7 +102,7 @@ def _leads_away(path: str, given: Iterable[str]) -> bool:
     stranger's project could change files beside it."""
     real = os.path.realpath(path)
     tops = [os.path.realpath(one) for one in given]
-    return not any(real == top or real.startswith(top.rstrip(os.sep) + os.sep) for top in tops)
+    return not any(real == top or is_below(real, top) for top in tops)
 
 
 def _closing(session: Session, mended: Mended, words: str, *, change: bool) -> int:
@@ -111,6 +113,7 @@ def _closing(session: Session, mended: Mended, words: str, *, change: bool) -> i
         if count:
             sys.stderr.write(f"{words} {count} finding{'' if count == 1 else 's'}.\n")
         sys.stderr.write(fixable_line(mended.result.diagnostics, session.unsafe_fixes, offered=False))
+    tell_faults(mended.result.diagnostics)
     if session.status(mended.result.diagnostics) == ERROR:
         return ERROR
     return FINDINGS if change and not arguments.exit_zero else CLEAN
@@ -174,10 +177,10 @@ def _as_it_is(session: Session, mended: Mended, left_alone: Collection[str]) -> 
     """What there is to say once some files could not be written."""
     contents = dict(mended.contents)
     for path in left_alone:
-        try:
-            with open(path, "rb") as file:
-                contents[path] = file.read()
-        except OSError:
+        content = read_or_none(path)
+        if content is not None:
+            contents[path] = content
+        else:
             del contents[path]
     fixed = [
         (one, fix)

@@ -162,12 +162,13 @@ class Project:
         from torchlint.frontends.documents import is_document
         from torchlint.frontends.files import find
         from torchlint.frontends.outcome import UsageError
+        from torchlint.source.discover import is_below
 
         if is_document(filename):
             return []
         try:
             session = self._session()
-            path = os.path.relpath(filename) if os.path.isabs(filename) and _is_below_here(filename) else filename
+            path = os.path.relpath(filename) if is_below(os.path.normpath(filename), os.getcwd()) else filename
             if os.path.isfile(path) and not find([path], session.configuration, force_exclude=True):
                 return []
             return _by_path(session.lint({path: _encoded(text)}).diagnostics).get(path, [])
@@ -315,10 +316,6 @@ def _message(code: str, message: str) -> str:
     from torchlint.report.text import visible
 
     return f"{code} {visible(message)}"
-
-
-def _is_below_here(path: str) -> bool:
-    return os.path.abspath(path).startswith(os.path.join(os.getcwd(), ""))
 
 
 # --- workers that are spawned ------------------------------------------------------------------------------------

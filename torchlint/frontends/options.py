@@ -38,18 +38,40 @@ def _per_file_ignores(text: str) -> dict[str, list[str]]:
 
 
 class _Merge(argparse.Action):
-    """Tables that are given one after the other are one."""
+    """Tables of lists that are given one after the other are one."""
 
     def __call__(self, parser: object, namespace: argparse.Namespace, values: Any, option: object = None) -> None:
         """Add the table `values` to what there is."""
-        setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), **values})
+        found = dict(getattr(namespace, self.dest) or {})
+        for key, words in values.items():
+            found[key] = [*found.get(key, ()), *words]
+        setattr(namespace, self.dest, found)
 
 
 def _jobs(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError
-    return number
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes")
+    return int(text)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser of one command. Options are written in full, so that an option of a later version changes no script."""
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__(**words, allow_abbrev=False, formatter_class=_formatter)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """The arguments; where an option is not known, the message says which was meant."""
+        found, strangers = self.parse_known_args(args, namespace)
+        if strangers:
+            from difflib import get_close_matches
+
+            known = [name for name in self._option_string_actions if name.startswith("--")]
+            word = strangers[0].partition("=")[0]
+            close = get_close_matches(word, known, n=1) if word.startswith("--") else []
+            hint = f"; did you mean {close[0]}?" if close else ""
+            self.error(f"unrecognized arguments: {' '.join(strangers)}{hint}")
+        return found
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
@@ -63,13 +85,13 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def _check_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="torchlint",
-        formatter_class=_formatter,
-        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n       %(prog)s config|explain|rules|reveal|trace|completion ...",
+        usage="%(prog)s [check] [OPTIONS] [PATH ...]\n"
+        "       %(prog)s config|explain|rules|reveal|trace|completion|clean ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
-        epilog="other commands: config FILE, explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], "
-        "completion SHELL; each has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
+        epilog="other commands: config [FILE], explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], "
+        "completion SHELL, clean; each has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
@@ -94,7 +116,7 @@ def _check_parser() -> argparse.ArgumentParser:
     output.add_argument("--exit-zero", action="store_true", help="exit with 0 although there are findings")
     _add_colour(output)
     _add_fixes(parser)
-    _add_selection(parser)
+    _add_rules_dir(_add_selection(parser))
     _add_accepting(parser)
     files = _add_files(parser)
     files.add_argument("--stdin-filename", metavar="FILE", help="the name of the file that standard input holds")
@@ -114,7 +136,7 @@ def _check_parser() -> argparse.ArgumentParser:
 
 
 def _config_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="torchlint config",
         description="Print the settings in force for a file or folder, and where each was given.",
     )
@@ -144,42 +166,44 @@ def _add_fixes(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="torchlint explain", description="Print the page of a rule.")
-    parser.add_argument("rule", metavar="CODE|NAME")
+    parser = _Parser(prog="torchlint explain", description="Print the page of a rule.")
+    parser.add_argument(
+        "rule", metavar="CODE|NAME", help="such as TL101 or bce-on-logits; `torchlint rules` lists them"
+    )
     _add_rules_dir(parser)
     _add_colour(parser)
     return parser
 
 
 def _rules_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="torchlint rules", description="List all rules.")
+    parser = _Parser(prog="torchlint rules", description="List all rules.")
     _add_rules_dir(parser)
     return parser
 
 
 def _reveal_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="torchlint reveal", description="Print what is known of the values in a file, or in one line of it."
     )
-    parser.add_argument("target", metavar="FILE[:LINE]")
+    parser.add_argument("target", metavar="FILE[:LINE]", help="in a notebook also FILE:cell N or FILE:cell N:LINE")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="further files or folders, such as those that call it")
     return parser
 
 
 def _trace_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="torchlint trace",
         description="Print the way of the data through a file, or through one line of it, from where it begins to the "
         "losses, models and pictures it ends in, with type, shape, layout and range at each stage.",
     )
-    parser.add_argument("target", metavar="FILE[:LINE]")
+    parser.add_argument("target", metavar="FILE[:LINE]", help="in a notebook also FILE:cell N or FILE:cell N:LINE")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="further files or folders, such as those that call it")
     parser.add_argument("--whole", action="store_true", help="show moves to another device or place in memory too")
     _add_colour(parser)
     return parser
 
 
-def _add_selection(parser: argparse.ArgumentParser) -> None:
+def _add_selection(parser: argparse.ArgumentParser) -> Options:
     chosen = parser.add_argument_group("rules (codes, prefixes of codes, names, or ALL; separated by commas)")
     for flag, words in (
         ("--select", "run these only"),
@@ -198,7 +222,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     chosen.add_argument(
         "--severity", choices=("error", "warning", "info"), help="the least severity that is shown (default: info)"
     )
-    _add_rules_dir(chosen)
+    return chosen
 
 
 def _add_files(parser: argparse.ArgumentParser) -> Options:
@@ -249,15 +273,15 @@ def _add_configuration(parser: argparse.ArgumentParser) -> Options:
 
 
 def _completion_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="torchlint completion", description="Print a script that completes commands, options and rules in a shell."
     )
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that is to read the script")
     return parser
 
 
 def _clean_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="torchlint clean", description="Remove what earlier runs have kept.")
+    parser = _Parser(prog="torchlint clean", description="Remove what earlier runs have kept.")
     _add_cache_dir(parser)
     return parser
 
@@ -266,7 +290,9 @@ Options = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
 def _add_colour(parser: Options) -> None:
-    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colours; default: auto, on a terminal"
+    )
 
 
 def _add_cache_dir(parser: Options) -> None:

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from torchlint.diagnostic import Diagnostic
+from torchlint.engine.builtin import INTERNAL_ERROR
 from torchlint.frontends.outcome import UsageError
 from torchlint.report.findings import Findings
 from torchlint.report.formats import FORMATS
-from torchlint.report.text import visible
+from torchlint.report.text import place, visible
 
 
 def render(choice: str | None, findings: Findings, *, to_file: bool = False) -> str:
@@ -97,3 +98,10 @@ def warn(message: str, quiet: bool) -> None:
     """Say on standard error what seems to be wrong, unless it is not wanted."""
     if not quiet:
         sys.stderr.write(f"torchlint: warning: {visible(message)}\n")
+
+
+def tell_faults(diagnostics: Iterable[Diagnostic]) -> None:
+    """Say on standard error which files could not be judged, where no findings are printed."""
+    for one in diagnostics:
+        if one.code == INTERNAL_ERROR.code:
+            sys.stderr.write(f"torchlint: error: {place(one.span)}: {one.code} {visible(one.message)}\n")

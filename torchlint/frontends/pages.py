@@ -7,8 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-from torchlint.engine import registry
+from torchlint.engine import registry, select
 from torchlint.engine.builtin import BUILTINS
+from torchlint.frontends.outcome import UsageError
 from torchlint.frontends.terminal import wants_colour, width
 from torchlint.report.explain import explain as render
 from torchlint.report.explain import summary
@@ -18,14 +19,17 @@ from torchlint.rule import Rule
 
 
 def explain(arguments: argparse.Namespace) -> int:
-    """Print the page of a rule."""
+    """Print the page of a rule.
+
+    Raises:
+        UsageError: there is no such rule.
+    """
     loaded = registry.load(Path(folder) for folder in arguments.rules_dir)
     wanted = arguments.rule
     builtin = next((one for one in BUILTINS if wanted in (one.code, one.name)), None)
     found = loaded.find(wanted)
     if builtin is None and found is None:
-        sys.stderr.write(f"torchlint: error: no rule has the code or name {wanted!r}; `torchlint rules` lists them\n")
-        return 2
+        raise UsageError(f"no rule has the code or name {wanted!r}{select.meant(wanted, [*BUILTINS, *loaded.rules])}")
     page = builtin.page if builtin is not None else _page(found)
     sys.stdout.write(render(page, colour=wants_colour(arguments.color, sys.stdout, os.environ), width=width()))
     return 0

@@ -16,11 +16,11 @@ This module is the start of every run, so it imports next to nothing.
 from __future__ import annotations
 
 import os
-import stat
 import sys
 import time
 
 from torchlint.frontends.places import cache_folder, own_version
+from torchlint.frontends.plain import read_or_none
 from torchlint.frontends.store import DiskStore, digest
 
 TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all else here
@@ -67,7 +67,7 @@ class Recorder:
                 changed = self._started
             if changed >= self._started - _TICK:
                 self.spoil()
-            self.file(path, _content(path))
+            self.file(path, read_or_none(path))
 
     def folder(self, path: str) -> None:
         """The run is about to list a folder; what comes into it afterwards is none of what it saw."""
@@ -92,6 +92,9 @@ class Recorder:
                 self._seen.setdefault((_FILE, path), _seen(_FILE, path))
             path = os.path.join(folder, ".git")
             self._seen[_THERE, path] = _seen(_THERE, path)
+            if os.path.exists(path):
+                path = os.path.join(path, "info", "exclude")
+                self._seen.setdefault((_FILE, path), _seen(_FILE, path))
             folder = os.path.dirname(folder)
 
     def spoil(self) -> None:
@@ -180,7 +183,7 @@ def again(recorder: Recorder) -> int | None:
 def _seen(kind: str, path: str) -> str:
     """The state of a file or folder now."""
     if kind == _FILE:
-        content = _content(path)
+        content = read_or_none(path)
         return _NONE if content is None else digest(content).hex()
     if kind == _FOLDER:
         return _listing(path)
@@ -196,16 +199,6 @@ def holds_python(folder: str) -> bool:
             return any(entry.name.endswith(".py") for entry in entries)
     except (OSError, ValueError):
         return False
-
-
-def _content(path: str) -> bytes | None:
-    """The content of a plain file; None of anything else, which is not waited for."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb", buffering=0) as file:
-            return file.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
-    except (OSError, ValueError):
-        return None
 
 
 def _listing(path: str) -> str:

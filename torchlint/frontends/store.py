@@ -15,7 +15,8 @@ Worked example: ``put("records", b"\\x0a\\x1b", b"...")`` makes ``records/0a/0a1
 from __future__ import annotations
 
 import os
-import stat
+
+from torchlint.frontends.plain import read_plain
 
 try:
     from _blake2 import blake2b  # what hashlib gives, without the time that hashlib takes to import
@@ -110,16 +111,8 @@ def _remove(path: str) -> None:
 
 
 def _read(path: str) -> bytes:
-    """A plain file that is not too large; a pipe or a device in its place is not waited for."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags)
-    try:
-        size = os.fstat(descriptor)
-        if not stat.S_ISREG(size.st_mode) or size.st_size > MOST_BYTES:
-            raise OSError("no entry")
-        return os.read(descriptor, size.st_size + 1)
-    finally:
-        os.close(descriptor)
+    """A plain file that is not too large, and not behind a link."""
+    return read_plain(path, getattr(os, "O_NOFOLLOW", 0), MOST_BYTES)
 
 
 def _mark(folder: str) -> None:
@@ -136,10 +129,25 @@ def _mark(folder: str) -> None:
 
 
 def _entries(folder: str) -> list[str]:
-    """Every file of every kind, half-written ones included; no link is followed."""
+    """Every entry, half-written ones included; whatever else stands there is somebody's. No link is followed."""
     found: list[str] = []
     for place, folders, files in os.walk(folder):
         folders.sort()
-        if place != folder:
-            found += (os.path.join(place, name) for name in sorted(files))
+        part = os.path.basename(place)
+        if os.path.dirname(os.path.dirname(place)) == folder.rstrip(os.sep):
+            folders.clear()
+            found += (path for name in sorted(files) if _is_entry(part, name, path := os.path.join(place, name)))
     return found
+
+
+def _is_entry(part: str, name: str, path: str) -> bool:
+    """Whether a file in the folder `part` of a kind is one that `DiskStore.put` made, as far as it came."""
+    key, _, rest = name.partition(".")
+    if len(part) != 2 or not key.startswith(part) or key.strip("0123456789abcdef"):
+        return False
+    if rest:
+        return rest.endswith(".new")
+    try:
+        return _read(path).startswith(MARK)
+    except OSError:
+        return False

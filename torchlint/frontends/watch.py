@@ -26,7 +26,7 @@ from torchlint.config import NAMES, ConfigError
 from torchlint.frontends.outcome import ERROR, UsageError
 from torchlint.frontends.replay import unheard
 from torchlint.report.text import visible
-from torchlint.source.discover import DEFAULT_EXCLUDES, SUFFIXES
+from torchlint.source.discover import DEFAULT_EXCLUDES, PRIVATE, SUFFIXES, is_below
 
 PAUSE = 0.5  # seconds between two looks at single files
 RELEVANT = (*SUFFIXES, ".ipynb", ".md", ".toml")
@@ -91,7 +91,7 @@ def _configurations(paths: Sequence[str]) -> Iterator[str]:
         place = Path(os.path.abspath(path))
         folders |= dict.fromkeys([*([place] if place.is_dir() else []), *place.parents])
     for folder in folders:
-        for name in (*NAMES, ".gitignore"):
+        for name in (*NAMES, ".gitignore", PRIVATE):
             yield str(folder / name)
 
 
@@ -161,7 +161,7 @@ class _Trees:
 
 def _lies_in(path: str, trees: Iterable[str]) -> bool:
     full = os.path.abspath(path)
-    return any(full.startswith(os.path.join(os.path.abspath(tree), "")) for tree in trees)
+    return any(is_below(full, os.path.abspath(tree)) for tree in trees)
 
 
 def _is_relevant(path: str, tree: str) -> bool:

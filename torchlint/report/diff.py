@@ -13,6 +13,7 @@ _STYLES = {"+": "added", "-": "removed", "@": "hunk"}
 def unified(path: str, old: bytes, new: bytes) -> bytes:
     """The diff, which `patch` and `git apply -p0` can apply, whatever the encoding and the line ends."""
     name = visible(path).encode("utf-8", "backslashreplace")
+    name += b"\t" if b" " in name else b""  # without it, `patch` would take the name to end at the first space
     lines = difflib.diff_bytes(difflib.unified_diff, _lines(old), _lines(new), name, name)
     return b"".join(line if line.endswith(b"\n") else line + b"\n" + _NO_END for line in lines)
 

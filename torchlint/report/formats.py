@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Format:
-    """A format: the module that renders it, what it is, who reads it, and whether colours may stand in it."""
+    """A format: the module that renders it, what it is, and who reads it."""
 
-    __slots__ = ("coloured", "module", "reader", "summary")
+    __slots__ = ("module", "reader", "summary")
 
-    def __init__(self, module: str, summary: str, reader: str, *, coloured: bool = False) -> None:
-        self.module, self.summary, self.reader, self.coloured = module, summary, reader, coloured
+    def __init__(self, module: str, summary: str, reader: str) -> None:
+        self.module, self.summary, self.reader = module, summary, reader
 
     def render(self, findings: Findings) -> str:
         """All findings in this format, with a final end of line."""
@@ -30,9 +30,9 @@ class Format:
 
 
 FORMATS = {
-    "concise": Format("concise", "one line a finding", "people, editors' error parsers", coloured=True),
-    "full": Format("full", "frames of source with the trail; the default on a terminal", "people", coloured=True),
-    "grouped": Format("grouped", "the lines of each file below its name", "people", coloured=True),
+    "concise": Format("concise", "one line a finding", "people, editors' error parsers"),
+    "full": Format("full", "frames of source with the trail; the default on a terminal", "people"),
+    "grouped": Format("grouped", "the lines of each file below its name", "people"),
     "json": Format("json", "ruff's JSON keys and `name`, `severity`, `trail`, `fixes`", "scripts"),
     "json-lines": Format("json_lines", "the same, one object a line", "scripts, log collectors"),
     "sarif": Format(

@@ -30,7 +30,6 @@ from torchlint.report.text import cell_note, place
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 BASE = "%SRCROOT%"
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
-MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 MOST_RESULTS, MOST_LOCATIONS = 25_000, 1_000
 
 
@@ -48,7 +47,7 @@ class _Run:
         prints = dict(zip(map(id, findings.diagnostics), findings.fingerprints(), strict=True))
         self._faults = [one for one in findings.diagnostics if one.code == INTERNAL_ERROR]
         said = [one for one in findings.diagnostics if one.code != INTERNAL_ERROR]
-        worst = set(map(id, sorted(said, key=lambda one: MILDNESS[one.severity])[:MOST_RESULTS]))
+        worst = set(map(id, sorted(said, key=lambda one: one.severity.mildness)[:MOST_RESULTS]))
         self._said = [(one, prints[id(one)]) for one in said if id(one) in worst]
         self._left_out = len(said) - len(self._said)
         self._shortened = 0

@@ -2,7 +2,7 @@
 
 Definitions
     root      a folder that the user names
-    ignored   matched by a ``.gitignore`` between the repository's top and the file
+    ignored   matched by a ``.gitignore`` between the repository's top and the file, or by its ``.git/info/exclude``
     excluded  left out by whoever asks, which is a question to a function; by default those folders that hold no code
               of one's own
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 SUFFIXES = (".py", ".pyi", ".ipynb")
 
@@ -28,16 +29,11 @@ DEFAULT_EXCLUDES = frozenset(
     }
 )  # fmt: skip
 
+#: In a repository: what only this clone ignores.
+PRIVATE = os.path.join(".git", "info", "exclude")
+
 Matcher = Callable[[str], "bool | None"]
 Excluded = Callable[[str, bool], bool]
-
-
-class MissingPathError(Exception):
-    """Paths that do not exist, as the user gave them."""
-
-    def __init__(self, paths: Sequence[str]) -> None:
-        super().__init__("no such file or folder: " + ", ".join(paths))
-        self.paths = tuple(paths)
 
 
 def excluded_by_default(path: str, is_folder: bool) -> bool:
@@ -58,11 +54,7 @@ def discover(
 
     `excluded` says of a full path, and whether it is a folder's, that it is left out. A file that is named itself is
     always taken, unless `force_exclude`. `listed` is told every folder that is searched.
-    Raises `MissingPathError`, naming every path that does not exist.
     """
-    missing = [path for path in paths if not os.path.exists(path)]
-    if missing:
-        raise MissingPathError(missing)
     rules = _Rules(excluded, respect_gitignore)
     found: dict[str, str] = {}
     for path in paths:
@@ -76,6 +68,12 @@ def discover(
             if key not in found or (len(file), file) < (len(found[key]), found[key]):
                 found[key] = file
     return sorted(found.values())
+
+
+def is_passed_over(path: str, excluded: Excluded, respect_gitignore: bool) -> bool:
+    """Whether a file or folder that is there would be left out by a search from the working folder."""
+    full = os.path.abspath(path)
+    return full != os.getcwd() and _Rules(excluded, respect_gitignore).ignores_named(full, os.path.isdir(path))
 
 
 def _shown(path: str) -> str:
@@ -117,7 +115,7 @@ def _walk(
                     continue
                 if entry.is_symlink():
                     real = os.path.realpath(full)
-                    if real in seen or _below(real, base) or _below(base, real):
+                    if real in seen or is_below(real, base) or is_below(base, real):
                         continue
                     seen.add(real)
                 stack.append((path, full, matchers))
@@ -151,14 +149,11 @@ class _Rules:
         """The matchers of the folders above `folder`, up to the top of its repository; none without a repository."""
         if not self._respect:
             return ()
+        top = repository(folder)
         folders: list[str] = []
-        inner = folder
-        while not os.path.exists(os.path.join(inner, ".git")):
-            outer = os.path.dirname(inner)
-            if outer == inner:
-                return ()
-            folders.append(outer)
-            inner = outer
+        while top is not None and folder != top:
+            folder = os.path.dirname(folder)
+            folders.append(folder)
         found: list[Matcher] = []
         for outer in reversed(folders):
             found.extend(self._of(outer))
@@ -182,7 +177,7 @@ class _Rules:
     def ignores_named(self, path: str, is_folder: bool) -> bool:
         """Whether a path that the user named would have been left out by a walk from the working folder."""
         cwd = os.getcwd()
-        start = cwd if _below(path, cwd) else os.path.dirname(path)
+        start = cwd if is_below(path, cwd) else os.path.dirname(path)
         matchers = self.above(start)
         folder = start
         parts = os.path.relpath(path, start).split(os.sep)
@@ -201,16 +196,29 @@ class _Rules:
         return () if found is None else (found,)
 
 
-def _below(path: str, folder: str) -> bool:
+def is_below(path: str, folder: str) -> bool:
+    """Whether a full path stands below a folder, by its full path too."""
     return path != folder and path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
+def repository(folder: str) -> str | None:
+    """The top of the repository in which a folder stands, by its full path; None if it is in none."""
+    while not os.path.exists(os.path.join(folder, ".git")):
+        outer = os.path.dirname(folder)
+        if outer == folder:
+            return None
+        folder = outer
+    return folder
+
+
 def _gitignore(folder: str) -> Matcher | None:
-    try:
-        with open(os.path.join(folder, ".gitignore"), encoding="utf-8", errors="replace") as file:
-            lines = file.read().splitlines()
-    except OSError:
-        return None
+    """What git is told to ignore in a folder; at the top of a repository also by a file that is nobody else's."""
+    lines: list[str] = []
+    for name in (PRIVATE, ".gitignore"):  # of which the latter decides
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):  # a pipe or a device may never end
+            with suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+                lines += file.read().splitlines()
     lines = [line for line in lines if line.strip() and not line.startswith("#")]
     return matcher(folder, lines) if lines else None
 
