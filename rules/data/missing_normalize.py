@@ -16,6 +16,8 @@ def missing_normalize(call: ModelCalled) -> Iterator[Finding]:
         return
     if not _scaled_only(image) or not (weights or (call.task == "classifier" and _in_colour(image))):
         return
+    if call.filled and not weights:  # what was loaded may have been trained so
+        return
     steps = trail(image)
     fed = TrailStep(call.place, f"`{call.model}` is given it here")
     if weights:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from torchlint.facts import LossCalled, Tensor, trail
 from torchlint.rule import Finding, Severity, rule
 
-#: Outputs of a softmax over one class, which other rules speak of.
-SOFTMAXED = frozenset({"distribution", "log-distribution"})
+#: Outputs of a softmax over one class, which other rules speak of, and what no model gave.
+OTHERS = frozenset({"distribution", "log-distribution", "image"})
 
 
 @rule(code="TL113", name="cross-entropy-with-one-output", since="0.1.0", severity=Severity.ERROR)
@@ -17,7 +17,7 @@ def cross_entropy_with_one_output(call: LossCalled) -> Iterator[Finding]:
     given = call.input
     if call.classes != 1 or given is None or call.takes != "logits":
         return
-    if given.meaning is not None and given.meaning.kind in SOFTMAXED:
+    if given.meaning is not None and given.meaning.kind in OTHERS:
         return
     yield Finding(
         call.place,

@@ -27,7 +27,13 @@ ORIGINS = {
 def loss_target_dtype(call: LossCalled) -> Iterator[Finding]:
     """The dtype of the target is known, and the loss does not take it."""
     target = call.target
-    if target is None or call.turned or target.dtype not in FLOATS | INTEGERS | {"bool"} or target.holder != "tensor":
+    if (
+        target is None
+        or call.turned
+        or call.caught
+        or target.dtype not in FLOATS | INTEGERS | {"bool"}
+        or target.holder != "tensor"
+    ):
         return
     misfit = call.misfit
     if call.classes == 1 or (misfit is not None and (misfit.kind != "per-class" or not call.form.distribution)):

@@ -22,6 +22,8 @@ def _spoken_of(call: LossCalled, misfit: Misfit) -> bool:
     """Whether another rule speaks of it, or it does not matter."""
     if misfit.kind == "classes" or (misfit.kind == "per-class" and call.form.distribution):
         return True
+    if call.caught and misfit.kind not in ("outer", "single"):
+        return True
     if not call.form.broadcasts:
         return False
     for tensor in (call.input, call.target):

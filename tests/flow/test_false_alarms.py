@@ -374,6 +374,74 @@ import torch
 def touched(frames):
     return ((frames > 3).float().mean(dim=1) > 0).float()
 """,
+    "a weight without a layer, which begins at zero": """
+import torch
+import torch.nn as nn
+
+hours, marks = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([20.0, 40.0, 60.0])
+slope = torch.tensor(0.0, requires_grad=True)
+offset = torch.zeros(1, requires_grad=True)
+criterion, optimizer = nn.MSELoss(), torch.optim.SGD([slope, offset], lr=0.01)
+for step in range(100):
+    guess = slope * hours + offset
+    loss = criterion(guess, marks)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
+    "a loss that is told later not to reduce": """
+import torch
+import torch.nn as nn
+
+
+class Weighed(nn.CrossEntropyLoss):
+    def forward(self, scores, words, mask):
+        self.reduction = "none"
+        return (super().forward(scores.transpose(1, 2), words) * mask).mean(dim=1)
+
+
+words, mask = torch.randint(0, 12, (3, 5)), torch.ones(3, 5)
+net = nn.Linear(8, 12)
+Weighed()(net(torch.rand(3, 5, 8)), words, mask).sum().backward()
+plain = nn.CrossEntropyLoss()
+plain.reduction = "none"
+(plain(net(torch.rand(15, 8)), words.view(-1)) * mask.view(-1)).sum().backward()
+""",
+    "an array that is filled where it is": """
+import numpy as np
+import torch
+import torch.nn as nn
+
+weights = np.zeros((16, 3))
+weights.fill(0.5)
+loss = nn.BCELoss()(torch.sigmoid(nn.Linear(5, 3)(torch.rand(16, 5))), torch.from_numpy(weights).float())
+marks = np.arange(48.0)
+marks.resize(16, 3, refcheck=False)
+loss = nn.MSELoss()(nn.Linear(5, 3)(torch.rand(16, 5)), torch.from_numpy(marks).float())
+""",
+    "columns of a table that hold what a function of the program made": """
+import pandas as pd
+import torch
+import torch.nn as nn
+
+
+def spread(word):
+    return [ord(letter) for letter in word[:4]]
+
+
+words = pd.DataFrame({"word": ["alpha", "gamma"], "length": [5, 5]})
+words["letters"] = words["word"].apply(spread)
+words.loc[:, "again"] = words.letters
+words = words.assign(both=[[1.0, 2.0], [3.0, 4.0]])
+words.drop(columns=["length"], inplace=True)
+net = nn.Linear(4, 4)
+for at in range(2):
+    given = torch.rand(1, 4)
+    nn.functional.mse_loss(net(given), torch.tensor(words["letters"][at], dtype=torch.float))
+    nn.functional.mse_loss(net(given), torch.tensor(words.iloc[at]["again"], dtype=torch.float))
+for _, row in words.iterrows():
+    nn.functional.binary_cross_entropy_with_logits(nn.Linear(4, 2)(torch.rand(4)), torch.tensor(row["both"]))
+""",
 }
 
 

@@ -100,6 +100,7 @@ def loss_facts(event: LossEvent, company: Company) -> tuple[LossCalled, ...]:
                     trained=isinstance(event.result, Tensor) and id(event.result.via) in company.trained,
                     data_given=given_as_data(value),
                     taught=event.taught,
+                    caught=event.caught,
                 )
             )
     return tuple(facts) if len(facts) <= MOST_COMBINATIONS else ()
@@ -261,13 +262,14 @@ def _model(run: Run, image: Tensor, guard: Guard, task: str, unlike: bool) -> Mo
     words = spell_guard(guard)
     mode = run.channels, run.training, run.graded
     found = None if run.channels is None else fault(image, run.channels)
-    return ModelCalled(run.place, words, run.name, run.weights, image, task, *mode, unlike, found, is_loaded(run.model))
+    loaded = is_loaded(run.model), run.filled
+    return ModelCalled(run.place, words, run.name, run.weights, image, task, *mode, unlike, found, *loaded)
 
 
 def _layers(events: Sequence[Event]) -> Iterable[Occurrence]:
     groups: dict[tuple[Place, int], list[LayerEvent]] = {}
     for event in events:
-        if isinstance(event, LayerEvent):
+        if isinstance(event, LayerEvent) and not event.caught:
             groups.setdefault((event.place, event.call), []).append(event)
     for group in groups.values():
         facts = tuple(_layer(e, e.expected) for e in group if e.expected is not None)

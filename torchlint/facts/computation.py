@@ -46,6 +46,14 @@ MOVES = frozenset(
 )  # fmt: skip
 
 
+#: Operations that look at the size of the tensor that is named first, and not at its values.
+VALUELESS = frozenset(
+    {
+        "size", "numel", "dim", "len", "shape", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like",
+        "randn_like", "randint_like", "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor",
+    }
+)  # fmt: skip
+
 #: Operations that put several tensors together.
 JOINTS = frozenset({"cat", "concat", "concatenate", "stack", "vstack", "hstack", "dstack", "column_stack"})
 

@@ -18,7 +18,7 @@ import msgspec
 
 from torchlint.facts.algebra import number_of
 from torchlint.facts.base import Occurrence
-from torchlint.facts.computation import MOVES, Cut, cut, operand, parts
+from torchlint.facts.computation import MOVES, VALUELESS, Cut, cut, operand, parts
 from torchlint.facts.training import BackwardCalled
 from torchlint.flow import join
 from torchlint.flow.events import Event, StepEvent
@@ -47,14 +47,6 @@ THROUGH = (
         "clamp_max", "relu", "sigmoid", "tanh", "softmax", "log_softmax", "logsigmoid", "softplus", "norm", "cat",
         "max", "min", "amax", "amin", "maximum", "minimum", "where", "loss", "std", "var", "gather", "topk", "sort",
         "sin", "cos", "logsumexp", "einsum", "dot", "masked_fill", "nan_to_num", "gelu", "elu", "leaky_relu",
-    }
-)  # fmt: skip
-
-#: Operations that look at the size of a tensor and not at its values.
-VALUELESS = frozenset(
-    {
-        "size", "numel", "dim", "len", "shape", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like",
-        "randn_like", "randint_like", "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor",
     }
 )  # fmt: skip
 
@@ -200,7 +192,7 @@ def backward_passes(events: Sequence[Event]) -> Iterable[Occurrence]:
                 before += means
                 group = groups.setdefault(event.place, {})
                 if id(loss) not in group or opposed:
-                    group[id(loss)] = _backward(event.place, guard, loss, opposed)
+                    group[id(loss)] = _backward(event, guard, loss, opposed)
     for facts in groups.values():
         yield Occurrence((tuple(facts.values()),))
 
@@ -214,13 +206,15 @@ def _losses(value: Value | None, guard: Guard) -> list[tuple[Guard, Value | None
 
 
 def _backward(
-    place: Place, guard: Guard, loss: Value | None, opposed: tuple[tuple[Tensor, Tensor], ...]
+    event: StepEvent, guard: Guard, loss: Value | None, opposed: tuple[tuple[Tensor, Tensor], ...]
 ) -> BackwardCalled:
-    words = spell_guard(guard)
+    place, words = event.place, spell_guard(guard)
     if not isinstance(loss, (Tensor, Number)):
         return BackwardCalled(place, words, None)
     found = reach(loss)
     given = loss if isinstance(loss, Tensor) else None
+    if found.lost and event.caught and found.fresh is None and not any(one.op in FLAT for one in found.cuts):
+        return BackwardCalled(place, words, given)  # torch raises an error, which the program waits for
     if found.lost:
         return BackwardCalled(place, words, given, tuple(found.cuts), not found.assumed, found.fresh)
     if not found.alive or given is None:

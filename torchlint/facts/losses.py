@@ -57,6 +57,7 @@ class LossCalled(Fact, frozen=True):
     trained: whether a backward pass is known to go through it.
     data_given: whether the input, of which little else is known, comes with the data and from no model.
     taught: whether it is known from a contract of the project, so that its name says nothing.
+    caught: whether the program waits for an error of torch there, and goes on after it.
     """
 
     loss: str
@@ -86,6 +87,7 @@ class LossCalled(Fact, frozen=True):
     trained: bool = False
     data_given: bool = False
     taught: bool = False
+    caught: bool = False
 
     @property
     def turned(self) -> bool:

@@ -33,7 +33,8 @@ class ModelCalled(Fact, frozen=True):
     ``classifier``, ``segmenter`` or ``generative``, by the losses that its outputs meet, or ``""``; channels: how many
     a known architecture takes, None for a layer of the program; training, graded: as in `Run`; unlike: whether it is
     trained on images of another range, other statistics or another order, and not by this call; fault: what is wrong
-    with the channels of the image there; loaded: whether other weights were loaded into it.
+    with the channels of the image there; loaded: whether other weights were loaded into it; filled: whether
+    that was certainly done before.
     """
 
     model: str
@@ -46,6 +47,7 @@ class ModelCalled(Fact, frozen=True):
     unlike: bool = False
     fault: Fault | None = None
     loaded: bool = False
+    filled: bool = False
 
 
 class CriticCalled(Fact, frozen=True):

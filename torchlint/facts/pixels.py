@@ -14,10 +14,11 @@ Worked example: the history of ``batch / 255`` where ``batch`` came from
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import msgspec
 
-from torchlint.facts.computation import MOVES, parts
+from torchlint.facts.computation import MOVES, VALUELESS, parts
 from torchlint.flow.values import (
     Applied,
     Const,
@@ -130,7 +131,7 @@ def step_of(via: Via, after: Tensor | None = None, before: Value | None = None) 
 def picture(via: Via) -> Value | None:
     """The operand that the way of an image goes through."""
     candidates: list[Value] = []
-    for name, argument in via.arguments.items():
+    for name, argument in islice(via.arguments.items(), via.op in VALUELESS, None):
         if isinstance(argument, Tensor) or (isinstance(argument, Unknown) and name not in SETTINGS):
             candidates.append(argument)
         elif isinstance(argument, (List, Tuple)):

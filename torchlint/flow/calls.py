@@ -12,6 +12,7 @@ from torchlint.flow import (
     data,
     dynamic,
     expressions,
+    inplace,
     join,
     layers,
     models,
@@ -26,6 +27,7 @@ from torchlint.flow.budget import DEPTH, SHARE, SHARED_DEPTH, Exhausted
 from torchlint.flow.machine import NEXT, Frame, Machine, flatten
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
+    NONE,
     REST,
     UNKNOWN,
     Alternatives,
@@ -103,6 +105,9 @@ def call_node(m: Machine, node: ir.Call) -> Value:
                 return _of_unknown(m, callee.via, callee.grad, func.name, args, keywords, place)
         elif func.name.endswith("_") and not func.name.endswith("__"):
             _in_place(m, func, callee, result, m.place(node.n))
+        elif (changed := inplace.changed(m, callee, args, keywords, result)) is not None:
+            _in_place(m, func, callee, changed, m.place(node.n))
+            return NONE
     elif isinstance(callee, Unknown):
         training.unknown_call(m, args, keywords, m.place(node.n))
     return result

@@ -26,7 +26,8 @@ class LossEvent(Event, frozen=True, eq=False):
     ``target``, and the other bound arguments by the names of the functional form, alternatives still in them; `call`
     numbers the call of a choice between several losses, 0 where there is none. configured_at: the call that spells the
     loss's name, its construction or itself; settings_at: where the arguments stand that are written in that call.
-    called: the call of the function in which this happened; row: the loss's contract; taught: as in `LossCalled`."""
+    called: the call of the function in which this happened; row: the loss's contract; taught, caught: as in
+    `LossCalled`."""
 
     name: str
     family: str
@@ -47,6 +48,7 @@ class LossEvent(Event, frozen=True, eq=False):
     called: Place | None
     row: Loss
     taught: bool
+    caught: bool = False
 
 
 #: Operations that are recorded when they are performed on a tensor, beside arithmetic between two tensors.
@@ -113,7 +115,7 @@ class SinkEvent(Event, frozen=True, eq=False):
 
 class LayerEvent(Event, frozen=True, eq=False):
     """A layer that expects a number of channels (None if it is not known) was given `input` (no alternatives left in
-    it)."""
+    it); caught: as in `LossCalled`."""
 
     layer: Object
     parameter: str
@@ -121,6 +123,7 @@ class LayerEvent(Event, frozen=True, eq=False):
     given: int | None
     input: Tensor
     call: int
+    caught: bool = False
 
 
 class ReachedEvent(Event, frozen=True, eq=False):
@@ -152,12 +155,14 @@ class RunEvent(Event, frozen=True, eq=False):
 
 class StepEvent(Event, frozen=True, eq=False):
     """Part of a training iteration. kind: ``zero_grad``, ``backward``, ``step`` or ``unknown`` (something unknown was
-    given the optimizer or calls it). `subject` is the optimizer, model or loss concerned, None if not known."""
+    given the optimizer or calls it). `subject` is the optimizer, model or loss concerned, None if not known; caught: as
+    in `LossCalled`."""
 
     kind: str
     subject: Value | None
     name: str
     depth: int
+    caught: bool = False
 
 
 class LoopEvent(Event, frozen=True, eq=False):

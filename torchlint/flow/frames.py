@@ -3,6 +3,7 @@
 Definitions
     frame   a table: a tensor of two dimensions whose holder is ``frame``
     column  one of its columns or rows: the same with one dimension
+    loose   of a column: what was written into it is not known to be one number or word a row, so that it may hold lists
 
 Worked example: with ``df = pd.read_csv(path)``, ``df["price"].values`` is an array of one dimension and
 ``df.drop(columns="price").values`` one of two; what they hold is not known.
@@ -16,9 +17,14 @@ from torchlint.flow.library.reading import dtype_name, items_of
 from torchlint.flow.machine import Machine
 from torchlint.flow.shape import Dim
 from torchlint.flow.values import (
+    NONE,
     UNKNOWN,
+    Alternatives,
     Bound,
     Const,
+    Dict,
+    Function,
+    Library,
     List,
     Number,
     Place,
@@ -53,6 +59,8 @@ OTHERS = frozenset({
     "ge", "lt", "le", "add", "sub", "mul", "div", "idxmax", "idxmin", "squeeze", "equals", "cumsum", "rank",
     "between", "applymap", "nlargest",
 })  # fmt: skip
+#: Attributes that stand for the table itself, to be subscripted.
+LOCATING = frozenset({"iloc", "loc", "at", "iat"})
 UNFOLLOWED = frozenset({"columns", "index", "dtypes", "str", "dt", "cat", "empty", "name", "axes", "attrs"})
 
 
@@ -66,6 +74,84 @@ def column(dtype: str | None = None, via: Via | None = None) -> Tensor:
     return Tensor(None, None, dtype, (None,), "detached", holder=FRAME, via=via)
 
 
+class Table(Via, frozen=True, eq=False):
+    """Where a table came from, and which of its columns are loose; None stands for any of them."""
+
+    loose: frozenset[str | None] = frozenset()
+
+
+#: What a loose column holds: data, of which nothing else is known.
+LOOSE = Unknown(None, None, "detached")
+ANY: frozenset[str | None] = frozenset({None})
+
+
+def loose(value: Value) -> frozenset[str | None]:
+    """The loose columns of a table, or of one of its rows."""
+    if not isinstance(value, Tensor):
+        return frozenset()
+    if value.via is None:  # joined of several
+        return ANY if value.holder == FRAME and value.shape is not None and len(value.shape) == 2 else frozenset()
+    return value.via.loose if isinstance(value.via, Table) else frozenset()
+
+
+def _loosened(table: Tensor, names: frozenset[str | None]) -> Tensor:
+    """A table of which exactly these columns are loose."""
+    if names == loose(table):
+        return table
+    via = table.via
+    if via is None:
+        return table.with_(shape=None)
+    return table.with_(via=Table(via.op, via.arguments, via.place, via.made, via.operand, via.text, names))
+
+
+def is_plain(value: Value) -> bool:
+    """Whether something is known to put one number or word into a row of a column, or into each part of a row."""
+    if isinstance(value, Alternatives):
+        return all(is_plain(option) for _, option in value.options)
+    if isinstance(value, (Const, Number, Text)):
+        return True
+    if isinstance(value, Tensor):
+        return None not in loose(value)
+    if isinstance(value, (Tuple, List)):
+        parts = value.items if value.items is not None else (value.element,) if isinstance(value, List) else ()
+        return all(map(_is_cell, parts))
+    return isinstance(value, Library) and value.name.startswith("numpy.")  # a constant such as `np.nan`
+
+
+def _is_cell(value: Value) -> bool:
+    """Whether something is known to be one number or word."""
+    return isinstance(value, (Const, Number, Text)) or (isinstance(value, Tensor) and value.shape == ())
+
+
+def _with(table: Tensor, name: str | None, value: Value) -> Tensor:
+    names = loose(table)
+    if is_plain(value):
+        return _loosened(table, names - {name}) if name is not None else table
+    return _loosened(table, names | {name})
+
+
+def written(table: Tensor, index: Value, value: Value) -> Tensor:
+    """A table after ``table[index] = value``, or that of its ``loc``."""
+    parts = index.items if isinstance(index, Tuple) else (index,)
+    names = items_of(parts[-1]) or parts[-1:]
+    if names == (Const("columns"),) and loose(table):
+        return _loosened(table, ANY)
+    for name in names:
+        known = isinstance(name, Const) and isinstance(name.value, str)
+        table = _with(table, str(name.value) if isinstance(name, Const) and known else None, value)
+    return table
+
+
+def _named(table: Tensor, name: str) -> Value:
+    """A column of a table, or what a row has in it."""
+    if table.shape is None or loose(table) & {name, None}:
+        return LOOSE
+    via = table.via
+    if isinstance(via, Table):
+        via = Via(via.op, via.arguments, via.place, via.made, via.operand, via.text)
+    return column(via=via) if len(table.shape) == 2 else Tensor(None, None, None, (), "detached", via=via)
+
+
 def is_frame(value: Value) -> bool:
     """Whether a value is a table or a column, and the number of its dimensions is known."""
     return isinstance(value, Tensor) and value.holder == FRAME and value.shape is not None
@@ -74,7 +160,11 @@ def is_frame(value: Value) -> bool:
 def _read(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
     if "chunksize" in keywords or "iterator" in keywords:
         return UNKNOWN
-    return frame(via=Via("table", {}, place, None, None, "pandas"))
+    return frame(via=_begun(place))
+
+
+def _begun(place: Place) -> Via:
+    return Via("table", {}, place, None, None, "pandas")
 
 
 def _joined(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
@@ -84,16 +174,31 @@ def _joined(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], pl
     if not parts or not isinstance(axis, Const) or not all(is_frame(p) for p in parts):
         return UNKNOWN
     flat = all(isinstance(p, Tensor) and p.shape is not None and len(p.shape) == 1 for p in parts)
-    return column() if flat and axis.value in (0, "index") else frame()
+    via = _begun(place)
+    joined = column(via=via) if flat and axis.value in (0, "index") else frame(via=via)
+    return _loosened(joined, frozenset[str | None]().union(*map(loose, parts)))
+
+
+def _made(m: Machine, args: Sequence[Value], keywords: Mapping[str, Value], place: Place) -> Value:
+    """``pd.DataFrame(data)``: of a dict, column by column."""
+    data = m.resolve(args[0] if args else keywords.get("data", NONE))
+    table = frame(via=_begun(place))
+    if isinstance(data, Dict) and not data.meta.get("open"):
+        for name, value in data.items.items():
+            table = _with(table, name if isinstance(name, str) else None, m.resolve(value))
+        return table
+    parts = items_of(data)
+    plain = data == NONE or isinstance(data, Tensor) or (parts is not None and all(is_plain(part) for part in parts))
+    return table if plain else _with(table, None, data)
 
 
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(
         [f"pandas.{name}" for name in ("read_csv", "read_table", "read_excel", "read_parquet", "read_feather")], _read
     ),
-    "pandas.DataFrame": lambda m, args, keywords, place: frame(),
-    "pandas.get_dummies": lambda m, args, keywords, place: frame(),
-    "pandas.Series": lambda m, args, keywords, place: column(),
+    "pandas.DataFrame": _made,
+    "pandas.get_dummies": lambda m, args, keywords, place: frame(via=_begun(place)),
+    "pandas.Series": lambda m, args, keywords, place: column(via=_begun(place)),
     "pandas.concat": _joined,
 }
 
@@ -101,8 +206,8 @@ HANDLERS: dict[str, Handler] = {
 def attribute(tensor: Tensor, name: str, place: Place) -> Value | None:
     """An attribute of a table or a column; None for those that every array has."""
     if name == "values":
-        return tensor.with_(holder="numpy")
-    if name in ("iloc", "loc", "at", "iat"):
+        return LOOSE if loose(tensor) else tensor.with_(holder="numpy")
+    if name in LOCATING:
         return tensor
     if name in KEPT | RESHAPED | REDUCED | OTHERS:
         return Bound(name, tensor, place)
@@ -110,40 +215,72 @@ def attribute(tensor: Tensor, name: str, place: Place) -> Value | None:
         return UNKNOWN
     if name in ("shape", "ndim", "size", "dtype", "T", "array"):
         return None
-    return (
-        column(via=tensor.via)
-        if tensor.shape is not None and len(tensor.shape) == 2
-        else Tensor(None, None, None, (), "detached", via=tensor.via)
-    )
+    return _named(tensor, name)
 
 
-def call_method(tensor: Tensor, name: str, args: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
+def call_method(
+    m: Machine, tensor: Tensor, name: str, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> Value:
     """A method of a table or a column."""
     assert tensor.shape is not None
     table = len(tensor.shape) == 2
     if name == "astype":
         return tensor.with_(dtype=dtype_name(args[0]) if args else None)
+    if name == "to_numpy" and loose(tensor):
+        return LOOSE
     if name == "to_numpy":
         named = keywords.get("dtype", args[0] if args else None)
         return tensor.with_(holder="numpy", dtype=tensor.dtype if named is None else dtype_name(named))
+    if name == "rename" and loose(tensor):
+        return _loosened(tensor, ANY)
     if name in KEPT:
         dtype = "bool" if name in ("isin", "isna", "isnull", "notna", "notnull") else None
         return tensor.with_(shape=(None, *tensor.shape[1:]), dtype=dtype)
     if name in RESHAPED and table:
-        return frame(via=tensor.via)
+        return _reshaped(m, tensor, name, args, keywords)
     if name in ("pop", "get"):
-        return column(via=tensor.via) if table else UNKNOWN
+        wanted = m.resolve(args[0]) if args else UNKNOWN
+        known = table and isinstance(wanted, Const) and isinstance(wanted.value, str)
+        return _named(tensor, str(wanted.value)) if isinstance(wanted, Const) and known else UNKNOWN
     if name in ("map", "apply") and not table:
-        return column(via=tensor.via)
+        given = m.resolve(args[0]) if args else UNKNOWN
+        return column(via=tensor.via) if _gives_plain(m, given, place) else LOOSE
     if name in REDUCED and not keywords:
         return column(via=tensor.via) if table else Number()
     if name in ("tolist", "to_list"):
-        return list_of(Number())
+        return list_of(LOOSE if loose(tensor) else Number())
     if name == "unique":
         return Tensor(None, None, tensor.dtype, (None,), "detached", holder="numpy")
     if name == "iterrows":
         return list_of(Tuple((UNKNOWN, column(via=tensor.via))))
     return UNKNOWN
+
+
+def _reshaped(m: Machine, table: Tensor, name: str, args: Sequence[Value], keywords: Mapping[str, Value]) -> Tensor:
+    """A table of other columns: of those that are written now, or come from another table, some may be loose."""
+    made = frame(via=table.via)
+    if name == "assign":
+        for key, value in keywords.items():
+            made = _with(made, key, m.resolve(value))
+    if name in ("join", "merge"):
+        other = m.resolve(args[0]) if args else keywords.get("right", keywords.get("other", UNKNOWN))
+        return _loosened(made, loose(made) | loose(other)) if is_frame(other) else _with(made, None, UNKNOWN)
+    return made
+
+
+def _gives_plain(m: Machine, mapping: Value, place: Place) -> bool:
+    """Whether what ``column.map(…)`` is given makes one number or word of every value."""
+    from torchlint.flow import calls
+
+    if isinstance(mapping, Dict):
+        element = mapping.meta.get("element")
+        held = [*mapping.items.values(), *([element] if isinstance(element, Value) else [])]
+        return bool(held) and all(_is_cell(m.resolve(one)) for one in held)
+    if isinstance(mapping, Library):
+        return mapping.name.rpartition(".")[2] in ("int", "float", "str", "bool", "len", "float32", "float64", "int64")
+    given = calls.call(m, mapping, [UNKNOWN], {}, place) if isinstance(mapping, Function) else UNKNOWN
+    options = [option for _, option in given.options] if isinstance(given, Alternatives) else [given]
+    return all(map(_is_cell, options))
 
 
 def subscript(tensor: Tensor, index: Value, sliced: Callable[[Value], bool]) -> Value:
@@ -154,11 +291,16 @@ def subscript(tensor: Tensor, index: Value, sliced: Callable[[Value], bool]) -> 
         one = parts[0]
         names = items_of(one)
         if isinstance(one, Const) and isinstance(one.value, str):
-            return column(via=tensor.via)
+            return _named(tensor, one.value)
         if isinstance(one, List) and isinstance(one.element, Text):
             return frame(via=tensor.via)
         if names is not None and all(isinstance(n, Const) and isinstance(n.value, str) for n in names):
-            return frame(len(names), tensor.via)
+            kept = {name.value for name in names if isinstance(name, Const)} | {None}
+            return _loosened(frame(len(names), tensor.via), loose(tensor) & kept)
+    last = parts[-1]
+    if isinstance(last, Const) and isinstance(last.value, str) and len(parts) == len(tensor.shape):
+        held = _named(tensor, last.value)
+        return subscript(held, parts[0], sliced) if len(parts) == 2 and isinstance(held, Tensor) else held
     shape: list[Dim] = []
     for at, size in enumerate(tensor.shape):
         part = parts[at] if at < len(parts) else None
@@ -171,4 +313,6 @@ def subscript(tensor: Tensor, index: Value, sliced: Callable[[Value], bool]) -> 
             shape.append(len(chosen))
         elif sliced(part) or (isinstance(part, Tensor) and part.shape != ()):
             shape.append(None)
+    if loose(tensor) and not shape:
+        return LOOSE
     return tensor.with_(shape=tuple(shape))

@@ -175,6 +175,7 @@ def _record(m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place
             given if isinstance(given, int) else None,
             tensor,
             call,
+            m.catching == m.loops,
         )
     )
 

@@ -45,6 +45,7 @@ def module(
     for name, value in loss.arguments.items():
         if name not in keywords and name in row.parameters.positional:
             bound[name] = value
+    bound.update((name, value) for name, value in loss.attrs.items() if name in loss.arguments)  # set since
     made = loss.attrs.get("node")
     return _record(m, row, bound, place, node, loss.name, made if isinstance(made, ir.Call) else None,
                    loss.made.path if loss.made is not None else place.path)  # fmt: skip
@@ -109,7 +110,7 @@ def _record(
             Place(path, named.n) if named is not None else None, settings_at(named, signature, path),
             m.autocast,
             m.frame.called,
-            row, taught,
+            row, taught, m.catching == m.loops,
         )
     )  # fmt: skip
     return grad_mode(m, result)

@@ -148,6 +148,8 @@ class Machine:
         # the fields that the body of a class declares, by the identity of its node
         self.fields: dict[int, list[str]] = {}
         self.refused = 0
+        # how deep in loops the innermost block stands whose errors are caught; see `statements._catches`
+        self.catching = -1
 
     # --- cells ---------------------------------------------------------------------------------------------------
 

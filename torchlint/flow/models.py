@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from torchlint.flow import (
     architectures,
     attributes,
@@ -99,7 +101,8 @@ def call_module(
 def _run(m: Machine, model: Value, name: str, args: Sequence[Value], place: Place, mark: int) -> Run:
     found = weights.arrival(m, mark)
     image, channels, trained = (None, None, None) if found is None else found
-    return Run(model, name, place, tuple(args), image, trained, in_training(m, model), m.grad, channels)
+    filled = image is not None and weights.is_filled(m, model)
+    return Run(model, name, place, tuple(args), image, trained, in_training(m, model), m.grad, channels, filled)
 
 
 def in_training(m: Machine, model: Value) -> bool | None:
@@ -147,6 +150,9 @@ def run_library_part(
     """The ``forward`` that an instance inherits from a library: a container's, a layer's or a loss's."""
     inherited = instance.attrs.get("(layer)")
     if isinstance(inherited, Object):
+        if inherited.kind == "loss":
+            own = {name: value for name, value in instance.attrs.items() if name in inherited.arguments}
+            inherited = replace(inherited, attrs={**inherited.attrs, **own}) if own else inherited
         return objects.call_object(m, inherited, args, keywords, place, None)
     children: Any = instance.attrs.get("()")
     if "()" in instance.attrs:

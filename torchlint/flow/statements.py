@@ -23,6 +23,7 @@ from torchlint.flow.spell import spell
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,
+    Bound,
     Class,
     Const,
     Dict,
@@ -261,14 +262,58 @@ def _jump(m: Machine, node: ir.Jump) -> int:
 
 
 def _with(m: Machine, node: ir.With) -> int:
-    modes = m.grad, m.autocast
+    modes = m.grad, m.autocast, m.catching
     for item in node.items:
+        if _awaits(m, item.value):
+            m.catching = m.loops
         value = calls.enter(m, evaluate(m, item.value))
         if item.target is not None:
             subscripts.assign(m, item.target, value)
     status = execute(m, node.body)
-    m.grad, m.autocast = modes
+    m.grad, m.autocast, m.catching = modes
     return status
+
+
+#: What torch raises where values do not fit together, or no gradient leads back.
+ERRORS = frozenset({"RuntimeError", "ValueError"})
+
+#: Context managers that end in an error, as test frameworks have them.
+AWAITING = frozenset({"raises", "assertRaises", "assertRaisesRegex"})
+
+
+def _awaits(m: Machine, node: ir.Expr) -> bool:
+    """Whether a ``with`` lets an error of torch happen: ``pytest.raises(…)``, ``suppress(RuntimeError)``."""
+    name = getattr(node.func, "name", "") if isinstance(node, ir.Call) else ""
+    if not isinstance(node, ir.Call) or name not in AWAITING | {"suppress"}:
+        return False
+    callee = m.resolve(evaluate(m, node.func))
+    if not isinstance(callee, (Library, Bound)) or (isinstance(callee, Bound) and not isinstance(callee.function, str)):
+        return False
+    return name in AWAITING or any(_is_error(m, one) for one in node.args)
+
+
+def _is_error(m: Machine, node: ir.Expr | None) -> bool:
+    """Whether an exception is named that torch raises, alone or among others."""
+    if isinstance(node, ir.TupleExpr):
+        return any(_is_error(m, one) for one in node.items)
+    return isinstance(node, ir.Name) and node.name in ERRORS and m.look_up(node.name) is None
+
+
+def _catches(m: Machine, node: ir.Try) -> bool:
+    """Whether a ``try`` is for an error of torch, which it names, and the program goes on after it as if that had to
+    be. An error in a loop inside the ``try`` ends the loop, and is none that was meant: that is why `Machine.catching`
+    is a depth."""
+    return any(_is_error(m, handler.type) and not _gives_up(handler.body) for handler in node.handlers)
+
+
+def _gives_up(body: Sequence[ir.Stmt]) -> bool:
+    """Whether a block may raise an error itself, or end the program."""
+    return any(
+        isinstance(one, ir.Raise)
+        or (isinstance(one, ir.ExprStmt) and calls.never_returns(one.value))
+        or _gives_up(list(ir.blocks(one)))
+        for one in body
+    )
 
 
 def _try(m: Machine, node: ir.Try) -> int:
@@ -281,7 +326,11 @@ def _try(m: Machine, node: ir.Try) -> int:
         key = m.fresh_key()
 
         def body() -> int:
-            status = execute(m, node.body)
+            before, m.catching = m.catching, m.loops if _catches(m, node) else m.catching
+            try:
+                status = execute(m, node.body)
+            finally:
+                m.catching = before
             return execute(m, node.orelse) if status == NEXT else status
 
         def handler(h: ir.Handler) -> Callable[[], int]:

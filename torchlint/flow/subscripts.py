@@ -156,6 +156,8 @@ def assign(m: Machine, target: ir.Expr, value: Value) -> None:
         owner = expressions.evaluate(m, target.value)
         if target.name == "requires_grad" and isinstance(target.value, (ir.Name, ir.Attr)):
             owner = _asking(m, owner, m.resolve(value), target)
+        if isinstance(owner, Tensor) and frames.is_frame(owner):
+            _store_in_table(m, owner, frames.written(owner, Const(target.name), m.resolve(value)), target.value)
         attributes.assign(m, owner, target.name, value)
     elif isinstance(target, (ir.TupleExpr, ir.ListExpr)):
         _unpack(m, target.items, value)
@@ -242,7 +244,7 @@ def store(m: Machine, base: Value, index: Value, value: Value, target: ir.Subscr
         else:
             lists.forget(m, base)
     elif isinstance(base, Tensor) and frames.is_frame(base):
-        return  # nothing is known of a table's values
+        _store_in_table(m, base, frames.written(base, index, value), target.value)
     elif isinstance(base, Tensor):
         if isinstance(target.value, (ir.Name, ir.Attr, ir.Subscript)):
             assign(m, target.value, mixture(m, target, base, index, value))
@@ -257,6 +259,20 @@ def store(m: Machine, base: Value, index: Value, value: Value, target: ir.Subscr
         objects.store(m, base, index, value)
 
 
+def _store_in_table(m: Machine, old: Tensor, new: Tensor, target: ir.Expr) -> None:
+    """A table was changed that an expression stands for: every name of it stands for the new one."""
+    if new is old:
+        return
+    while isinstance(target, ir.Attr) and target.name in frames.LOCATING:
+        target = target.value
+    if isinstance(target, (ir.Name, ir.Attr, ir.Subscript)):
+        assign(m, target, new)
+    for frame in (m.frame, *m.frames):
+        for name, value in list(frame.vars.items()):
+            if value is old:
+                m.write(frame.vars, name, new)
+
+
 def _store_in_one(m: Machine, base: Alternatives, index: Value, value: Value, target: ir.Subscript) -> None:
     """``base[index] = value`` where base is one of several: each tensor has it, and nothing is known of that entry of a
     list or dict, which has it or not."""
@@ -265,13 +281,18 @@ def _store_in_one(m: Machine, base: Alternatives, index: Value, value: Value, ta
             lists.forget(m, option)
         elif isinstance(option, Dict):
             store(m, option, index, UNKNOWN, target)
-    if isinstance(target.value, (ir.Name, ir.Attr, ir.Subscript)):
+    whole = target.value
+    if isinstance(whole, ir.Attr) and whole.name in frames.LOCATING:
+        whole = whole.value
+    if isinstance(whole, (ir.Name, ir.Attr, ir.Subscript)):
 
         def one(values: list[Value]) -> Value:
             old, new = values
-            return mixture(m, target, old, index, new) if isinstance(old, Tensor) and not frames.is_frame(old) else old
+            if isinstance(old, Tensor) and frames.is_frame(old):
+                return frames.written(old, index, new)
+            return mixture(m, target, old, index, new) if isinstance(old, Tensor) else old
 
-        assign(m, target.value, m.over([base, value], one))
+        assign(m, whole, m.over([base, value], one))
 
 
 def mixture(m: Machine, target: ir.Subscript, base: Tensor, index: Value, value: Value) -> Tensor:

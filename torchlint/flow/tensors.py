@@ -91,7 +91,7 @@ def call_method(
         training.record(m, "backward", _weighted(m, tensor, args, place), "", place)
         return NONE
     if frames.is_frame(tensor):
-        return frames.call_method(tensor, name, args, keywords)
+        return frames.call_method(m, tensor, name, args, keywords, place)
     if tensor.holder == "pil":
         if name in ("save", "show"):
             image = node.func.value if node is not None and isinstance(node.func, ir.Attr) else None

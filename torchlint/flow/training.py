@@ -25,7 +25,7 @@ from torchlint.syntax import ir
 
 def record(m: Machine, kind: str, subject: Value | None, name: str, place: Place) -> None:
     """Note one event of an iteration."""
-    m.events.append(StepEvent(place, m.guard(), kind, subject, name, m.loops))
+    m.events.append(StepEvent(place, m.guard(), kind, subject, name, m.loops, m.catching == m.loops))
 
 
 def cleared(m: Machine, subject: Value | None, place: Place) -> None:

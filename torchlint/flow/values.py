@@ -416,7 +416,7 @@ class Run(msgspec.Struct, frozen=True, eq=False):
     `image` is the image tensor as it reached the model's first convolution or a known architecture, if one did,
     `channels` how many channels that architecture takes, and `weights` the trained weights that it has;
     `name` what to call the model; `training` whether it was in training mode, if that is known; `graded` whether
-    gradients were recorded.
+    gradients were recorded; `filled` whether the weights were certainly loaded from elsewhere before.
     """
 
     model: Value
@@ -428,6 +428,7 @@ class Run(msgspec.Struct, frozen=True, eq=False):
     training: bool | None = None
     graded: bool = True
     channels: int | None = None
+    filled: bool = False
 
 
 class Tensor(Value, msgspec.Struct, frozen=True, eq=False):

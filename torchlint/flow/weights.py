@@ -18,6 +18,7 @@ from torchlint.flow.events import LayerEvent, ReachedEvent
 from torchlint.flow.library import tables
 from torchlint.flow.machine import Machine, flatten
 from torchlint.flow.values import (
+    FALSE,
     NONE,
     TRUE,
     UNKNOWN,
@@ -84,7 +85,7 @@ def _asked(m: Machine, model: Object, row: tables.Model) -> str | None:
 
 def _changed(m: Machine, model: Object) -> bool:
     """Whether the first layers may be others than those that were trained, or hold other weights."""
-    if any(m.resolve(model.attrs.get(mark, NONE)) == TRUE for mark in ("(changed)", LOADED)):
+    if is_loaded(model) or m.resolve(model.attrs.get("(changed)", NONE)) == TRUE:
         return True
     for name, value in model.attrs.items():
         if name in LATE or not isinstance(value, Value):
@@ -115,8 +116,18 @@ def mark_changed(m: Machine, part: Unknown) -> None:
 
 
 def is_loaded(model: Value) -> bool:
-    """Whether other weights were loaded into a model."""
-    return isinstance(model, (Instance, Object)) and LOADED in model.attrs
+    """Whether other weights were loaded into a model, or may be."""
+    return isinstance(model, (Instance, Object)) and model.attrs.get(LOADED, FALSE) != FALSE
+
+
+def is_filled(m: Machine, model: Value, depth: int = 0) -> bool:
+    """Whether a model, or a part of it, holds other weights by now, whatever was decided on the way."""
+    if not isinstance(model, (Instance, Object)) or (isinstance(model, Object) and model.kind not in LAYERS):
+        return False
+    if m.resolve(model.attrs.get(LOADED, FALSE)) == TRUE:
+        return True
+    parts = [m.resolve(value) for value in model.attrs.values() if isinstance(value, Value)]
+    return depth < MOST_DEPTH and any(is_filled(m, part, depth + 1) for part in parts)
 
 
 def mark_loaded(m: Machine, model: object, depth: int = 0) -> None:
@@ -125,6 +136,7 @@ def mark_loaded(m: Machine, model: object, depth: int = 0) -> None:
         model = model.origin.owner
     if not isinstance(model, (Instance, Object)) or depth > MOST_DEPTH:
         return
+    model.attrs.setdefault(LOADED, FALSE)  # as it was before, for a branch that does not come here
     m.write(model.attrs, LOADED, TRUE)
     for value in list(model.attrs.values()):
         for part in value if isinstance(value, tuple) else (value,):

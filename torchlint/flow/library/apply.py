@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torchlint.flow import shape as sizes
+from torchlint.flow.interval import INF, Interval
 from torchlint.flow.library import ranges
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.library.dtypes import category, dtype_of
@@ -84,8 +85,11 @@ def apply(
     grad = _grad(call, tensors)
     if grad == "attached" and category(dtype) in (0, 1):
         grad = "detached"  # integers have no gradient
+    meaning = meaning_of(call)
+    if grad == "attached" and op.grad == "none" and (meaning is None or meaning.kind != "image"):
+        found, meaning = _trained(found), None if meaning is not None and meaning.kind == "binary" else meaning
     return Tensor(
-        found, meaning_of(call), dtype, shape, grad, trail, run_of(tensors),
+        found, meaning, dtype, shape, grad, trail, run_of(tensors),
         op.holder or holder_of(tensors), via, width_of(call) if shape is None else None,
     )  # fmt: skip
 
@@ -118,6 +122,11 @@ def _grad(call: Call, tensors: Sequence[Tensor]) -> str | None:
     if not tensors and call.only_data():
         return "detached"
     return grad_of(list(tensors), call.unknowns())
+
+
+def _trained(made: Interval | None) -> Interval | None:
+    """The range of what is made to be trained: what it begins with says nothing of where it goes."""
+    return made if made is not None and made.low == -made.high == -INF else None
 
 
 def _held(value: Value, holder: str) -> Value:
