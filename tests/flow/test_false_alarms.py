@@ -374,6 +374,40 @@ import torch
 def touched(frames):
     return ((frames > 3).float().mean(dim=1) > 0).float()
 """,
+    "a vocabulary that grows by what it does not hold": """
+import torch
+import torch.nn as nn
+
+
+def numbered(words, known=None):
+    if known is None:
+        known = {"<pad>": 0}
+        for word in words:
+            if known.get(word) is None:
+                known[word] = len(known)
+    return known
+
+
+with open("words.txt") as file:
+    known = numbered(file.read().split())
+scores = nn.Linear(8, len(known))(torch.rand(5, 8))
+nn.CrossEntropyLoss()(scores, torch.randint(0, 9, (5,)))
+""",
+    "the slope of a flow that has a kink": """
+import torch
+import torch.nn as nn
+
+net, prior = nn.Linear(2, 2), torch.distributions.Normal(0.0, 1.0)
+optimizer = torch.optim.Adam(net.parameters())
+for batch in torch.randn(40, 16, 2):
+    z = net(batch)
+    slope = torch.where(z >= 0, torch.ones_like(z), 5 * torch.ones_like(z))
+    z = torch.where(z >= 0, z, 5 * z)
+    loss = -(prior.log_prob(z).sum(1) + torch.log(slope).sum(1)).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
     "a weight without a layer, which begins at zero": """
 import torch
 import torch.nn as nn

@@ -139,6 +139,9 @@ def _behind(one: Tensor | Number, found: Reach) -> Iterator[tuple[Value, bool, b
         return
     if via.op in VALUELESS:
         return
+    if via.op == "where" and (not isinstance(one, Tensor) or one.range is None or not one.range.within(0.0, 1.0)):
+        found.open = True  # a slope that is chosen, whose own is zero, and no yes or no
+        return
     for name, argument in via.arguments.items():
         if isinstance(argument, Unknown) and argument.grad != "detached":
             if via.op == "loss" and name != "input":

@@ -421,8 +421,10 @@ def _dict_method(m: Machine, target: Dict, method: str, args: Sequence[Value], k
             return default if exact else UNKNOWN
         few = len(target.items) <= join.MOST_ALTERNATIVES
         if exact and target.items and isinstance(key, Unknown):
-            if few or not dynamic.CALLABLE.isdisjoint(map(type, target.items.values())):
-                return dynamic.choice(key.key or m.fresh_key(), target.items.items())
+            called = not dynamic.CALLABLE.isdisjoint(map(type, target.items.values()))
+            if few or called:
+                missed = default if method == "get" and not called else None  # what is to be called will be there
+                return dynamic.choice(key.key or m.fresh_key(), target.items.items(), missed)
         return UNKNOWN
     if method == "update":
         for other in [m.resolve(a) for a in args]:

@@ -71,16 +71,17 @@ def _may_be_meant(m: Machine, value: Value) -> bool:
     return isinstance(value, Function) or (isinstance(value, Class) and objects.is_module_class(m, value))
 
 
-def choice(key: Any, entries: Iterable[tuple[Any, Value]]) -> Value:
-    """One of these by an unknown key; where they are too many, the first of them, or something unknown."""
+def choice(key: Any, entries: Iterable[tuple[Any, Value]], otherwise: Value | None = None) -> Value:
+    """One of these by an unknown key, or `otherwise`; of too many the first, or something unknown."""
     known = list(entries)
     rest = known[join.MOST_ALTERNATIVES - 1 :] if len(known) > join.MOST_ALTERNATIVES else []
     known = known[: len(known) - len(rest)]
     options: list[tuple[Guard, Value]] = []
     for k, v in known:
         options.append(((((("==", key, k), True)), *((("==", key, o), False) for o, _ in known if o != k)), v))
-    if rest:
-        options.append((tuple((("==", key, o), False) for o, _ in known), NOT_KNOWN))
+    if rest or otherwise is not None:
+        last = NOT_KNOWN if rest or otherwise is None else otherwise
+        options.append((tuple((("==", key, o), False) for o, _ in known), last))
     return join.alternatives(options)
 
 
