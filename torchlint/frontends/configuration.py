@@ -9,8 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from torchlint.config import Loaded, Origin, Pattern, Settings, in_folder, load, with_line
-from torchlint.config.keys import KEYS, Place
+from torchlint.config import ConfigError, Loaded, Origin, Pattern, Settings, in_folder, load, with_line
+from torchlint.config.keys import KEYS, Place, Wrong
 from torchlint.config.values import ADDING
 from torchlint.source.discover import excluded_by_default, matcher
 
@@ -152,10 +152,21 @@ class Configuration:
 
 
 def said_by(arguments: argparse.Namespace) -> Mapping[str, Any]:
-    """What the options of a command say of settings, by the name of a field; what they leave open is not there."""
+    """What the options of a command say of settings, by the name of a field; what they leave open is not there.
+
+    Raises:
+        ConfigError: a value cannot be one of a setting.
+    """
     place = Place(os.curdir, os.curdir)
-    given = ((key, getattr(arguments, key.field, None)) for key in KEYS.values())
-    return {key.field: key.kind.read(value, place) for key, value in given if value is not None}
+    said: dict[str, Any] = {}
+    for key in KEYS.values():
+        value = getattr(arguments, key.field, None)
+        if value is not None:
+            try:
+                said[key.field] = key.kind.read(value, place)
+            except Wrong as error:
+                raise ConfigError(f"--{key.name} {error}") from error
+    return said
 
 
 def _is_value(item: str) -> bool:

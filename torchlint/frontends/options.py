@@ -24,6 +24,19 @@ def _selectors(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
+def _some_selectors(text: str) -> list[str]:
+    found = _selectors(text)
+    if not found:  # an empty variable of a script, after which every run would be clean
+        raise argparse.ArgumentTypeError("no rule is named")
+    return found
+
+
+def _named(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("no file is named")
+    return text
+
+
 def _per_file_ignores(text: str) -> dict[str, list[str]]:
     """``PATTERN:RULE,RULE,PATTERN:RULE`` as a table."""
     found: dict[str, list[str]] = {}
@@ -107,7 +120,10 @@ def _check_parser() -> argparse.ArgumentParser:
         help=f"{', '.join(FORMATS)}; default: full on a terminal, else concise",
     )
     output.add_argument(
-        "--output-file", metavar="FILE", help="write the findings there, without colours; the rest goes on as usual"
+        "--output-file",
+        type=_named,
+        metavar="FILE",
+        help="write the findings there, without colours; the rest goes on as usual",
     )
     output.add_argument("--show-files", action="store_true", help="print the files that would be linted, and no more")
     output.add_argument("--watch", action="store_true", help="lint again whenever something changes, until Ctrl-C")
@@ -211,7 +227,8 @@ def _add_selection(parser: argparse.ArgumentParser) -> Options:
         ("--ignore", "do not run these"),
         ("--extend-ignore", "do not run these, beside what a configuration ignores; as --ignore"),
     ):
-        chosen.add_argument(flag, type=_selectors, action="extend", metavar="RULES", help=words)
+        kind = _some_selectors if flag == "--select" else _selectors
+        chosen.add_argument(flag, type=kind, action="extend", metavar="RULES", help=words)
     chosen.add_argument(
         "--per-file-ignores",
         type=_per_file_ignores,
@@ -254,7 +271,10 @@ def _add_files(parser: argparse.ArgumentParser) -> Options:
 def _add_accepting(parser: argparse.ArgumentParser) -> None:
     accepting = parser.add_argument_group("taking findings as they are (nothing is printed but how many)")
     accepting.add_argument(
-        "--write-baseline", metavar="FILE", help="list all findings in this file, to be passed over with --baseline"
+        "--write-baseline",
+        type=_named,
+        metavar="FILE",
+        help="list all findings in this file, to be passed over with --baseline",
     )
     accepting.add_argument("--add-noqa", action="store_true", help="add a noqa comment to every line with a finding")
 
