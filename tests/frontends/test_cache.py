@@ -19,7 +19,8 @@ from torchlint.engine.lint import Request, Result
 from torchlint.engine.lint import lint as analysed
 from torchlint.frontends.cli import main
 from torchlint.frontends.places import cache_folder
-from torchlint.frontends.store import MARK, DiskStore, digest
+from torchlint.frontends.store import MARK, DiskStore
+from torchlint.source.digest import digest
 
 ROOT = Path(__file__).parents[2]
 NET = "import torch\n" + MODEL

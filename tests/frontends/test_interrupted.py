@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.frontends.test_cli import BAD, ROOT, torchlint
-from torchlint.frontends.store import MARK, digest
+from torchlint.frontends.store import MARK
+from torchlint.source.digest import digest
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are told by /proc")
 PATIENCE = 60.0

@@ -19,11 +19,6 @@ from typing import Protocol
 
 import msgspec
 
-try:
-    from _blake2 import blake2b  # what hashlib gives, without the time that hashlib takes to import
-except ImportError:  # pragma: no cover
-    from hashlib import blake2b
-
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, run
@@ -36,6 +31,7 @@ from torchlint.project import parsed
 from torchlint.project.components import components
 from torchlint.project.modules import Project
 from torchlint.rule import Rule
+from torchlint.source.digest import digest
 from torchlint.syntax.tree import in_bulk
 
 RECORDS, OUTCOMES = "records", "outcomes"
@@ -144,8 +140,8 @@ class Component:
         self.index = index
         self.starts = starts
         self.size = sum(len(project.units[path].data) for path in starts)
-        files = [(path.encode("utf-8", "surrogatepass"), _hash(project.units[path].data)) for path in starts]
-        self.key = _hash(everywhere + msgspec.msgpack.encode(files))
+        files = [(path.encode("utf-8", "surrogatepass"), digest(project.units[path].data)) for path in starts]
+        self.key = digest(everywhere + msgspec.msgpack.encode(files))
 
 
 class _Progress:
@@ -184,7 +180,7 @@ class _Work:
 
         Nobody is given the same object twice: files with the same content are different files.
         """
-        key = _hash(data)
+        key = digest(data)
         found = self.ready.pop(key, None) or self._stored(key)
         if found is None:
             found = parsed.parse(data)
@@ -200,14 +196,14 @@ class _Work:
             self.request.store.put(RECORDS, self._versioned(key), record)
 
     def _versioned(self, key: bytes) -> bytes:
-        return _hash(self.request.version + key)
+        return digest(self.request.version + key)
 
     def read_all(self, starts: Sequence[str]) -> None:
         """Read these files, those that must be parsed side by side if there are enough of them."""
         missing: dict[bytes, bytes] = {}
         for path in starts:
             data = self.project.units[path].data
-            key = _hash(data)
+            key = digest(data)
             if key not in self.ready and key not in missing:
                 found = self._stored(key)
                 if found is None:
@@ -277,7 +273,7 @@ class _Work:
             ),
             order="deterministic",
         )
-        return _hash(self.request.version + told)
+        return digest(self.request.version + told)
 
     def _known(self, part: Component) -> Outcome | None:
         """The outcome of a component, if it is kept and nothing that it depended on has changed."""
@@ -295,7 +291,7 @@ class _Work:
         if path.endswith("/"):
             return b"" if project.is_folder(path[:-1]) else None
         unit = project.unit(path)
-        return None if unit is None else _hash(unit.data)
+        return None if unit is None else digest(unit.data)
 
     def _run(self, parts: Sequence[Component], contracts: Contracts) -> Iterator[tuple[Component, Outcome]]:
         """Run components, side by side if that pays."""
@@ -347,7 +343,3 @@ def _is_encodable(paths: Iterable[str]) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _hash(data: bytes) -> bytes:
-    return blake2b(data, digest_size=20).digest()

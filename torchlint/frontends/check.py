@@ -27,10 +27,11 @@ from torchlint.frontends.output import closing_line, fixable_line, publish, rend
 from torchlint.frontends.places import cache_folder, own_version, processors
 from torchlint.frontends.progress import Progress
 from torchlint.frontends.replay import Recorder, unheard
-from torchlint.frontends.store import DiskStore, digest
+from torchlint.frontends.store import DiskStore
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.findings import About, Findings
 from torchlint.report.text import Paint, visible, visible_path
+from torchlint.source.digest import digest
 
 
 def check(arguments: argparse.Namespace) -> int:

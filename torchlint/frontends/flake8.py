@@ -28,6 +28,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torchlint import __version__
+from torchlint.source.digest import digest
 
 if TYPE_CHECKING:
     from torchlint.diagnostic import Diagnostic
@@ -299,9 +300,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _digest(text: str) -> str:
-    import hashlib
-
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return digest(text.encode("utf-8", "surrogatepass")).hex()
 
 
 def _by_path(diagnostics: Iterable[Diagnostic]) -> Mapping[str, Said]:

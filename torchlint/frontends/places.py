@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from torchlint.frontends.store import digest
+from torchlint.source.digest import digest
 
 TYPE_CHECKING = False  # as `typing` has it, which is slow to import
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ import time
 
 from torchlint.frontends.places import cache_folder, own_version
 from torchlint.frontends.plain import read_or_none
-from torchlint.frontends.store import DiskStore, digest
+from torchlint.frontends.store import DiskStore
+from torchlint.source.digest import digest
 
 TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all else here
 if TYPE_CHECKING:

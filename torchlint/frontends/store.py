@@ -17,16 +17,11 @@ from __future__ import annotations
 import os
 
 from torchlint.frontends.plain import read_plain
-
-try:
-    from _blake2 import blake2b  # what hashlib gives, without the time that hashlib takes to import
-except ImportError:  # pragma: no cover
-    from hashlib import blake2b
+from torchlint.source.digest import LENGTH, digest
 
 MARK = b"torchlint 1\n"
 MOST_BYTES = 64 << 20
 KEPT_DAYS = 30
-_DIGEST = 20
 
 
 class DiskStore:
@@ -42,8 +37,8 @@ class DiskStore:
             data = _read(self._path(kind, key))
         except OSError:
             return None
-        content = data[len(MARK) + _DIGEST :]
-        whole = data.startswith(MARK) and data[len(MARK) : len(MARK) + _DIGEST] == digest(content)
+        content = data[len(MARK) + LENGTH :]
+        whole = data.startswith(MARK) and data[len(MARK) : len(MARK) + LENGTH] == digest(content)
         return content if whole else None
 
     def put(self, kind: str, key: bytes, content: bytes) -> None:
@@ -96,11 +91,6 @@ class DiskStore:
                     os.unlink(path)
         except OSError:
             pass
-
-
-def digest(content: bytes) -> bytes:
-    """The digest by which content is known."""
-    return blake2b(content, digest_size=_DIGEST).digest()
 
 
 def _remove(path: str) -> None:
