@@ -128,7 +128,8 @@ def job(claim: c.Claim, text: Callable[[str], str | None], plan: Plan) -> dict[s
     paths = {span["path"] for span in described["places"]}
     paths |= {step["owner"] for step in described["steps"] if step["type"] == "model" and step["owner"]}
     inside = {path: _from_root(path, plan) for path in sorted(paths)}
-    files = {inside[path]: content for path in inside if (content := text(path)) is not None and len(content) <= LARGEST_TEXT}
+    texts = {inside[path]: text(path) for path in inside}
+    files = {path: content for path, content in texts.items() if content is not None and len(content) <= LARGEST_TEXT}
     for span in described["places"]:
         span["path"] = inside[span["path"]]
     for step in described["steps"]:
@@ -185,7 +186,7 @@ def read(ended: Ended, claim: c.Claim, plan: Plan) -> c.Verdict:
 
 
 def is_sound(one: Answered) -> bool:
-    """Whether an answer says only what an answer may: names that are names, finite numbers, a grade where it decides."""
+    """Whether an answer says what an answer may: names that are names, finite numbers, a grade where it decides."""
     words = [*one.numbers, *([one.operation] if one.operation else [])]
     decided = one.outcome is not c.Outcome.INCONCLUSIVE
     return (

@@ -1,8 +1,8 @@
 """Words for verdicts: the only place that makes them, of closed sets of reasons and of numbers.
 
-Worked example: ``Verdict(CONFIRMED, WITNESS, OUTSIDE, {"min": -0.0153, "max": 0.1035, "low": 0, "high": 1, "seed": 0},
-recipe="Net (train.py:18)", inputs=("float32[2, 1, 28, 28]",))`` reads "confirmed (witness): it left [0, 1]: min -0.0153,
-max 0.1035; Net (train.py:18), input float32[2, 1, 28, 28], seed 0, initial weights".
+Worked example: ``Verdict(CONFIRMED, WITNESS, OUTSIDE, {"min": -0.015, "max": 0.1, "low": 0, "high": 1, "seed": 0},
+recipe="Net (train.py:18)", inputs=("float32[2, 1, 28, 28]",))`` reads "confirmed (witness): a value left [0, 1]: min
+−0.015, max 0.1; Net (train.py:18); input float32[2, 1, 28, 28]; seed 0, initial weights".
 
 **Invariant:** no verdict says that a program is safe or correct, or that something cannot happen.
 """

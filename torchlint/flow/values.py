@@ -434,6 +434,7 @@ class Run(msgspec.Struct, frozen=True, eq=False):
 
     def output(self, tensor: Tensor) -> Output | None:
         """The outermost call that returned this tensor as it is, this one or one around it; None if none did."""
+        one: Output
         for one in reversed(self.outputs):
             if one.tensor is tensor or (tensor.via is not None and one.tensor.via is tensor.via):
                 return one

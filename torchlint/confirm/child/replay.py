@@ -60,7 +60,12 @@ class Bench:
     """
 
     def __init__(
-        self, project: Any, steps: list[dict[str, Any]], places: list[dict[str, Any]], hints: dict[str, Any], budget: Any
+        self,
+        project: Any,
+        steps: list[dict[str, Any]],
+        places: list[dict[str, Any]],
+        hints: dict[str, Any],
+        budget: Any,
     ) -> None:
         self.project, self.steps, self.places, self.hints, self.budget = project, steps, places, hints, budget
         #: the recipes by which models were made, by step
@@ -240,7 +245,11 @@ class Take:
             if spec.get("type") != "data" or not isinstance(found, torch.Tensor):
                 tensors.append(found)
                 continue
-            spec = {**spec, "shape": list(found.shape), "dtype": spec["dtype"] or str(found.dtype).removeprefix("torch.")}
+            spec = {
+                **spec,
+                "shape": list(found.shape),
+                "dtype": spec["dtype"] or str(found.dtype).removeprefix("torch."),
+            }
             tensors.append(self._told(infer.draw(spec, self.generator), spec))
         return tensors, dict(fed.kwargs)
 

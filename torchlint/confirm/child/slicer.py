@@ -32,7 +32,37 @@ from allowed import HARMLESS_METHODS, IMPURE, MUTATORS, STOOD_IN, Judge, dotted
 UNBIND = "__torchlint_unbind__"  # called as UNBIND(("name", ...), row) where a statement was dropped
 
 CHEAP = frozenset(
-    ["argparse", "typing", "typing_extensions", "collections", "functools", "itertools", "dataclasses", "enum", "operator", "math", "os", "re", "string", "pathlib", "numbers", "copy", "torch.device", "torch.cuda", "torch.Size", "torch.float32", "torch.float", "torch.tensor", "torch.FloatTensor", "platform", "sys", "logging", "contextlib", "warnings", "json"]
+    [
+        "argparse",
+        "typing",
+        "typing_extensions",
+        "collections",
+        "functools",
+        "itertools",
+        "dataclasses",
+        "enum",
+        "operator",
+        "math",
+        "os",
+        "re",
+        "string",
+        "pathlib",
+        "numbers",
+        "copy",
+        "torch.device",
+        "torch.cuda",
+        "torch.Size",
+        "torch.float32",
+        "torch.float",
+        "torch.tensor",
+        "torch.FloatTensor",
+        "platform",
+        "sys",
+        "logging",
+        "contextlib",
+        "warnings",
+        "json",
+    ]
 )
 
 
