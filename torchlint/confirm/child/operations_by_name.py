@@ -10,6 +10,7 @@ Worked example: ``find("squeeze", {"input": x, "dim": 1})`` is a function withou
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,13 @@ MOVED = frozenset(
 #: Those of the above after which no gradient flows.
 CUT = frozenset({"no_grad", "data", "numpy", "from_numpy", "tensor", "as_tensor", "asarray", "array"})
 
+#: Operators, which work on numbers and tensors alike.
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "pow": operator.pow,
+    "floor_divide": operator.floordiv, "remainder": operator.mod, "matmul": operator.matmul, "lt": operator.lt,
+    "le": operator.le, "gt": operator.gt, "ge": operator.ge, "eq": operator.eq, "ne": operator.ne,
+}  # fmt: skip
+
 #: Names of casts.
 CASTS = {
     "float": torch.float32, "double": torch.float64, "half": torch.float16, "long": torch.int64, "int": torch.int32,
@@ -46,6 +54,8 @@ def find(name: str, arguments: dict[str, Any]) -> Callable[[], Any] | None:
     special = _SPECIAL.get(name)
     if special is not None:
         return lambda: special(first, rest)
+    if name in OPERATORS and len(arguments) == 2:
+        return lambda: _operator(name, *arguments.values())
     if name in MOVED:
         return lambda: _moved(name, first, rest)
     if name in CASTS and isinstance(first, torch.Tensor):
@@ -58,6 +68,13 @@ def find(name: str, arguments: dict[str, Any]) -> Callable[[], Any] | None:
     if callable(method) and isinstance(first, torch.Tensor):
         return lambda: _applied(method, first, rest)
     return None
+
+
+def _operator(name: str, left: Any, right: Any) -> Any:
+    try:
+        return OPERATORS[name](left, right)
+    except TypeError as error:
+        raise Unfit(str(error)) from error
 
 
 def _applied(function: Callable[..., Any], first: Any, rest: dict[str, Any]) -> Any:

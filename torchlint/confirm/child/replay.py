@@ -139,6 +139,7 @@ class Take:
         self.sizes: dict[str, int] = {}
         self.generator = torch.Generator().manual_seed(seed)
         self._values: dict[int, Any] = {}
+        self._layers: dict[int, Any] = {}
 
     def value(self, step: int) -> Any:
         """What a step gives: a tensor, a number, a tuple.
@@ -277,14 +278,32 @@ class Take:
         for name, each in node["arguments"].items():
             arguments[name] = self.value(each)
         function = operations_by_name.find(node["op"], arguments)
-        if function is None:
-            raise Undecided("unknown-step", node["op"])
         try:
-            return function()
-        except operations_by_name.Unfit as error:
-            raise Undecided("unknown-step", node["op"]) from error
+            if function is not None:
+                return function()
+        except operations_by_name.Unfit:
+            function = None
         except Exception as error:
             raise Raised(step, error) from error
+        layer = None if node["made"] is None else self._constructed(node["made"])
+        if not callable(layer):
+            raise Undecided("unknown-step", node["op"])
+        try:
+            return layer(next(iter(arguments.values()), None))
+        except Exception as error:
+            raise Raised(step, error) from error
+
+    def _constructed(self, place: int) -> Any:
+        """The layer or transform whose construction stands in a place; made once in a take."""
+        if place not in self._layers:
+            spot = self.bench.spot(place)
+            torch.manual_seed(self.seed)
+            try:
+                made = build.evaluate(self.bench.project, spot["path"], spot["row"], spot["column"])
+            except build.BuildError as error:
+                raise Undecided(REASONS.get(error.reason, "not-built"), error.message) from error
+            self._layers[place] = made
+        return self._layers[place]
 
 
 def scale_last_layer(model: Any, factor: float) -> None:
