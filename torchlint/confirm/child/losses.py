@@ -10,9 +10,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import infer
 import torch
-from replay import Take, Undecided
+from replay import Take, Undecided, sample
 
 #: Losses whose target is a class id for each sample or pixel.
 PER_CLASS = frozenset({"CrossEntropyLoss", "cross_entropy", "NLLLoss", "nll_loss"})
@@ -71,7 +70,7 @@ def target(described: dict[str, Any], node: dict[str, Any], given: Any, take: Ta
     spec = {**node, "shape": shape, "dtype": dtype}
     if ids and node["low"] is None:
         spec |= {"low": 0, "high": max(0, given.shape[1] - 1) if given.dim() > 1 else 0}
-    return infer.draw(spec, take.generator)
+    return sample(spec, take.generator)
 
 
 def fitting(name: str, given: Any) -> list[int]:

@@ -183,7 +183,7 @@ class Take:
         shape = self.shape(node)
         if shape is None:
             raise Undecided("unknown-step", "the shape of the data is not known")
-        return self._told(infer.draw({**node, "shape": shape}, self.generator), node)
+        return self._told(sample({**node, "shape": shape}, self.generator), node)
 
     def _told(self, tensor: Any, node: dict[str, Any]) -> Any:
         """The tensor, scaled and changed as this take wants it, and the interval interpreter told of its range."""
@@ -224,6 +224,24 @@ class Take:
             raise Raised(step, error) from error
         return self._part(result, node["part"], step)
 
+    def called_with(self, step: int, shapes: list[list[int] | None]) -> Any:
+        """What the model of a call gives for data of these shapes.
+
+        Raises:
+            Raised: it raised an exception.
+        """
+        node = self.bench.steps[step]
+        built = self.model(node["model"])
+        nodes = [self.bench.steps[each] for each in node["inputs"]]
+        given = [
+            self._told(sample({**one, "shape": shape, "dtype": one.get("dtype")}, self.generator), one)
+            for one, shape in zip(nodes, shapes, strict=True)
+        ]
+        try:
+            return built.model(*given)
+        except Exception as error:
+            raise Raised(step, error) from error
+
     def _given(self, step: int, node: dict[str, Any], built: Any) -> tuple[list[Any], dict[str, Any]]:
         """What a model is given: computed where all of it can be, else drawn in shapes that its forward takes."""
         nodes = [self.bench.steps[each] for each in node["inputs"]]
@@ -251,7 +269,7 @@ class Take:
                 "shape": list(found.shape),
                 "dtype": spec["dtype"] or str(found.dtype).removeprefix("torch."),
             }
-            tensors.append(self._told(infer.draw(spec, self.generator), spec))
+            tensors.append(self._told(sample(spec, self.generator), spec))
         return tensors, dict(fed.kwargs)
 
     def _found(self, node: dict[str, Any], nodes: list[dict[str, Any]], built: Any) -> Any:
@@ -304,6 +322,28 @@ class Take:
                 raise Undecided(REASONS.get(error.reason, "not-built"), error.message) from error
             self._layers[place] = made
         return self._layers[place]
+
+
+def sample(described: dict[str, Any], generator: torch.Generator) -> Any:
+    """Data as a step describes them, in a shape without unknown sizes: zeros and ones, whole numbers for class ids,
+    normal draws where noise has no ends, else numbers from end to end."""
+    spec = dict(described)
+    kind, low, high = spec.get("kind"), spec.get("low"), spec.get("high")
+    classes = spec.get("classes")
+    dtype = getattr(torch, str(spec.get("dtype") or "float32"))
+    if kind == "binary":
+        return torch.randint(0, 2, spec["shape"], generator=generator).to(dtype)
+    if kind == "class-index" or (not dtype.is_floating_point and isinstance(classes, int)):
+        last = classes - 1 if isinstance(classes, int) else 1 if high is None else int(high)
+        first = 0 if low is None else int(low)
+        return torch.randint(first, max(first, last) + 1, spec["shape"], generator=generator).to(dtype)
+    if low is None and high is None and kind in ("noise", "standardized", "logits", "activation"):
+        return torch.randn(spec["shape"], generator=generator).to(dtype)
+    if low is not None and high is None:
+        spec["high"] = low + 1
+    if high is not None and low is None:
+        spec["low"] = high - 1
+    return infer.draw(spec, generator)
 
 
 def scale_last_layer(model: Any, factor: float) -> None:
