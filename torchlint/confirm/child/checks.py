@@ -27,7 +27,7 @@ from typing import Any
 import losses
 import ranges
 import torch
-from replay import Bench, Raised, Take, Undecided
+from replay import Bench, RaisedError, Take, UndecidedError
 
 Verdict = dict[str, Any]
 INF = float("inf")
@@ -75,7 +75,7 @@ def tensor_of(take: Take, step: int) -> Any:
     """The tensor that a step gives; of several the first.
 
     Raises:
-        Undecided: it gives none.
+        UndecidedError: it gives none.
     """
     value = take.value(step)
     if isinstance(value, (bool, int, float)):
@@ -85,7 +85,7 @@ def tensor_of(take: Take, step: int) -> Any:
     if isinstance(value, (tuple, list)) and len(value) == 1:
         value = value[0]
     if not isinstance(value, torch.Tensor):
-        raise Undecided("unknown-step", type(value).__name__)
+        raise UndecidedError("unknown-step", type(value).__name__)
     return value
 
 
@@ -119,7 +119,7 @@ def proven(bench: Bench, step: int) -> list[Proven]:
     for training in (None, True, False):
         try:
             found.append(Proven(bench, step, training))
-        except (Raised, Undecided):
+        except (RaisedError, UndecidedError):
             if training is None:
                 raise
     return found if all(one.holds for one in found) else []
@@ -289,13 +289,13 @@ def shapes_fail(check: dict[str, Any], bench: Bench) -> Verdict:
     node = bench.steps[check["value"]]
     spot = bench.spot(check["at"])
     if node["type"] != "called":
-        raise Undecided("no-model")
+        raise UndecidedError("no-model")
     take = Take(bench, 0)
     given = [bench.steps[each] for each in node["inputs"]]
     if given and all(one["type"] == "data" and take.shape(one) is not None for one in given):
         try:
             value = take.called_with(check["value"], [take.shape(one) for one in given])
-        except Raised as raised:
+        except RaisedError as raised:
             if not comes_from(raised.error, spot):
                 return undecided("forward", None)
             found = verdict("confirmed", "witness", "raised")
@@ -306,7 +306,7 @@ def shapes_fail(check: dict[str, Any], bench: Bench) -> Verdict:
 
 def _fails_at_every_size(step: int, given: list[dict[str, Any]], take: Take, spot: dict[str, Any]) -> Verdict:
     if len(given) != 1:
-        raise Undecided("no-input")
+        raise UndecidedError("no-input")
     built = take.model(take.bench.steps[step]["model"])
     described = given[0].get("shape") or [None] * 4
     first = next((m for m in built.model.modules() if isinstance(m, (torch.nn.Conv1d, torch.nn.Conv2d))), None)
@@ -315,7 +315,7 @@ def _fails_at_every_size(step: int, given: list[dict[str, Any]], take: Take, spo
         described[1] if len(described) > 1 and isinstance(described[1], int) else getattr(first, "in_channels", 0)
     )
     if first is None or len(described) != dims or not channels:
-        raise Undecided("no-input")
+        raise UndecidedError("no-input")
     meta = copy.deepcopy(built.model).to("meta")
     for size in range(1, LARGEST_SIZE + 1):
         try:
@@ -333,7 +333,7 @@ def _fails_at_every_size(step: int, given: list[dict[str, Any]], take: Take, spo
     ):  # what fails on meta tensors for a reason of theirs is none of the program's
         try:
             take.called_with(step, [[2, channels, *[size] * (dims - 2)]])
-        except Raised as raised:
+        except RaisedError as raised:
             error = raised.error
             if not isinstance(error, (RuntimeError, ValueError)) or not comes_from(error, spot):
                 return undecided("forward")
@@ -364,7 +364,7 @@ def wraps(check: dict[str, Any], bench: Bench) -> Verdict:
             try:
                 from torchvision.transforms.functional import to_pil_image
             except Exception:
-                raise Undecided("package", "torchvision") from None
+                raise UndecidedError("package", "torchvision") from None
             picture = value[0] if value.dim() == 4 else value
             extrema = to_pil_image(picture).getextrema()
             flat = extrema if isinstance(extrema[0], tuple) else (extrema,)
@@ -376,14 +376,14 @@ def wraps(check: dict[str, Any], bench: Bench) -> Verdict:
 def gradients_add(check: dict[str, Any], bench: Bench) -> Verdict:
     """Two iterations of what the loop does: is the gradient at the second step that of its batch alone?"""
     if check["value"] is None:
-        raise Undecided("no-model")
+        raise UndecidedError("no-model")
     take = Take(bench, 0, training=False)
     first = tensor_of(take, check["value"])
     other = Take(bench, 1, training=False, models=take.models)
     second = tensor_of(other, check["value"])
     weights = [p for built in take.models.values() for p in built.model.parameters() if p.requires_grad]
     if not weights or not first.requires_grad:
-        raise Undecided("no-model")
+        raise UndecidedError("no-model")
     alone = torch.autograd.grad(second.double().mean(), weights, allow_unused=True, retain_graph=True)
     at_step: list[Any] = []
     for value in (first, second):
@@ -409,7 +409,7 @@ def train_eval_differs(check: dict[str, Any], bench: Bench) -> Verdict:
     """Two calls in evaluation mode on the same input that differ confirm; it never refutes."""
     node = bench.steps[check["value"]]
     if node["type"] != "called":
-        raise Undecided("no-model")
+        raise UndecidedError("no-model")
     take = Take(bench, 0, training=False)
     with torch.no_grad():
         one = tensor_of(take, check["value"])

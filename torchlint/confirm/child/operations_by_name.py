@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional
 
 
-class Unfit(Exception):
+class UnfitError(Exception):
     """The operation exists, but not with such arguments; nothing is known of the program's own call."""
 
 
@@ -74,7 +74,7 @@ def _operator(name: str, left: Any, right: Any) -> Any:
     try:
         return OPERATORS[name](left, right)
     except TypeError as error:
-        raise Unfit(str(error)) from error
+        raise UnfitError(str(error)) from error
 
 
 def _applied(function: Callable[..., Any], first: Any, rest: dict[str, Any]) -> Any:
@@ -86,7 +86,7 @@ def _applied(function: Callable[..., Any], first: Any, rest: dict[str, Any]) -> 
         try:
             return function(first, *given.values())
         except TypeError as error:
-            raise Unfit(str(error)) from error
+            raise UnfitError(str(error)) from error
 
 
 def _plain(value: Any) -> Any:
@@ -101,7 +101,7 @@ def _moved(name: str, first: Any, rest: dict[str, Any]) -> Any:
     if not isinstance(first, torch.Tensor):
         if isinstance(first, (bool, int, float, tuple, list)) and name in ("tensor", "as_tensor"):
             return torch.tensor(first)
-        raise Unfit(name)
+        raise UnfitError(name)
     if isinstance(dtype, torch.dtype):
         first = first.to(dtype)
     return first.detach() if name in CUT else first
@@ -111,7 +111,7 @@ def _select(first: Any, rest: dict[str, Any]) -> Any:
     index = rest.get("index")
     if isinstance(index, (int, torch.Tensor)) or (isinstance(index, tuple) and all(isinstance(i, int) for i in index)):
         return first[index]
-    raise Unfit("select")
+    raise UnfitError("select")
 
 
 def _size(first: Any, rest: dict[str, Any]) -> Any:

@@ -37,7 +37,7 @@ REASONS = {
 BATCH = ("B", "N")
 
 
-class Undecided(Exception):
+class UndecidedError(Exception):
     """Nothing can be said, for a `reason` of the closed set; `message` may hold text of the project."""
 
     def __init__(self, reason: str, message: str = "") -> None:
@@ -45,7 +45,7 @@ class Undecided(Exception):
         self.reason, self.message = reason, message
 
 
-class Raised(Exception):
+class RaisedError(Exception):
     """The project's model, or an operation on its output, raised `error` while step `step` was computed."""
 
     def __init__(self, step: int, error: BaseException) -> None:
@@ -84,11 +84,11 @@ class Bench:
         """The model of a step, its weights drawn after seeding.
 
         Raises:
-            Undecided: it cannot be built.
+            UndecidedError: it cannot be built.
         """
         node = self.steps[step]
         if node["type"] != "model":
-            raise Undecided("no-model")
+            raise UndecidedError("no-model")
         named = f"{node['owner']}:{node['cls']}"
         arguments = {**node["arguments"], **self.hints.get("arguments", {}).get(named, {})}
         spec = {**self.spot(node["made"]), "arguments": arguments, "complete": node["complete"]}
@@ -98,7 +98,7 @@ class Bench:
         try:
             made = build.build(self.project, spec, self.budget)
         except build.BuildError as error:
-            raise Undecided(REASONS.get(error.reason, "not-built"), error.message) from error
+            raise UndecidedError(REASONS.get(error.reason, "not-built"), error.message) from error
         self.recipes[step] = made.recipe
         return made
 
@@ -145,8 +145,8 @@ class Take:
         """What a step gives: a tensor, a number, a tuple.
 
         Raises:
-            Undecided: it needs something that is not known.
-            Raised: computing it raised an exception.
+            UndecidedError: it needs something that is not known.
+            RaisedError: computing it raised an exception.
         """
         if step not in self._values:
             self._values[step] = self._compute(step)
@@ -177,12 +177,12 @@ class Take:
             return self._called(step, node)
         if kind == "op":
             return self._operated(step, node)
-        raise Undecided("unknown-step", node.get("reason", ""))
+        raise UndecidedError("unknown-step", node.get("reason", ""))
 
     def _drawn(self, node: dict[str, Any]) -> Any:
         shape = self.shape(node)
         if shape is None:
-            raise Undecided("unknown-step", "the shape of the data is not known")
+            raise UndecidedError("unknown-step", "the shape of the data is not known")
         return self._told(sample({**node, "shape": shape}, self.generator), node)
 
     def _told(self, tensor: Any, node: dict[str, Any]) -> Any:
@@ -217,18 +217,18 @@ class Take:
         try:
             given, keywords = self._given(step, node, built)
         except infer.InferError as error:
-            raise Undecided(REASONS.get(error.reason, "no-input"), error.message) from error
+            raise UndecidedError(REASONS.get(error.reason, "no-input"), error.message) from error
         try:
             result = built.model(*given, **keywords)
         except Exception as error:
-            raise Raised(step, error) from error
+            raise RaisedError(step, error) from error
         return self._part(result, node["part"], step)
 
     def called_with(self, step: int, shapes: list[list[int] | None]) -> Any:
         """What the model of a call gives for data of these shapes.
 
         Raises:
-            Raised: it raised an exception.
+            RaisedError: it raised an exception.
         """
         node = self.bench.steps[step]
         built = self.model(node["model"])
@@ -240,7 +240,7 @@ class Take:
         try:
             return built.model(*given)
         except Exception as error:
-            raise Raised(step, error) from error
+            raise RaisedError(step, error) from error
 
     def _given(self, step: int, node: dict[str, Any], built: Any) -> tuple[list[Any], dict[str, Any]]:
         """What a model is given: computed where all of it can be, else drawn in shapes that its forward takes."""
@@ -249,7 +249,7 @@ class Take:
         if nodes and not any(is_drawn):
             return [self.value(each) for each in node["inputs"]], {}
         if not all(is_drawn):
-            raise Undecided("no-input")
+            raise UndecidedError("no-input")
         if step not in self.bench.fed:
             self.bench.fed[step] = self._found(node, nodes, built)
         fed = self.bench.fed[step]
@@ -288,7 +288,7 @@ class Take:
             try:
                 result = result[key] if not isinstance(key, str) or isinstance(result, dict) else getattr(result, key)
             except Exception as error:
-                raise Undecided("unknown-step", "the model returns something else") from error
+                raise UndecidedError("unknown-step", "the model returns something else") from error
         return result
 
     def _operated(self, step: int, node: dict[str, Any]) -> Any:
@@ -299,17 +299,17 @@ class Take:
         try:
             if function is not None:
                 return function()
-        except operations_by_name.Unfit:
+        except operations_by_name.UnfitError:
             function = None
         except Exception as error:
-            raise Raised(step, error) from error
+            raise RaisedError(step, error) from error
         layer = None if node["made"] is None else self._constructed(node["made"])
         if not callable(layer):
-            raise Undecided("unknown-step", node["op"])
+            raise UndecidedError("unknown-step", node["op"])
         try:
             return layer(next(iter(arguments.values()), None))
         except Exception as error:
-            raise Raised(step, error) from error
+            raise RaisedError(step, error) from error
 
     def _constructed(self, place: int) -> Any:
         """The layer or transform whose construction stands in a place; made once in a take."""
@@ -319,7 +319,7 @@ class Take:
             try:
                 made = build.evaluate(self.bench.project, spot["path"], spot["row"], spot["column"])
             except build.BuildError as error:
-                raise Undecided(REASONS.get(error.reason, "not-built"), error.message) from error
+                raise UndecidedError(REASONS.get(error.reason, "not-built"), error.message) from error
             self._layers[place] = made
         return self._layers[place]
 
