@@ -20,7 +20,8 @@ PER_CLASS = frozenset({"CrossEntropyLoss", "cross_entropy", "NLLLoss", "nll_loss
 ELEMENTWISE = frozenset(
     {
         "BCELoss", "binary_cross_entropy", "BCEWithLogitsLoss", "binary_cross_entropy_with_logits", "MSELoss",
-        "mse_loss", "L1Loss", "l1_loss", "SmoothL1Loss", "smooth_l1_loss", "HuberLoss", "huber_loss", "KLDivLoss", "kl_div",
+        "mse_loss", "L1Loss", "l1_loss", "SmoothL1Loss", "smooth_l1_loss", "HuberLoss", "huber_loss",
+        "KLDivLoss", "kl_div",
     }
 )  # fmt: skip
 

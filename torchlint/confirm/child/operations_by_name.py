@@ -25,7 +25,8 @@ class UnfitError(Exception):
 #: Operations that leave the values of a tensor as they are: what they work on stands first.
 MOVED = frozenset(
     {
-        "cpu", "cuda", "to", "contiguous", "clone", "Identity", "identity", "Variable", "requires_grad", "batch", "data",
+        "cpu", "cuda", "to", "contiguous", "clone", "Identity", "identity", "Variable", "requires_grad", "batch",
+        "data",
         "as_tensor", "asarray", "copy", "numpy", "from_numpy", "tensor", "array", "no_grad",
     }
 )  # fmt: skip
