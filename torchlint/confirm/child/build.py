@@ -22,11 +22,11 @@ from typing import Any
 
 import stand_ins
 import torch
-from limits import Budget, BudgetSpent
-from loader import Dropped, LoadError, Project, Source
-from scopes import Frame, Unknown, call_sites, calls_at, following
+from limits import Budget, BudgetSpentError
+from loader import DroppedError, LoadError, Project, Source
+from scopes import Frame, UnknownValueError, call_sites, calls_at, following
 from slicer import free_names, root_name, text_of
-from stand_ins import CpuMode, Refused, StubUsed
+from stand_ins import CpuMode, DownloadRefusedError, StubUsedError
 
 REASONS = (
     "argument",  # an argument of the constructor is not known
@@ -110,7 +110,7 @@ def build(project: Project, spec: Mapping[str, Any], budget: object) -> Built:
     try:
         with limit, CpuMode():
             return _Builder(project, spec).build()
-    except BudgetSpent:
+    except BudgetSpentError:
         raise BuildError("budget", "building the model takes too long", str(spec.get("path", ""))) from None
 
 
@@ -131,7 +131,7 @@ def evaluate(project: Project, path: str, row: int, column: int) -> object:
         for call in calls:
             try:
                 value = Frame(project, source, call).value(call)
-            except BudgetSpent:
+            except BudgetSpentError:
                 raise
             except Exception as error:
                 raise failure(error, path, row) from error
@@ -181,9 +181,9 @@ def failure(error: BaseException, path: str, row: int | None) -> BuildError:
     while seen is not None:
         if isinstance(seen, BuildError):
             return seen
-        if isinstance(seen, StubUsed):
+        if isinstance(seen, StubUsedError):
             return BuildError("package_missing", seen.package, path, row)
-        if isinstance(seen, Refused) or type(seen).__name__ in (
+        if isinstance(seen, DownloadRefusedError) or type(seen).__name__ in (
             "URLError", "ConnectionError", "LocalEntryNotFoundError", "OfflineModeIsEnabled", "HTTPError", "gaierror"
         ):  # fmt: skip
             return BuildError("download_blocked", str(seen)[:200], path, row)
@@ -193,13 +193,13 @@ def failure(error: BaseException, path: str, row: int | None) -> BuildError:
             return BuildError("memory", "the model does not fit into the memory allowed", path, row)
         if isinstance(seen, LoadError):
             return BuildError(_loading(seen), seen.message, seen.path, seen.line)
-        if isinstance(seen, Dropped):
+        if isinstance(seen, DroppedError):
             if seen.cause is not None:
                 inner = failure(seen.cause, path, seen.row)
                 if inner.reason in ("package_missing", "download_blocked", "syntax"):
                     return inner
             return BuildError("argument", str(seen)[:200], path, seen.row)
-        if isinstance(seen, Unknown):
+        if isinstance(seen, UnknownValueError):
             return BuildError("argument", str(seen)[:200], path, seen.row)
         seen = seen.__cause__ or (seen.__context__ if not seen.__suppress_context__ else None)
     at = row
@@ -298,13 +298,13 @@ class _Builder:
                     continue
                 keywords[keyword.arg] = self._argument(frame, keyword.value, keyword.arg, known, from_analysis)
                 texts.append(f"{keyword.arg}={_told(keywords[keyword.arg], keyword.value)}")
-        except BudgetSpent:
+        except BudgetSpentError:
             raise
         except Exception as error:
             raise failure(error, source.path, call.lineno) from error
         try:
             model = stand_ins.without_weights(function, *positional, **keywords)
-        except BudgetSpent:
+        except BudgetSpentError:
             raise
         except Exception as error:
             raise failure(error, source.path, call.lineno) from error
@@ -359,7 +359,7 @@ class _Builder:
                 frame.run_for(piece.reads - {name})
                 frame.space[name] = model
                 exec(source.compile(piece.kept), frame.space)
-            except (BudgetSpent, BuildError):
+            except (BudgetSpentError, BuildError):
                 raise
             except Exception as error:
                 raise BuildError(
@@ -428,7 +428,7 @@ class _Builder:
             raise BuildError(_loading(error), error.message, owner, error.line) from None
         except KeyError:
             raise BuildError("load", f"{name} is not defined in the file", owner) from None
-        except (Dropped, AttributeError) as error:
+        except (DroppedError, AttributeError) as error:
             raise failure(error, owner, None) from None
         return value
 
@@ -489,7 +489,7 @@ class _Builder:
         row = _row_of(source, name)
         try:
             model = cls(**keywords)
-        except BudgetSpent:
+        except BudgetSpentError:
             raise
         except Exception as error:
             raise failure(error, source.path, row) from error

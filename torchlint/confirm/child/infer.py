@@ -26,7 +26,7 @@ from typing import Any
 
 import torch
 from build import Built
-from limits import Budget, BudgetSpent
+from limits import Budget, BudgetSpentError
 from stand_ins import CpuMode
 
 BATCH = 2  # more than one: batch norm in training needs it, and it shows who mixes it with other dimensions
@@ -127,7 +127,7 @@ def find_inputs(
     try:
         with limit, CpuMode():
             return _Search(built, wanted, hints).run()
-    except BudgetSpent:
+    except BudgetSpentError:
         raise InferError("budget", "the search for an input takes too long") from None
 
 
@@ -181,7 +181,7 @@ class _Search:
         try:
             with torch.no_grad():
                 output = first_tensor(runner(inputs))
-        except BudgetSpent:
+        except BudgetSpentError:
             raise
         except Exception as error:
             if self.error is None:
@@ -207,7 +207,7 @@ class _Search:
     def _on_meta(self) -> Callable[[tuple[Candidate, ...]], Any] | None:
         try:
             twin = copy.deepcopy(self.model).to("meta")
-        except BudgetSpent:
+        except BudgetSpentError:
             raise
         except Exception:
             return None
@@ -242,7 +242,7 @@ class _Search:
         try:
             with torch.no_grad():
                 output = first_tensor(self.model(*tensors))
-        except BudgetSpent:
+        except BudgetSpentError:
             raise
         except Exception as error:
             raise InferError("forward", f"{type(error).__name__}: {error}"[:300], _row(error, self.module)) from error
