@@ -10,6 +10,11 @@ import enum
 
 import msgspec
 
+from torchlint.claim import Claim, Verdict
+from torchlint.source.span import Location, Span
+
+__all__ = ["Diagnostic", "Edit", "Fix", "Location", "Severity", "Span", "Step"]
+
 
 class Severity(enum.Enum):
     """How sure and how bad: see the rule catalogue."""
@@ -22,25 +27,6 @@ class Severity(enum.Enum):
     def mildness(self) -> int:
         """0 for the worst."""
         return tuple(Severity).index(self)
-
-
-class Location(msgspec.Struct, frozen=True, order=True):
-    """A place in a text: `row` and `column` from 1."""
-
-    row: int
-    column: int
-
-
-class Span(msgspec.Struct, frozen=True, order=True):
-    """A stretch of one file, end exclusive. `path` is as the user would write it.
-
-    `cell` is the number of a notebook's cell, from 1, whose rows `start` and `end` count; 0 in any other file.
-    """
-
-    path: str
-    start: Location
-    end: Location
-    cell: int = 0
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -69,6 +55,7 @@ class Diagnostic(msgspec.Struct, frozen=True):
     """One finding, ready to print.
 
     `trail` goes from the origin of the value to the place of the finding; `fixes` are ways to mend it, the best first.
+    `claim` is what a run could decide of it, if that was asked for, and `verdict` what a run has decided.
     """
 
     code: str
@@ -79,6 +66,8 @@ class Diagnostic(msgspec.Struct, frozen=True):
     trail: tuple[Step, ...] = ()
     fixes: tuple[Fix, ...] = ()
     url: str = ""
+    claim: Claim | None = None
+    verdict: Verdict | None = None
 
     def best_fix(self, unsafe: bool) -> Fix | None:
         """The fix that is made without being asked which: the first, if it is safe or `unsafe` ones are wanted."""

@@ -20,6 +20,7 @@ import msgspec
 
 from torchlint.diagnostic import Severity
 from torchlint.facts import Ending, Fact, Place, TrailStep
+from torchlint.facts.claims import Claimed
 
 __all__ = [
     "Change", "Changes", "Finding", "Fix", "Rule", "Severity", "argument_added", "dropped", "exchanged", "fix",
@@ -123,6 +124,7 @@ class Finding(msgspec.Struct, frozen=True):
     """What a rule found at a place.
 
     `trail` is the way of the value, origin first; `fixes` are ways to mend it, the best first.
+    `claim` is what a run can decide of it; where it is None, what the rule's own `claim` makes of the fact.
     `message` says what is wrong with the names and numbers of this program, and what to do; it begins with a small
     letter or code, and has no full stop at its end. `severity` overrides the rule's own.
     """
@@ -132,10 +134,15 @@ class Finding(msgspec.Struct, frozen=True):
     trail: tuple[TrailStep, ...] = ()
     severity: Severity | None = None
     fixes: tuple[Fix, ...] = ()
+    claim: Claimed | None = None
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A declared rule. `facts` are the classes of facts that it hears; `file` is the path of its source."""
+    """A declared rule. `facts` are the classes of facts that it hears; `file` is the path of its source.
+
+    `claim` says what a run would have to show of a fact for the rule to be right, whether or not it finds anything in
+    it; None where a run cannot decide that.
+    """
 
     code: str
     name: str
@@ -145,6 +152,7 @@ class Rule(msgspec.Struct, frozen=True):
     check: Callable[[Any], Iterable[Finding]]
     file: str
     line: int
+    claim: Callable[[Any], Claimed | None] | None = None
 
     @property
     def family(self) -> str:
@@ -163,8 +171,17 @@ F = TypeVar("F", bound=Fact)
 REST = 0x04 | 0x08
 
 
-def rule(*, code: str, name: str, since: str, severity: Severity) -> Callable[[Callable[[F], Iterable[Finding]]], Rule]:
+def rule(
+    *,
+    code: str,
+    name: str,
+    since: str,
+    severity: Severity,
+    claim: Callable[[F], Claimed | None] | None = None,
+) -> Callable[[Callable[[F], Iterable[Finding]]], Rule]:
     """Declare a function as a rule; the annotation of its one parameter is the fact that it hears, or several.
+
+    claim: as in `Rule`.
 
     Raises:
         TypeError: the function does not take exactly one annotated fact.
@@ -182,6 +199,7 @@ def rule(*, code: str, name: str, since: str, severity: Severity) -> Callable[[C
         for fact in facts:
             if not (isinstance(fact, type) and issubclass(fact, Fact)):
                 raise TypeError(f"rule {code}: {fact!r} is no fact")
-        return Rule(code, name, since, severity, facts, check, code_object.co_filename, code_object.co_firstlineno)
+        file, line = code_object.co_filename, code_object.co_firstlineno
+        return Rule(code, name, since, severity, facts, check, file, line, claim)
 
     return declare

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, TrailStep, trail
+from torchlint.facts import LossCalled, Tensor, TrailStep, claims, trail
 from torchlint.rule import Finding, Fix, Severity, fix, renamed, rule, wrapped
 
 #: Meanings of values that a network computes and that are no probabilities: what their last operation does.
@@ -26,7 +26,14 @@ TWINS = {
 }
 
 
-@rule(code="TL101", name="bce-on-logits", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That the input leaves [0, 1]."""
+    if call.takes != "probability" or call.region:
+        return None
+    return claims.outside_range(call.input, 0.0, 1.0, call.input_at)
+
+
+@rule(code="TL101", name="bce-on-logits", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def bce_on_logits(call: LossCalled) -> Iterator[Finding]:
     """The input of a loss on probabilities is known to leave [0, 1]."""
     given = call.input

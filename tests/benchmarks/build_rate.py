@@ -94,7 +94,7 @@ def work(root: str, path: str, cls: str) -> dict[str, Any]:
     """Loads, builds and runs one class; runs in the forked process."""
     import build
     import infer
-    from limits import Budget, BudgetSpentError
+    from limits import Budget, BudgetSpent
     from loader import LoadError, Project
 
     answer: dict[str, Any] = {"loaded": False, "built": False, "ran": False, "kind": "", "reason": "", "message": ""}
@@ -113,7 +113,7 @@ def work(root: str, path: str, cls: str) -> dict[str, Any]:
         answer.update(reason=error.reason, message=error.message)
     except LoadError as error:
         answer.update(reason="load", message=error.message)
-    except BudgetSpentError:
+    except BudgetSpent:
         answer.update(reason="budget")
     except BaseException as error:
         answer.update(reason="crash", message=f"{type(error).__name__}: {error}")

@@ -60,6 +60,7 @@ class Request(msgspec.Struct, frozen=True):
     processes may work. whole: whether all of a path's project is linted; it is asked only where that matters.
     progress: is told a phase, how much of it is done, and how much there is. foreign_comments: whether comments that
     other tools read too (``# noqa``) silence findings. tops: the folders that hold the projects of the files.
+    claims: which claims for a run are made of what is found.
     """
 
     files: Mapping[str, bytes]
@@ -76,6 +77,7 @@ class Request(msgspec.Struct, frozen=True):
     progress: Callable[[str, int, int], None] | None = None
     foreign_comments: bool = True
     tops: Sequence[str] = ()
+    claims: run.Claims = run.Claims.NONE
 
 
 class Result(msgspec.Struct):
@@ -265,6 +267,7 @@ class _Work:
         told = msgspec.msgpack.encode(
             (
                 self.request.folder,
+                self.request.claims.value,
                 self.request.tops,
                 paths,
                 which,
@@ -323,7 +326,7 @@ class _Work:
         request = self.request
         try:
             analysis = analyse_component(view, part.starts, contracts)
-            found = run.find(analysis, request.rules, request.files, request.settings, request.text)
+            found = run.find(analysis, request.rules, request.files, request.settings, request.text, request.claims)
         except Exception as error:
             return self._given_up(part, f"{type(error).__name__}: {error}")
         further = sorted(view.asked.difference(part.starts))

@@ -13,6 +13,7 @@ which TL101 finds nothing, and all would be silent.
 
 from __future__ import annotations
 
+import enum
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from torchlint.claim import Claim
 from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic, Location, Severity, Span, Step
 from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR, Builtin
@@ -54,6 +56,15 @@ class Found(msgspec.Struct, frozen=True):
         return self.finding.severity or self.rule.severity
 
 
+class Claims(enum.Enum):
+    """Which claims are made: none, those of findings, or, to try the claims themselves, all that the rules can make,
+    each as a finding."""
+
+    NONE = "none"
+    FOUND = "found"
+    FORCED = "forced"
+
+
 def diagnose(
     analysis: Analysis,
     rules: Sequence[Rule],
@@ -73,13 +84,14 @@ def find(
     linted: Collection[str],
     settings: Callable[[str], Settings],
     text: Callable[[str], str | None],
+    claims: Claims = Claims.NONE,
 ) -> list[Diagnostic]:
     """What the rules find in the linted files, before comments are heard: all that is asked for, and in files with
     comments that which is not, for it says what the comments are good for.
 
     settings: those of a path; text: the text of a path, of those beyond `linted` too, or None if it has none.
     """
-    found, broken = judge(analysis.occurrences, rules)
+    found, broken = judge(analysis.occurrences, rules, claims)
     there = [one for one in found if one.finding.place.path in linted]
     if there:
         from torchlint.syntax.comments import has_comments  # most runs find nothing
@@ -137,7 +149,9 @@ def internal_error(path: str, message: str) -> Diagnostic:
 Broken = Mapping[tuple[Rule, str], str]
 
 
-def judge(occurrences: Iterable[Occurrence], rules: Sequence[Rule]) -> tuple[list[Found], Broken]:
+def judge(
+    occurrences: Iterable[Occurrence], rules: Sequence[Rule], claims: Claims = Claims.NONE
+) -> tuple[list[Found], Broken]:
     """What the rules find, and which rules failed in which files, with words for the exception."""
     by_fact: dict[type[Fact], list[Rule]] = defaultdict(list)
     for rule in rules:
@@ -152,15 +166,15 @@ def judge(occurrences: Iterable[Occurrence], rules: Sequence[Rule]) -> tuple[lis
             if (rule, path) in broken:
                 continue
             try:
-                found.extend(Found(rule, finding) for finding in _verdict(occurrence, rule))
+                found.extend(Found(rule, finding) for finding in _verdict(occurrence, rule, claims))
             except Exception as error:
                 broken[rule, path] = f"{type(error).__name__}: {error}"
     return [one for one in found if (one.rule, one.finding.place.path) not in broken], broken
 
 
-def _verdict(occurrence: Occurrence, rule: Rule) -> list[Finding]:
+def _verdict(occurrence: Occurrence, rule: Rule, claims: Claims) -> list[Finding]:
     """What a rule says of an occurrence: the guard is named where not every configuration is at fault."""
-    verdicts = [(variant, _of_configuration(variant, rule)) for variant in occurrence.variants if variant]
+    verdicts = [(variant, _of_configuration(variant, rule, claims)) for variant in occurrence.variants if variant]
     guilty = [(variant[0].guard, findings) for variant, findings in verdicts if findings]
     if not guilty:
         return []
@@ -180,15 +194,26 @@ def _verdict(occurrence: Occurrence, rule: Rule) -> list[Finding]:
     ]
 
 
-def _of_configuration(facts: Sequence[Fact], rule: Rule) -> list[Finding]:
+def _of_configuration(facts: Sequence[Fact], rule: Rule, claims: Claims) -> list[Finding]:
     """What a rule says of one configuration: nothing, unless every fact gives it something to say.
 
     Of several facts, the first of the mildest findings is taken: no more is certain.
     """
-    each = [list(rule.check(fact)) if type(fact) in rule.facts else [] for fact in facts]
-    if not all(each):
+    if claims is Claims.FORCED:
+        return _forced(facts, rule)
+    each = [(fact, list(rule.check(fact)) if type(fact) in rule.facts else []) for fact in facts]
+    if not all(findings for _, findings in each):
         return []
-    return max(each, key=lambda findings: (findings[0].severity or rule.severity).mildness)
+    fact, said = max(each, key=lambda one: (one[1][0].severity or rule.severity).mildness)
+    if claims is Claims.NONE or rule.claim is None:
+        return said
+    return [finding if finding.claim is not None else replace(finding, claim=rule.claim(fact)) for finding in said]
+
+
+def _forced(facts: Sequence[Fact], rule: Rule) -> list[Finding]:
+    """A finding for each claim that a rule can make of these facts."""
+    made = [rule.claim(fact) for fact in facts if rule.claim is not None and type(fact) in rule.facts]
+    return [Finding(facts[0].place, "a claim of a rule", claim=claimed) for claimed in made if claimed is not None]
 
 
 def _place(
@@ -209,6 +234,7 @@ def _place(
             one.finding.place,
             *(step.place for step in one.finding.trail),
             *editor.places(one.fixes),
+            *(() if one.finding.claim is None else one.finding.claim.places),
         ):
             numbers[place.path].add(place.n)
     spans: dict[Place, Span] = {}
@@ -229,7 +255,20 @@ def _diagnostic(one: Found, spans: Mapping[Place, Span], editor: Editor) -> Diag
     steps = [Step(spans[step.place], step.note) for step in one.finding.trail if step.place in spans]
     span = spans.get(place, Span(place.path, _START, _START))
     fixes = tuple(made for fix in one.fixes if (made := editor.edited(fix, spans)) is not None)
-    return Diagnostic(one.rule.code, one.rule.name, one.severity, one.finding.message, span, tuple(steps), fixes)
+    claim = one.finding.claim
+    if claim is not None:
+        nowhere = Span(place.path, _START, _START)
+        places = tuple(spans.get(each, nowhere) for each in claim.places)
+    return Diagnostic(
+        one.rule.code,
+        one.rule.name,
+        one.severity,
+        one.finding.message,
+        span,
+        tuple(steps),
+        fixes,
+        claim=None if claim is None else Claim(claim.check, claim.steps, places, claim.at),
+    )
 
 
 def _distinct(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -4,6 +4,7 @@
 need to know belongs in a fact, not in two rules.
 """
 
+from torchlint.facts import claims
 from torchlint.facts.base import Fact, Occurrence, TrailStep, trail
 from torchlint.facts.channels import Fault
 from torchlint.facts.computation import Cut, computed_by_model, core, reached, same_core, several_hot
@@ -32,6 +33,6 @@ __all__ = [
     "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence",
     "OpCalled", "PairMoved", "PixelStep", "Place", "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped",
     "Setting", "Shape", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "Weights",
-    "alike", "computed_by_model", "core", "difference", "differs", "ending", "history", "reached", "render",
+    "alike", "claims", "computed_by_model", "core", "difference", "differs", "ending", "history", "reached", "render",
     "rescalings", "same_core", "several_hot", "trail",
 ]  # fmt: skip

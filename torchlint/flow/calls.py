@@ -512,7 +512,7 @@ def construct(
     made = copies.again(m, key, place) if key is not None else None
     if made is not None:
         return made
-    instance = Instance(cls, {}, place)
+    instance = Instance(cls, {}, place, {"given": (tuple(args), dict(keywords))})
     m.instances.setdefault(id(cls.node), instance)
     m.active.append(id(cls.node))
     try:

@@ -41,6 +41,7 @@ from torchlint.flow.values import (
     Library,
     List,
     Object,
+    Output,
     Place,
     Run,
     Tensor,
@@ -118,29 +119,32 @@ def note(m: Machine, value: Value, run: Run) -> Value:
     return tag(value, run)
 
 
-def tag(value: Value, run: Run) -> Value:
-    """Note a model's call on every tensor in what it returns."""
+def tag(value: Value, run: Run, part: tuple[Any, ...] = ()) -> Value:
+    """Note a model's call on every tensor in what it returns; `part` is where the value is in that."""
     if isinstance(value, Tensor):
         if run.image is None and value.run is not None and value.run.image is not None:
+            value.run.outputs.append(Output(value, run, part))
             return value
-        return value.with_(run=run)
+        tagged = value.with_(run=run)
+        run.outputs.append(Output(tagged, run, part))
+        return tagged
     if isinstance(value, Tuple):
-        return Tuple(tuple(tag(v, run) for v in value.items))
+        return Tuple(tuple(tag(v, run, (*part, i)) for i, v in enumerate(value.items)))
     if isinstance(value, List) and value.items is not None:
-        return make_list((tag(v, run) for v in value.items), value.kind)
+        return make_list((tag(v, run, (*part, i)) for i, v in enumerate(value.items)), value.kind)
     if isinstance(value, Dict):
-        return Dict({k: tag(v, run) for k, v in value.items.items()}, dict(value.meta))
+        return Dict({k: tag(v, run, (*part, k)) for k, v in value.items.items()}, dict(value.meta))
     if isinstance(value, Object) and value.kind == "output":
-        attrs = {k: tag(v, run) if isinstance(v, Value) else v for k, v in value.attrs.items()}
+        attrs = {k: tag(v, run, (*part, k)) if isinstance(v, Value) else v for k, v in value.attrs.items()}
         return Object(value.kind, value.name, value.arguments, attrs, value.made)
     if isinstance(value, Alternatives):
-        return join.alternatives([(g, tag(v, run)) for g, v in value.options])
+        return join.alternatives([(g, tag(v, run, part)) for g, v in value.options])
     if isinstance(value, Object) and value.kind == "fields":
-        pairs = tuple((k, tag(v, run)) for k, v in value.attrs["()"])
+        pairs = tuple((k, tag(v, run, (*part, k))) for k, v in value.attrs["()"])
         return Object(value.kind, value.name, {}, {**dict(pairs), "()": pairs}, value.made)
     if isinstance(value, Instance) and records.is_record(value):
-        tagged = {k: tag(v, run) if isinstance(v, Value) else v for k, v in value.attrs.items()}
-        return Instance(value.cls, tagged, value.made, value.meta)
+        parts = {k: tag(v, run, (*part, k)) if isinstance(v, Value) else v for k, v in value.attrs.items()}
+        return Instance(value.cls, parts, value.made, value.meta)
     return value
 
 

@@ -415,6 +415,7 @@ class Run(msgspec.Struct, frozen=True, eq=False):
 
     `image` is the image tensor as it reached the model's first convolution or a known architecture, if one did,
     `channels` how many channels that architecture takes, and `weights` the trained weights that it has;
+    `outputs` are the tensors that it returned;
     `name` what to call the model; `training` whether it was in training mode, if that is known; `graded` whether
     gradients were recorded; `filled` whether the weights were certainly loaded from elsewhere before.
     """
@@ -429,6 +430,24 @@ class Run(msgspec.Struct, frozen=True, eq=False):
     graded: bool = True
     channels: int | None = None
     filled: bool = False
+    outputs: list[Output] = msgspec.field(default_factory=list)
+
+    def output(self, tensor: Tensor) -> Output | None:
+        """The outermost call that returned this tensor as it is, this one or one around it; None if none did."""
+        one: Output
+        for one in reversed(self.outputs):
+            if one.tensor is tensor or (tensor.via is not None and one.tensor.via is tensor.via):
+                return one
+        return None
+
+
+class Output(NamedTuple):
+    """A tensor that a call of a model returned, and where it is in what was returned: indices and keys, outermost
+    first, none where it is all of that."""
+
+    tensor: Tensor
+    run: Run
+    part: tuple[Any, ...]
 
 
 class Tensor(Value, msgspec.Struct, frozen=True, eq=False):

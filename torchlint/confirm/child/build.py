@@ -22,7 +22,7 @@ from typing import Any
 
 import stand_ins
 import torch
-from limits import Budget, BudgetSpentError
+from limits import Budget, BudgetSpent
 from loader import DroppedError, LoadError, Project, Source
 from scopes import Frame, UnknownValueError, call_sites, calls_at, following
 from slicer import free_names, root_name, text_of
@@ -96,7 +96,8 @@ GUESSES: tuple[tuple[str, Any], ...] = (
     ("dropout", 0.1), ("drop_rate", 0.1), ("dropout_rate", 0.1), ("p", 0.5), ("scale_factor", 2), ("scale", 2),
     ("bilinear", True), ("bias", True), ("ch_in", 16), ("ch_out", 16), ("in_size", 16), ("out_size", 16),
     ("seq_len", 8), ("max_len", 32), ("growth_rate", 8), ("reduction", 4), ("size", 16), ("expansion", 2),
-    ("activation", "relu"), ("input_nc", 3), ("output_nc", 3), ("inp", 16), ("oup", 16), ("inputs", 16), ("outputs", 16),
+    ("activation", "relu"), ("input_nc", 3), ("output_nc", 3), ("inp", 16), ("oup", 16), ("inputs", 16),
+    ("outputs", 16),
 )  # fmt: skip
 
 
@@ -104,13 +105,14 @@ def build(project: Project, spec: Mapping[str, Any], budget: object) -> Built:
     """The model that the spec means (see the module's text); BuildError when there is none.
 
     `spec`: `path`, `row`, `column` of the constructing call (1-based; may be missing), `owner` and `cls`, the file and
-    the qualified name of the class (missing for a library's), `arguments`, what is known of the constructor's arguments.
+    the qualified name of the class (missing for a library's), `arguments`, what is known of its
+    constructor's.
     """
     limit = Budget.of(budget)
     try:
         with limit, CpuMode():
             return _Builder(project, spec).build()
-    except BudgetSpentError:
+    except BudgetSpent:
         raise BuildError("budget", "building the model takes too long", str(spec.get("path", ""))) from None
 
 
@@ -131,7 +133,7 @@ def evaluate(project: Project, path: str, row: int, column: int) -> object:
         for call in calls:
             try:
                 value = Frame(project, source, call).value(call)
-            except BudgetSpentError:
+            except BudgetSpent:
                 raise
             except Exception as error:
                 raise failure(error, path, row) from error
@@ -260,17 +262,17 @@ class _Builder:
             raise BuildError("not_found", "no call stands there", path, row)
         last = name.rpartition(".")[2] if name else None
         named = [call for call in calls if last and _last(call) == last]
-        error: BuildError | None = None
+        worst: BuildError | None = None
         for call in named or calls:
             try:
                 return self._call(source, call)
             except BuildError as caught:
                 if caught.reason == "changed":
                     raise
-                if error is None or caught.reason != "not_a_module":
-                    error = caught
-        assert error is not None
-        raise error
+                if worst is None or caught.reason != "not_a_module":
+                    worst = caught
+        assert worst is not None
+        raise worst
 
     def _call(self, source: Source, call: ast.Call) -> Built:
         """Makes the call at its place, and what its scope does to the model afterwards."""
@@ -298,13 +300,13 @@ class _Builder:
                     continue
                 keywords[keyword.arg] = self._argument(frame, keyword.value, keyword.arg, known, from_analysis)
                 texts.append(f"{keyword.arg}={_told(keywords[keyword.arg], keyword.value)}")
-        except BudgetSpentError:
+        except BudgetSpent:
             raise
         except Exception as error:
             raise failure(error, source.path, call.lineno) from error
         try:
             model = stand_ins.without_weights(function, *positional, **keywords)
-        except BudgetSpentError:
+        except BudgetSpent:
             raise
         except Exception as error:
             raise failure(error, source.path, call.lineno) from error
@@ -359,7 +361,7 @@ class _Builder:
                 frame.run_for(piece.reads - {name})
                 frame.space[name] = model
                 exec(source.compile(piece.kept), frame.space)
-            except (BudgetSpentError, BuildError):
+            except (BudgetSpent, BuildError):
                 raise
             except Exception as error:
                 raise BuildError(
@@ -453,7 +455,7 @@ class _Builder:
     def _bare(self, source: Source, cls: Any, name: str) -> Built:
         """A call with what static analysis knows, or with nothing."""
         known = dict(self.spec.get("arguments") or {})
-        required, optional, _ = _signature(cls)
+        required, optional = _signature(cls)
         keywords = {one: known[one] for one in [*required, *optional] if one in known}
         missing = [one for one in required if one not in keywords]
         row = _row_of(source, name)
@@ -464,7 +466,7 @@ class _Builder:
 
     def _guessed(self, source: Source, cls: Any, name: str) -> Built:
         known = dict(self.spec.get("arguments") or {})
-        required, _, open_ended = _signature(cls)
+        required, _ = _signature(cls)
         keywords: dict[str, Any] = {}
         guessed: list[str] = []
         for one in required:
@@ -489,7 +491,7 @@ class _Builder:
         row = _row_of(source, name)
         try:
             model = cls(**keywords)
-        except BudgetSpentError:
+        except BudgetSpent:
             raise
         except Exception as error:
             raise failure(error, source.path, row) from error
@@ -499,18 +501,19 @@ class _Builder:
         return Built(model, Recipe(kind, text, source.path, row or 0, guessed), self.project.module(source.path))
 
 
-def _signature(cls: Any) -> tuple[list[str], list[str], bool]:
-    """Names of the constructor's required and optional parameters, and whether it takes any others."""
+def _signature(cls: Any) -> tuple[list[str], list[str]]:
+    """Names of the constructor's required and optional parameters."""
     try:
-        parameters = inspect.signature(cls.__init__ if isinstance(cls, type) else cls).parameters.values()
+        maker = getattr(cls, "__init__") if isinstance(cls, type) else cls  # noqa: B009 - a class's, not an instance's
+        parameters = inspect.signature(maker).parameters.values()
     except (TypeError, ValueError):
-        return [], [], True
+        return [], []
     named = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     if isinstance(cls, type):
         named = named[1:]
     required = [one.name for one in named if one.default is one.empty]
     optional = [one.name for one in named if one.default is not one.empty]
-    return required, optional, len(named) < len(list(parameters)) - 1
+    return required, optional
 
 
 def _parameter_names(function: Any) -> list[str]:

@@ -26,7 +26,7 @@ from typing import Any
 
 import torch
 from build import Built
-from limits import Budget, BudgetSpentError
+from limits import Budget, BudgetSpent
 from stand_ins import CpuMode
 
 BATCH = 2  # more than one: batch norm in training needs it, and it shows who mixes it with other dimensions
@@ -79,7 +79,8 @@ def draw(spec: Mapping[str, Any], generator: torch.Generator) -> torch.Tensor:
     """
     shape = [int(size) for size in spec["shape"]]
     dtype = getattr(torch, str(spec.get("dtype") or "float32"))
-    low, high = spec.get("low"), spec.get("high")
+    low: Any = spec.get("low")
+    high: Any = spec.get("high")
     if dtype == torch.bool:
         data = torch.rand(shape, generator=generator) < 0.5
     elif dtype.is_floating_point or dtype.is_complex:
@@ -94,8 +95,8 @@ def draw(spec: Mapping[str, Any], generator: torch.Generator) -> torch.Tensor:
     data = data.to(dtype)
     if data.numel() >= 2:
         flat = data.view(-1)
-        flat[0] = (dtype == torch.bool) if low is None else low
-        flat[-1] = False if dtype == torch.bool else high
+        flat[0] = low if dtype != torch.bool else True
+        flat[-1] = high if dtype != torch.bool else False
     return data
 
 
@@ -127,7 +128,7 @@ def find_inputs(
     try:
         with limit, CpuMode():
             return _Search(built, wanted, hints).run()
-    except BudgetSpentError:
+    except BudgetSpent:
         raise InferError("budget", "the search for an input takes too long") from None
 
 
@@ -181,7 +182,7 @@ class _Search:
         try:
             with torch.no_grad():
                 output = first_tensor(runner(inputs))
-        except BudgetSpentError:
+        except BudgetSpent:
             raise
         except Exception as error:
             if self.error is None:
@@ -207,7 +208,7 @@ class _Search:
     def _on_meta(self) -> Callable[[tuple[Candidate, ...]], Any] | None:
         try:
             twin = copy.deepcopy(self.model).to("meta")
-        except BudgetSpentError:
+        except BudgetSpent:
             raise
         except Exception:
             return None
@@ -242,7 +243,7 @@ class _Search:
         try:
             with torch.no_grad():
                 output = first_tensor(self.model(*tensors))
-        except BudgetSpentError:
+        except BudgetSpent:
             raise
         except Exception as error:
             raise InferError("forward", f"{type(error).__name__}: {error}"[:300], _row(error, self.module)) from error
@@ -339,7 +340,7 @@ class _Search:
             layer = _first_layer(self.model)
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             yield from (make((BATCH, layer.in_channels, size, size)) for size in self._spatial(layer))
-        elif isinstance(layer, nn.Conv1d) or isinstance(layer, nn.ConvTranspose1d):
+        elif isinstance(layer, (nn.Conv1d, nn.ConvTranspose1d)):
             yield from (make((BATCH, layer.in_channels, size)) for size in (*self.sizes, 1000, 1024, 140, 187))
         elif isinstance(layer, (nn.Conv3d, nn.ConvTranspose3d)):
             yield from (make((BATCH, layer.in_channels, size, size, size)) for size in (16, 32, 64, 96, 8))
@@ -527,9 +528,13 @@ def _resolve(model: torch.nn.Module, node: ast.expr) -> torch.nn.Module | None:
         if isinstance(node, ast.Attribute):
             owner = _resolve(model, node.value)
             value = getattr(owner, node.attr, None) if owner is not None else None
-        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        elif (
+            isinstance(node, ast.Subscript)
+            and isinstance(node.slice, ast.Constant)
+            and isinstance(node.slice.value, int)
+        ):
             owner = _resolve(model, node.value)
-            value = owner[node.slice.value] if owner is not None else None  # type: ignore[index]
+            value = owner[node.slice.value] if isinstance(owner, (torch.nn.Sequential, torch.nn.ModuleList)) else None
         else:
             return None
     except Exception:
@@ -549,7 +554,7 @@ def _forward_tree(model: torch.nn.Module) -> ast.FunctionDef | None:
         space = getattr(function, "__globals__", {})
         runner = space.get("__torchlint_runner__")
         if runner is None and code is not None and str(getattr(function, "__module__", "")).startswith("torchvision"):
-            module = sys.modules.get(function.__module__)  # type: ignore[union-attr]
+            module = sys.modules.get(function.__module__)
     if runner is None or code is None:
         return None
     for node in runner.source.parents:

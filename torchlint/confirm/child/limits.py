@@ -1,6 +1,6 @@
-"""CPU time as a budget: `with Budget(10.0): ...` raises `BudgetSpentError` when the process has used it up.
+"""CPU time as a budget: `with Budget(10.0): ...` raises `BudgetSpent` when the process has used it up.
 
-`BudgetSpentError` derives from `BaseException`, so that `except Exception` in the code that is run does not swallow it,
+`BudgetSpent` derives from `BaseException`, so that `except Exception` in the code that is run does not swallow it,
 and the timer repeats, so that a bare `except:` is interrupted again. CPU time, not wall time: a verdict must not
 depend on how busy the machine is. Only the main thread of a process can be limited this way; hard limits are the
 confinement's.
@@ -13,7 +13,7 @@ import time
 from types import FrameType, TracebackType
 
 
-class BudgetSpentError(BaseException):
+class BudgetSpent(BaseException):
     """The CPU time allowed was used up."""
 
 
@@ -49,7 +49,7 @@ class Budget:
             self.left -= time.process_time() - self._start
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
-        raise BudgetSpentError
+        raise BudgetSpent
 
     @staticmethod
     def of(value: object) -> Budget:

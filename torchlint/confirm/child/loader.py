@@ -83,13 +83,17 @@ class Source:
 
     def compile(self, node: ast.stmt) -> CodeType:
         """Code of one statement as it is run, at the rows where it stands."""
-        tree = _WeightsOff().visit(ast.Module([_copy(node)], []))
-        return compile(ast.fix_missing_locations(tree), self.path, "exec", flags=self.flags, dont_inherit=True)
+        tree: ast.Module = _WeightsOff().visit(ast.Module([_copy(node)], []))
+        ast.fix_missing_locations(tree)
+        code: CodeType = compile(tree, self.path, "exec", flags=self.flags, dont_inherit=True)
+        return code
 
     def compile_expression(self, node: ast.expr) -> CodeType:
         """Code of one expression."""
-        tree = _WeightsOff().visit(ast.Expression(_copy(node)))
-        return compile(ast.fix_missing_locations(tree), self.path, "eval", flags=self.flags, dont_inherit=True)
+        tree: ast.Expression = _WeightsOff().visit(ast.Expression(_copy(node)))
+        ast.fix_missing_locations(tree)
+        code: CodeType = compile(tree, self.path, "eval", flags=self.flags, dont_inherit=True)
+        return code
 
 
 def _copy(node: Any) -> Any:

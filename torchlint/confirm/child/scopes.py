@@ -93,7 +93,7 @@ class Frame:
         return closure(self.pieces, names)
 
     def value(self, node: ast.expr) -> Any:
-        """The value of an expression at the site; raises whatever evaluating raises (DroppedError, UnknownValueError, ...)."""
+        """The value of an expression at the site; raises whatever evaluating raises."""
         self.run_for(free_names(node))
         return eval(self.source.compile_expression(node), self.space)
 
@@ -161,7 +161,7 @@ class Frame:
         return None
 
     def parameter(self, name: str) -> Any:
-        """The value of a parameter of this frame's function; UnknownValueError when neither caller nor default gives one."""
+        """The value of a parameter of this frame's function; UnknownValueError when nothing gives one."""
         if name in self._parameters:
             return self._parameters[name]
         if name in self._looking:

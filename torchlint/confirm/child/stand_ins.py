@@ -72,7 +72,7 @@ class Stub(ModuleType):
     def __call__(self, *arguments: object, **keywords: object) -> NoReturn:
         raise StubUsedError(self.package)
 
-    __getitem__ = __iter__ = __len__ = __call__  # type: ignore[assignment]
+    __getitem__ = __iter__ = __len__ = __call__
 
     def __or__(self, other: object) -> Any:  # `np.ndarray | PIL.Image` in an annotation
         return object
@@ -90,7 +90,7 @@ class FakeState(dict[Any, Any]):
         """Another fake state, whatever the default."""
         return FakeState()
 
-    def pop(self, key: object, default: object = None) -> Any:  # type: ignore[override]
+    def pop(self, key: object, default: object = None) -> Any:
         """Another fake state, whatever the default."""
         return FakeState()
 
@@ -218,7 +218,7 @@ def install() -> None:
 
     torch.device("cpu")
     torch.zeros(1, device="cpu")
-    for fake in {torch.load, torch.hub.load_state_dict_from_url, torch.utils.model_zoo.load_url, torch.jit.load}:
+    for fake in {torch.load, torch.hub.load_state_dict_from_url, torch.jit.load}:
         _replace_everywhere(fake, _fake_load)
     for refused in (torch.hub.load, torch.hub.download_url_to_file):
         _replace_everywhere(refused, _refuse)

@@ -1,0 +1,351 @@
+"""What a run could decide of a finding, and what it decided: plain data that outlives the analysis and pickles.
+
+Definitions
+    claim    a statement about a program that a run can confirm or refute: a check, and the computation it is about
+    step     one node of that computation; steps name earlier ones by their index
+    place    where a step stands in the source; steps name places by their index, too
+    verdict  what a run says of a claim, with its grade and its evidence
+
+Worked example: ``loss = nn.BCELoss()(net(x), y)`` makes the claim ``OutsideRange(value=2, low=0, high=1)`` over the
+steps ``Model(Net)``, ``Data(float32[B, 3, 32, 32] in [0, 1])``, ``Called(0, (1,))``. A run builds ``Net``, draws such
+data, and looks whether the output leaves [0, 1].
+
+**Invariant:** nothing here holds a tree, a rule or a path object. A verdict's `message` may hold text of the program
+under test; everything else is numbers and words of closed sets.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TypeAlias, Union
+
+import msgspec
+
+from torchlint.source.span import Span
+
+Scalar: TypeAlias = Union[bool, int, float, str, None]
+
+# --- the computation ---------------------------------------------------------------------------------------------
+
+
+class Data(msgspec.Struct, frozen=True, tag="data"):
+    """A value that no model gave. None is unknown throughout.
+
+    shape: sizes; a string names a size that is the same wherever the name is met. low, high: the ends of its range,
+    None too where it has no end; reached: whether both are reached. kind: the meaning of its numbers, in the words of
+    `torchlint.flow.values.Meaning`, empty if not known; classes: how many class ids there are. holder: ``tensor``,
+    ``array``, ``pil``.
+    """
+
+    shape: tuple[int | str | None, ...] | None = None
+    dtype: str | None = None
+    low: float | None = None
+    high: float | None = None
+    reached: bool = False
+    kind: str = ""
+    classes: int | None = None
+    holder: str = "tensor"
+
+
+class Model(msgspec.Struct, frozen=True, tag="model"):
+    """A model as it is constructed.
+
+    name: what the program calls its class; owner, cls: the file and the name of that class, empty for a library's;
+    made: the place of its construction; arguments: what is known of the arguments of its construction, by name;
+    complete: whether that is all of them. training: whether it is in training mode, None if that is not known.
+    """
+
+    name: str
+    owner: str = ""
+    cls: str = ""
+    made: int | None = None
+    arguments: dict[str, Scalar | list[Scalar]] = {}
+    complete: bool = False
+    training: bool | None = None
+
+
+class Called(msgspec.Struct, frozen=True, tag="called"):
+    """A call of the model that is step `model` on the steps `inputs`.
+
+    part: which of the things that it returns, as indices and keys, the outermost first.
+    """
+
+    model: int
+    inputs: tuple[int, ...]
+    place: int
+    part: tuple[int | str, ...] = ()
+
+
+class Op(msgspec.Struct, frozen=True, tag="op"):
+    """An operation of a library, as torch names it, on steps by the names of its parameters.
+
+    made: the place where the layer or transform that did it was constructed, None for a function or an operator.
+    """
+
+    op: str
+    arguments: dict[str, int]
+    place: int
+    made: int | None = None
+
+
+class Value(msgspec.Struct, frozen=True, tag="value"):
+    """A constant."""
+
+    value: Scalar
+
+
+class Items(msgspec.Struct, frozen=True, tag="items"):
+    """A tuple or list of steps."""
+
+    items: tuple[int, ...]
+
+
+class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
+    """Something that is not known; `reason` is why, in a few words."""
+
+    reason: str = ""
+
+
+Step: TypeAlias = Union[Data, Model, Called, Op, Value, Items, Unknown]
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """A loss as it is called: its short name in torch (``BCELoss``, ``cross_entropy``), and its other settings, those
+    of its construction included; `made`: the place of its construction or call, None if not known. known: whether every
+    setting is."""
+
+    name: str
+    settings: dict[str, Scalar]
+    made: int | None = None
+    known: bool = True
+
+
+# --- checks ------------------------------------------------------------------------------------------------------
+
+
+class OutsideRange(msgspec.Struct, frozen=True, tag="outside-range"):
+    """The step `value` takes values outside [low, high]; None is no end."""
+
+    value: int
+    low: float | None = None
+    high: float | None = None
+
+
+class WithinRange(msgspec.Struct, frozen=True, tag="within-range"):
+    """Every value of the step `value` lies in [low, high], whatever the weights are; None is no end."""
+
+    value: int
+    low: float | None = None
+    high: float | None = None
+
+
+class Normalised(msgspec.Struct, frozen=True, tag="normalised"):
+    """The step `value` sums to 1 over a dimension (``softmax``), or its exponentials do (``log_softmax``).
+
+    dim: that dimension, None for whichever it is.
+    """
+
+    value: int
+    log: bool = False
+    dim: int | None = None
+
+
+class LossFails(msgspec.Struct, frozen=True, tag="loss-fails"):
+    """The loss raises an exception on the steps `input` and `target`, or warns that they broadcast.
+
+    about: what of the two is wrong: ``shape``, ``dtype``, ``range`` or ``classes``.
+    """
+
+    loss: Loss
+    input: int
+    target: int
+    about: str
+
+
+class Constant(msgspec.Struct, frozen=True, tag="constant"):
+    """The step `value` is the same number whatever the weights and the inputs are; of the loss, if there is one."""
+
+    value: int
+    loss: Loss | None = None
+    target: int | None = None
+
+
+class NoGradient(msgspec.Struct, frozen=True, tag="no-gradient"):
+    """No gradient reaches a parameter from the step `value`."""
+
+    value: int
+
+
+class SamplesMix(msgspec.Struct, frozen=True, tag="samples-mix"):
+    """The first sample of the step `value` depends on other samples of the batch."""
+
+    value: int
+
+
+class ShapesFail(msgspec.Struct, frozen=True, tag="shapes-fail"):
+    """The model raises an exception about shapes at the place `at`, or computing the step `value` does."""
+
+    value: int
+    at: int | None = None
+
+
+class Wraps(msgspec.Struct, frozen=True, tag="wraps"):
+    """Making bytes of the step `value` multiplied by `scale` wraps around."""
+
+    value: int
+    scale: float = 255.0
+
+
+class GradientsAdd(msgspec.Struct, frozen=True, tag="gradients-add"):
+    """The second step of a training iteration uses the gradient of the first one's batch too.
+
+    events: what an iteration does, in order: ``zero_grad``, ``backward``, ``step``.
+    """
+
+    events: tuple[str, ...]
+    value: int | None = None
+
+
+class GradientRatio(msgspec.Struct, frozen=True, tag="gradient-ratio"):
+    """Gradients vanish or explode between the last layer of the model that is step `model` and its first."""
+
+    model: int
+
+
+class TrainEvalDiffers(msgspec.Struct, frozen=True, tag="train-eval-differs"):
+    """The model that is step `model` gives in evaluation mode another output each time it is called."""
+
+    model: int
+
+
+class NonFinite(msgspec.Struct, frozen=True, tag="non-finite"):
+    """The step `value` or its gradient takes values that are infinite or not a number."""
+
+    value: int
+    gradient: bool = False
+
+
+Check: TypeAlias = Union[
+    OutsideRange,
+    WithinRange,
+    Normalised,
+    LossFails,
+    Constant,
+    NoGradient,
+    SamplesMix,
+    ShapesFail,
+    Wraps,
+    GradientsAdd,
+    GradientRatio,
+    TrainEvalDiffers,
+    NonFinite,
+]
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What a run can decide: `check`, over `steps`; `places` are where they stand.
+
+    at: the place of the expression that the finding is about, None if it has none.
+    """
+
+    check: Check
+    steps: tuple[Step, ...] = ()
+    places: tuple[Span, ...] = ()
+    at: int | None = None
+
+
+# --- verdicts ----------------------------------------------------------------------------------------------------
+
+
+class Outcome(enum.Enum):
+    """What a run says of a claim."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Grade(enum.Enum):
+    """How far the evidence goes, the farthest first.
+
+    PROOF holds for all weights on the executed path; EXHAUSTIVE for all sizes that were tried, which are all up to a
+    bound; WITNESS is one run with the program's own initialisation and inputs in their range; SCALED one with weights
+    or inputs scaled; MEASURED a number that was measured over several seeds.
+    """
+
+    PROOF = "proof"
+    EXHAUSTIVE = "exhaustive"
+    WITNESS = "witness"
+    SCALED = "scaled witness"
+    MEASURED = "measured"
+    NONE = "none"
+
+
+class Reason(enum.Enum):
+    """Why a verdict is what it is; `torchlint.confirm.render` has the words for each."""
+
+    OUTSIDE = "outside"
+    INSIDE = "inside"
+    BOUNDED = "bounded"
+    STAYED = "stayed"
+    NORMALISED = "normalised"
+    NOT_NORMALISED = "not-normalised"
+    RAISED = "raised"
+    BROADCAST = "broadcast"
+    RAN = "ran"
+    CONSTANT = "constant"
+    VARIES = "varies"
+    UNREACHED = "unreached"
+    REACHED = "reached"
+    MIXED = "mixed"
+    SEPARATE = "separate"
+    WRAPPED = "wrapped"
+    ADDED = "added"
+    CLEARED = "cleared"
+    VANISHING = "vanishing"
+    EXPLODING = "exploding"
+    STEADY = "steady"
+    DIFFERS = "differs"
+    SAME = "same"
+    NON_FINITE = "non-finite"
+    FINITE = "finite"
+    # why nothing was decided
+    NO_MODEL = "no-model"
+    NOT_BUILT = "not-built"
+    ARGUMENT = "argument"
+    PACKAGE = "package"
+    DOWNLOAD = "download"
+    LOAD = "load"
+    NO_INPUT = "no-input"
+    GUESSED = "guessed"
+    FORWARD = "forward"
+    UNKNOWN_STEP = "unknown-step"
+    BUDGET = "budget"
+    MEMORY = "memory"
+    CRASHED = "crashed"
+    BAD_ANSWER = "bad-answer"
+    UNSUPPORTED = "unsupported"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a run says of a claim.
+
+    numbers: the evidence, by names that `torchlint.confirm.render` knows; shape: of the value that was looked at;
+    recipe: how the model was made, as the program spells it; guessed: what had to be guessed for that; inputs: what it
+    was given, one text each; operation: the last operation, as torch names it; torch: its version; isolation: the
+    level in force. text: all that in words. message: an exception's own text, which is the linted program's.
+    """
+
+    outcome: Outcome
+    grade: Grade
+    reason: Reason
+    numbers: dict[str, float] = {}
+    shape: tuple[int, ...] = ()
+    recipe: str = ""
+    guessed: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    operation: str = ""
+    torch: str = ""
+    isolation: str = ""
+    text: str = ""
+    message: str = ""
