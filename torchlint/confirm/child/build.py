@@ -110,6 +110,7 @@ def build(project: Project, spec: Mapping[str, Any], budget: object) -> Built:
     """
     limit = Budget.of(budget)
     try:
+        project.forget()
         with limit, CpuMode():
             return _Builder(project, spec).build()
     except BudgetSpent:

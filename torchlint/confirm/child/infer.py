@@ -132,6 +132,27 @@ def find_inputs(
         raise InferError("budget", "the search for an input takes too long") from None
 
 
+class _Swapped:
+    """Calls a model with other tensors in place of its parameters and buffers, and puts its attributes back.
+
+    A tensor that `forward` caches on the module would stay what it was in that run: a meta or a fake one.
+    """
+
+    def __init__(self, model: torch.nn.Module, swap: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self.model = model
+        named = itertools.chain(model.named_parameters(), model.named_buffers())
+        self.tensors = {name: swap(tensor.detach()) for name, tensor in named}
+
+    def __call__(self, *inputs: torch.Tensor) -> Any:
+        before = [(one, dict(vars(one))) for one in self.model.modules()]
+        try:
+            return torch.func.functional_call(self.model, self.tensors, inputs)
+        finally:
+            for one, attributes in before:
+                vars(one).clear()
+                vars(one).update(attributes)
+
+
 class _Search:
     def __init__(self, built: Built, wanted: Sequence[Mapping[str, Any]] | None, hints: Mapping[str, Any]) -> None:
         self.model, self.module = built.model, built.module
@@ -147,8 +168,6 @@ class _Search:
         seen: list[tuple[Candidate, ...]] = []
         good: tuple[tuple[Candidate, ...], bool] | None = None
         for how, runner in (("meta", self._on_meta()), ("fake", self._on_fake)):
-            if runner is None:
-                continue
             for inputs, known in itertools.islice(candidates, MOST_TRIES) if not seen else self._again(seen):
                 if how == "meta":
                     seen.append(inputs)
@@ -205,13 +224,13 @@ class _Search:
         self.error = self.error or ValueError(f"an input of {first} gives an output of {shape}: the batch is not kept")
         return False
 
-    def _on_meta(self) -> Callable[[tuple[Candidate, ...]], Any] | None:
+    def _on_meta(self) -> Callable[[tuple[Candidate, ...]], Any]:
         try:
-            twin = copy.deepcopy(self.model).to("meta")
+            twin: Callable[..., Any] = copy.deepcopy(self.model).to("meta")
         except BudgetSpent:
             raise
         except Exception:
-            return None
+            twin = _Swapped(self.model, lambda tensor: tensor.to("meta"))
 
         def run(inputs: tuple[Candidate, ...]) -> Any:
             return twin(*(torch.empty(one.shape, dtype=getattr(torch, one.dtype), device="meta") for one in inputs))
@@ -221,8 +240,8 @@ class _Search:
     def _on_fake(self, inputs: tuple[Candidate, ...]) -> Any:
         from torch._subclasses.fake_tensor import FakeTensorMode
 
-        twin = copy.deepcopy(self.model)  # a tensor cached on the module during the run would stay fake
-        with FakeTensorMode(allow_non_fake_inputs=True):
+        with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+            twin = _Swapped(self.model, mode.from_tensor)
             return twin(*(torch.empty(one.shape, dtype=getattr(torch, one.dtype)) for one in inputs))
 
     def _real(self, inputs: tuple[Candidate, ...]) -> Any:

@@ -411,6 +411,13 @@ class Project:
             raise LoadError("load", "a folder is no module", path)
         return found
 
+    def forget(self) -> None:
+        """Lets go of everything constructed at the top of modules, so that two builds share no weights."""
+        for module in self._modules.values():
+            runner = module.__dict__.get("__torchlint_runner__")
+            if isinstance(runner, Runner):
+                runner.forget()
+
     def import_for(
         self, source: Source, row: int, name: str, fromlist: Sequence[str], level: int, strict: bool = False
     ) -> Any:
@@ -539,7 +546,7 @@ class Runner:
         self.project, self.source, self.space = project, source, space
         self.dropped: dict[str, DroppedError] = {}
         self.lazy: set[str] = set()
-        self.stars: list[ModuleType] = []
+        self.made: set[str] = set()  # constructions that were asked for, and are kept
         self._running: set[str] = set()
         self.fallback: Any = None  # asked for names that this block does not bind
         prepare(project, source, space, self.lookup)
@@ -664,7 +671,14 @@ class Runner:
                 raise self._fresh(runner.dropped[name])
             raise KeyError(name)
         self.space[name] = local[name]
+        self.made.add(name)
         return local[name]
+
+    def forget(self) -> None:
+        """Lets go of constructions: whoever asks next gets new ones, with weights of their own."""
+        for name in self.made:
+            self.space.pop(name, None)
+        self.made.clear()
 
     def _definition_only(self, name: str) -> Any:
         """A module's name for a slice of it: imports and definitions, not values, whose order matters."""
