@@ -15,39 +15,97 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-BUILTINS = frozenset(
-    ["abs", "all", "any", "bool", "bytearray", "bytes", "callable", "chr", "classmethod", "complex", "dict", "divmod", "enumerate", "filter", "float", "format", "frozenset", "getattr", "hasattr", "hash", "hex", "id", "int", "isinstance", "issubclass", "iter", "len", "list", "map", "max", "min", "next", "object", "oct", "ord", "pow", "property", "range", "repr", "reversed", "round", "set", "slice", "sorted", "staticmethod", "str", "sum", "super", "tuple", "type", "vars", "zip", "print", "globals", "locals", "open", "Exception", "ValueError", "RuntimeError", "KeyError", "NotImplementedError", "TypeError", "AssertionError", "ImportError", "OSError", "StopIteration", "AttributeError"]
+
+def words(text: str) -> frozenset[str]:
+    """The words of a table written as text."""
+    return frozenset(text.split())
+
+
+BUILTINS = words(
+    """
+    abs all any bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter float format
+    frozenset getattr hasattr hash hex id int isinstance issubclass iter len list map max min next object oct
+    ord pow property range repr reversed round set slice sorted staticmethod str sum super tuple type vars zip
+    print globals locals open Exception ValueError RuntimeError KeyError NotImplementedError TypeError
+    AssertionError ImportError OSError StopIteration AttributeError
+    """
 )
 
 # Roots of dotted names, after aliases are resolved (`np` is `numpy`), below which calls compute values.
-PURE_MODULES = frozenset(
-    ["torch", "numpy", "math", "cmath", "argparse", "typing", "typing_extensions", "collections", "functools", "itertools", "dataclasses", "enum", "operator", "copy", "re", "string", "fractions", "decimal", "statistics", "numbers", "abc", "types", "random", "os.path", "pathlib", "inspect", "torchvision", "timm", "einops", "segmentation_models_pytorch", "transformers", "kornia", "efficientnet_pytorch", "easydict", "omegaconf", "addict", "yacs", "ml_collections", "attr", "attrs", "pydantic", "uuid", "datetime", "time", "json.loads", "json.dumps", "json.load", "yaml.safe_load", "yaml.full_load", "contextlib", "warnings", "logging.getLogger", "os.getcwd", "os.cpu_count", "os.environ.get", "os.getenv", "platform", "sys", "torch_geometric", "monai", "scipy", "importlib.import_module"]
+PURE_MODULES = words(
+    """
+    torch numpy math cmath argparse typing typing_extensions collections functools itertools dataclasses enum
+    operator copy re string fractions decimal statistics numbers abc types random os.path pathlib inspect
+    torchvision timm einops segmentation_models_pytorch transformers kornia efficientnet_pytorch easydict
+    omegaconf addict yacs ml_collections attr attrs pydantic uuid datetime time json.loads json.dumps json.load
+    yaml.safe_load yaml.full_load contextlib warnings logging.getLogger os.getcwd os.cpu_count os.environ.get
+    os.getenv platform sys torch_geometric monai scipy importlib.import_module
+    """
 )
 
 # Exceptions to the above: these read or write files, reach the network, start processes, or run training.
-IMPURE = frozenset(
-    ["torch.save", "torch.hub", "torch.distributed", "torch.multiprocessing", "torch.utils.data.DataLoader", "torch.utils.tensorboard", "torch.utils.cpp_extension", "torch.ops", "torch.onnx", "torch.compile", "torch.profiler", "torch.jit.save", "torch.jit.load", "torch.utils.model_zoo", "torch.cuda.set_device", "torch.classes", "torch.package", "torch.export", "torchvision.datasets", "torchvision.io", "torchvision.utils", "torchvision.ops.misc", "numpy.load", "numpy.save", "numpy.savez", "numpy.savetxt", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile", "numpy.memmap", "numpy.ctypeslib", "numpy.f2py", "numpy.testing", "numpy.DataSource", "pathlib.Path.cwd", "time.sleep", "sys.exit", "sys.path", "sys.stdout", "sys.stderr", "sys.stdin", "scipy.io", "scipy.misc", "logging.basicConfig", "timm.data", "monai.data", "monai.apps", "transformers.Trainer", "random.seed", "torch.manual_seed", "warnings.filterwarnings", "warnings.simplefilter", "warnings.warn", "torch.set_num_threads", "torch.set_default_dtype"]
+IMPURE = words(
+    """
+    torch.save torch.hub torch.distributed torch.multiprocessing torch.utils.data.DataLoader
+    torch.utils.tensorboard torch.utils.cpp_extension torch.ops torch.onnx torch.compile torch.profiler
+    torch.jit.save torch.jit.load torch.utils.model_zoo torch.cuda.set_device torch.classes torch.package
+    torch.export torchvision.datasets torchvision.io torchvision.utils torchvision.ops.misc numpy.load
+    numpy.save numpy.savez numpy.savetxt numpy.loadtxt numpy.genfromtxt numpy.fromfile numpy.memmap
+    numpy.ctypeslib numpy.f2py numpy.testing numpy.DataSource pathlib.Path.cwd time.sleep sys.exit sys.path
+    sys.stdout sys.stderr sys.stdin scipy.io scipy.misc logging.basicConfig timm.data monai.data monai.apps
+    transformers.Trainer random.seed torch.manual_seed warnings.filterwarnings warnings.simplefilter
+    warnings.warn torch.set_num_threads torch.set_default_dtype
+    """
 )
 
 # Exceptions to the exceptions: calls that look impure and are answered by stand-ins.
-STOOD_IN = frozenset(
-    ["torch.load", "torch.hub.load_state_dict_from_url", "torch.utils.model_zoo.load_url", "torch.ops.load_library", "torch.distributed.is_available", "torch.distributed.is_initialized", "torchvision.ops", "torch.compile", "torchvision.models.utils.load_state_dict_from_url"]
+STOOD_IN = words(
+    """
+    torch.load torch.hub.load_state_dict_from_url torch.utils.model_zoo.load_url torch.ops.load_library
+    torch.distributed.is_available torch.distributed.is_initialized torchvision.ops torch.compile
+    torchvision.models.utils.load_state_dict_from_url
+    """
 )
 
 # Methods of strings, numbers, containers, tensors, parsers, paths and modules that compute a value (or change only
 # the value they are called on: see MUTATORS), whatever the receiver.
-METHODS = frozenset(
-    ["capitalize", "casefold", "center", "count", "decode", "encode", "endswith", "expandtabs", "find", "format", "format_map", "index", "isalnum", "isalpha", "isdigit", "islower", "isspace", "isupper", "join", "ljust", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper", "zfill", "copy", "get", "items", "keys", "values", "most_common", "elements", "union", "intersection", "difference", "issubset", "issuperset", "as_posix", "joinpath", "relative_to", "with_name", "with_suffix", "absolute", "parent", "is_absolute", "parse_args", "parse_known_args", "parse", "parse_known_intermixed_args", "get_default", "abs", "add", "all", "any", "argmax", "argmin", "bool", "bmm", "byte", "chunk", "clamp", "clone", "contiguous", "cos", "cpu", "cuda", "detach", "diag", "dim", "div", "double", "element_size", "eq", "exp", "expand", "expand_as", "fill_", "flatten", "flip", "float", "floor", "ge", "gt", "half", "int", "item", "le", "long", "lt", "log", "masked_fill", "matmul", "max", "mean", "min", "mm", "mul", "ndimension", "ne", "neg", "new_full", "new_ones", "new_zeros", "norm", "normal_", "numel", "numpy", "ones_like", "permute", "pow", "prod", "repeat", "requires_grad_", "reshape", "round", "scatter", "scatter_", "sigmoid", "sin", "size", "softmax", "sort", "split", "sqrt", "squeeze", "std", "stack", "sub", "sum", "t", "tanh", "to", "tolist", "topk", "transpose", "triu", "tril", "type", "type_as", "unfold", "uniform_", "unsqueeze", "var", "view", "view_as", "zero_", "astype", "reshape", "ravel", "dot", "T", "train", "eval", "named_parameters", "parameters", "children", "modules", "named_children", "named_modules", "state_dict", "load_state_dict", "is_available", "device_count", "current_device", "is_initialized", "getLogger", "group", "groups", "groupdict", "match", "search", "findall", "fullmatch", "sub_", "isoformat", "strftime", "total_seconds", "total_params", "__init__", "__new__", "__len__", "from_dict", "to_dict", "to_container", "dict", "model_dump", "_asdict", "_replace", "fromkeys", "build", "bit_length", "is_integer"]
+METHODS = words(
+    """
+    capitalize casefold center count decode encode endswith expandtabs find format format_map index isalnum
+    isalpha isdigit islower isspace isupper join ljust lower lstrip partition removeprefix removesuffix replace
+    rfind rindex rjust rpartition rsplit rstrip split splitlines startswith strip swapcase title translate upper
+    zfill copy get items keys values most_common elements union intersection difference issubset issuperset
+    as_posix joinpath relative_to with_name with_suffix absolute parent is_absolute parse_args parse_known_args
+    parse parse_known_intermixed_args get_default abs add all any argmax argmin bool bmm byte chunk clamp clone
+    contiguous cos cpu cuda detach diag dim div double element_size eq exp expand expand_as fill_ flatten flip
+    float floor ge gt half int item le long lt log masked_fill matmul max mean min mm mul ndimension ne neg
+    new_full new_ones new_zeros norm normal_ numel numpy ones_like permute pow prod repeat requires_grad_
+    reshape round scatter scatter_ sigmoid sin size softmax sort split sqrt squeeze std stack sub sum t tanh to
+    tolist topk transpose triu tril type type_as unfold uniform_ unsqueeze var view view_as zero_ astype reshape
+    ravel dot T train eval named_parameters parameters children modules named_children named_modules state_dict
+    load_state_dict is_available device_count current_device is_initialized getLogger group groups groupdict
+    match search findall fullmatch sub_ isoformat strftime total_seconds total_params __init__ __new__ __len__
+    from_dict to_dict to_container dict model_dump _asdict _replace fromkeys build bit_length is_integer
+    """
 )
 
 # Methods that change the value they are called on, and nothing else.
-MUTATORS = frozenset(
-    ["append", "extend", "insert", "add", "update", "setdefault", "pop", "popitem", "remove", "discard", "clear", "sort", "reverse", "add_argument", "set_defaults", "add_argument_group", "add_mutually_exclusive_group", "add_subparsers", "add_parser", "add_module", "register_buffer", "register_parameter", "register_module", "merge_from_list", "merge_from_dict", "freeze", "defrost", "fill_", "zero_", "normal_", "uniform_", "copy_", "requires_grad_", "apply"]
+MUTATORS = words(
+    """
+    append extend insert add update setdefault pop popitem remove discard clear sort reverse add_argument
+    set_defaults add_argument_group add_mutually_exclusive_group add_subparsers add_parser add_module
+    register_buffer register_parameter register_module merge_from_list merge_from_dict freeze defrost fill_
+    zero_ normal_ uniform_ copy_ requires_grad_ apply
+    """
 )
 
 # Methods of a built module (or of a library's object) that leave what torchlint looks at as it is.
-HARMLESS_METHODS = frozenset(
-    ["cuda", "cpu", "to", "train", "eval", "half", "float", "zero_grad", "share_memory", "info", "debug", "warning", "error", "print_help", "parse_args", "print", "seed", "manual_seed", "load_state_dict", "parameters", "state_dict", "summary", "close", "flush", "write", "item", "size", "numel", "get", "items", "keys", "values", "format", "print_usage", "backward", "step"]
+HARMLESS_METHODS = words(
+    """
+    cuda cpu to train eval half float zero_grad share_memory info debug warning error print_help parse_args
+    print seed manual_seed load_state_dict parameters state_dict summary close flush write item size numel get
+    items keys values format print_usage backward step
+    """
 )
 
 # Keywords that ask a library to fetch trained weights.

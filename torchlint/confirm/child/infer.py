@@ -79,7 +79,8 @@ def draw(spec: Mapping[str, Any], generator: torch.Generator) -> torch.Tensor:
     """
     shape = [int(size) for size in spec["shape"]]
     dtype = getattr(torch, str(spec.get("dtype") or "float32"))
-    low, high = spec.get("low"), spec.get("high")
+    low: Any = spec.get("low")
+    high: Any = spec.get("high")
     if dtype == torch.bool:
         data = torch.rand(shape, generator=generator) < 0.5
     elif dtype.is_floating_point or dtype.is_complex:
@@ -94,8 +95,8 @@ def draw(spec: Mapping[str, Any], generator: torch.Generator) -> torch.Tensor:
     data = data.to(dtype)
     if data.numel() >= 2:
         flat = data.view(-1)
-        flat[0] = (dtype == torch.bool) if low is None else low
-        flat[-1] = False if dtype == torch.bool else high
+        flat[0] = low if dtype != torch.bool else True
+        flat[-1] = high if dtype != torch.bool else False
     return data
 
 
@@ -131,6 +132,27 @@ def find_inputs(
         raise InferError("budget", "the search for an input takes too long") from None
 
 
+class _Swapped:
+    """Calls a model with other tensors in place of its parameters and buffers, and puts its attributes back.
+
+    A tensor that `forward` caches on the module would stay what it was in that run: a meta or a fake one.
+    """
+
+    def __init__(self, model: torch.nn.Module, swap: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self.model = model
+        named = itertools.chain(model.named_parameters(), model.named_buffers())
+        self.tensors = {name: swap(tensor.detach()) for name, tensor in named}
+
+    def __call__(self, *inputs: torch.Tensor) -> Any:
+        before = [(one, dict(vars(one))) for one in self.model.modules()]
+        try:
+            return torch.func.functional_call(self.model, self.tensors, inputs)
+        finally:
+            for one, attributes in before:
+                vars(one).clear()
+                vars(one).update(attributes)
+
+
 class _Search:
     def __init__(self, built: Built, wanted: Sequence[Mapping[str, Any]] | None, hints: Mapping[str, Any]) -> None:
         self.model, self.module = built.model, built.module
@@ -146,8 +168,6 @@ class _Search:
         seen: list[tuple[Candidate, ...]] = []
         good: tuple[tuple[Candidate, ...], bool] | None = None
         for how, runner in (("meta", self._on_meta()), ("fake", self._on_fake)):
-            if runner is None:
-                continue
             for inputs, known in itertools.islice(candidates, MOST_TRIES) if not seen else self._again(seen):
                 if how == "meta":
                     seen.append(inputs)
@@ -204,13 +224,13 @@ class _Search:
         self.error = self.error or ValueError(f"an input of {first} gives an output of {shape}: the batch is not kept")
         return False
 
-    def _on_meta(self) -> Callable[[tuple[Candidate, ...]], Any] | None:
+    def _on_meta(self) -> Callable[[tuple[Candidate, ...]], Any]:
         try:
-            twin = copy.deepcopy(self.model).to("meta")
+            twin: Callable[..., Any] = copy.deepcopy(self.model).to("meta")
         except BudgetSpent:
             raise
         except Exception:
-            return None
+            twin = _Swapped(self.model, lambda tensor: tensor.to("meta"))
 
         def run(inputs: tuple[Candidate, ...]) -> Any:
             return twin(*(torch.empty(one.shape, dtype=getattr(torch, one.dtype), device="meta") for one in inputs))
@@ -220,8 +240,8 @@ class _Search:
     def _on_fake(self, inputs: tuple[Candidate, ...]) -> Any:
         from torch._subclasses.fake_tensor import FakeTensorMode
 
-        twin = copy.deepcopy(self.model)  # a tensor cached on the module during the run would stay fake
-        with FakeTensorMode(allow_non_fake_inputs=True):
+        with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+            twin = _Swapped(self.model, mode.from_tensor)
             return twin(*(torch.empty(one.shape, dtype=getattr(torch, one.dtype)) for one in inputs))
 
     def _real(self, inputs: tuple[Candidate, ...]) -> Any:
@@ -339,7 +359,7 @@ class _Search:
             layer = _first_layer(self.model)
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             yield from (make((BATCH, layer.in_channels, size, size)) for size in self._spatial(layer))
-        elif isinstance(layer, nn.Conv1d) or isinstance(layer, nn.ConvTranspose1d):
+        elif isinstance(layer, (nn.Conv1d, nn.ConvTranspose1d)):
             yield from (make((BATCH, layer.in_channels, size)) for size in (*self.sizes, 1000, 1024, 140, 187))
         elif isinstance(layer, (nn.Conv3d, nn.ConvTranspose3d)):
             yield from (make((BATCH, layer.in_channels, size, size, size)) for size in (16, 32, 64, 96, 8))
@@ -527,9 +547,13 @@ def _resolve(model: torch.nn.Module, node: ast.expr) -> torch.nn.Module | None:
         if isinstance(node, ast.Attribute):
             owner = _resolve(model, node.value)
             value = getattr(owner, node.attr, None) if owner is not None else None
-        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        elif (
+            isinstance(node, ast.Subscript)
+            and isinstance(node.slice, ast.Constant)
+            and isinstance(node.slice.value, int)
+        ):
             owner = _resolve(model, node.value)
-            value = owner[node.slice.value] if owner is not None else None  # type: ignore[index]
+            value = owner[node.slice.value] if isinstance(owner, (torch.nn.Sequential, torch.nn.ModuleList)) else None
         else:
             return None
     except Exception:
@@ -549,7 +573,7 @@ def _forward_tree(model: torch.nn.Module) -> ast.FunctionDef | None:
         space = getattr(function, "__globals__", {})
         runner = space.get("__torchlint_runner__")
         if runner is None and code is not None and str(getattr(function, "__module__", "")).startswith("torchvision"):
-            module = sys.modules.get(function.__module__)  # type: ignore[union-attr]
+            module = sys.modules.get(function.__module__)
     if runner is None or code is None:
         return None
     for node in runner.source.parents:

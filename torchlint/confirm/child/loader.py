@@ -30,7 +30,7 @@ from typing import Any, NoReturn
 import stand_ins
 from allowed import WEIGHT_KEYWORDS, Judge
 from slicer import UNBIND, Piece, Purifier, closure, is_main_guard, text_of
-from stand_ins import PROJECT, Stub, StubUsed
+from stand_ins import PROJECT, Stub, StubUsedError
 
 LOAD_REASONS = ("load", "package_missing", "download_blocked", "not_found", "syntax", "dropped")
 LARGEST_FILE = 1 << 20  # bytes; a larger file is data, not a program
@@ -45,7 +45,7 @@ class LoadError(Exception):
         self.reason, self.message, self.path, self.line = reason, message, path, line
 
 
-class Dropped(NameError):
+class DroppedError(NameError):
     """A name was looked up that only statements bind which are not run, or which failed."""
 
     def __init__(self, name: str, row: int, cause: BaseException | None = None) -> None:
@@ -83,13 +83,17 @@ class Source:
 
     def compile(self, node: ast.stmt) -> CodeType:
         """Code of one statement as it is run, at the rows where it stands."""
-        tree = _WeightsOff().visit(ast.Module([_copy(node)], []))
-        return compile(ast.fix_missing_locations(tree), self.path, "exec", flags=self.flags, dont_inherit=True)
+        tree: ast.Module = _WeightsOff().visit(ast.Module([_copy(node)], []))
+        ast.fix_missing_locations(tree)
+        code: CodeType = compile(tree, self.path, "exec", flags=self.flags, dont_inherit=True)
+        return code
 
     def compile_expression(self, node: ast.expr) -> CodeType:
         """Code of one expression."""
-        tree = _WeightsOff().visit(ast.Expression(_copy(node)))
-        return compile(ast.fix_missing_locations(tree), self.path, "eval", flags=self.flags, dont_inherit=True)
+        tree: ast.Expression = _WeightsOff().visit(ast.Expression(_copy(node)))
+        ast.fix_missing_locations(tree)
+        code: CodeType = compile(tree, self.path, "eval", flags=self.flags, dont_inherit=True)
+        return code
 
 
 def _copy(node: Any) -> Any:
@@ -103,7 +107,7 @@ def _copy(node: Any) -> Any:
 class Space(dict[str, Any]):
     """The `__builtins__` of one namespace: builtins first, then what `lookup` finds.
 
-    `lookup(name)` returns the value or raises KeyError (no such name) or Dropped.
+    `lookup(name)` returns the value or raises KeyError (no such name) or DroppedError.
     """
 
     def __init__(self, content: Mapping[str, Any], lookup: Any) -> None:
@@ -407,6 +411,13 @@ class Project:
             raise LoadError("load", "a folder is no module", path)
         return found
 
+    def forget(self) -> None:
+        """Lets go of everything constructed at the top of modules, so that two builds share no weights."""
+        for module in self._modules.values():
+            runner = module.__dict__.get("__torchlint_runner__")
+            if isinstance(runner, Runner):
+                runner.forget()
+
     def import_for(
         self, source: Source, row: int, name: str, fromlist: Sequence[str], level: int, strict: bool = False
     ) -> Any:
@@ -533,9 +544,9 @@ class Runner:
 
     def __init__(self, project: Project, source: Source, space: dict[str, Any]) -> None:
         self.project, self.source, self.space = project, source, space
-        self.dropped: dict[str, Dropped] = {}
+        self.dropped: dict[str, DroppedError] = {}
         self.lazy: set[str] = set()
-        self.stars: list[ModuleType] = []
+        self.made: set[str] = set()  # constructions that were asked for, and are kept
         self._running: set[str] = set()
         self.fallback: Any = None  # asked for names that this block does not bind
         prepare(project, source, space, self.lookup)
@@ -545,7 +556,7 @@ class Runner:
         """Takes names away whose values are not known after the statement in the row."""
         for name in names:
             self.space.pop(name, None)
-            self.dropped[name] = Dropped(name, row)
+            self.dropped[name] = DroppedError(name, row)
 
     def run_module(self) -> None:
         """Runs what a module is made of at once, and notes what is lazy."""
@@ -588,7 +599,7 @@ class Runner:
                 return
             for name in piece.touches:
                 self.space.pop(name, None)
-                self.dropped[name] = Dropped(name, piece.original.lineno, error)
+                self.dropped[name] = DroppedError(name, piece.original.lineno, error)
 
     def _without_decorators(self, piece: Piece) -> bool:
         """Makes a class whose decorator failed once more without its decorators (registries of missing packages)."""
@@ -615,10 +626,10 @@ class Runner:
                 exec(self.source.compile(ast.copy_location(one, node)), self.space)
             except Exception as error:
                 for name in (alias.asname or alias.name.split(".")[0],):
-                    self.dropped[name] = Dropped(name, node.lineno, error)
+                    self.dropped[name] = DroppedError(name, node.lineno, error)
 
     def lookup(self, name: str) -> Any:
-        """The value of a name that is in no dict: runs what binds it lazily, or raises KeyError or Dropped."""
+        """The value of a name that is in no dict: runs what binds it lazily, or raises KeyError or DroppedError."""
         if name in self.lazy and name not in self._running:
             self._running.add(name)
             try:
@@ -637,8 +648,8 @@ class Runner:
         raise KeyError(name)
 
     @staticmethod
-    def _fresh(error: Dropped) -> Dropped:
-        return Dropped(error.dropped, error.row, error.cause)
+    def _fresh(error: DroppedError) -> DroppedError:
+        return DroppedError(error.dropped, error.row, error.cause)
 
     def _make(self, name: str) -> Any:
         binding = [piece for piece in self.source.pieces if name in piece.binds]
@@ -660,7 +671,14 @@ class Runner:
                 raise self._fresh(runner.dropped[name])
             raise KeyError(name)
         self.space[name] = local[name]
+        self.made.add(name)
         return local[name]
+
+    def forget(self) -> None:
+        """Lets go of constructions: whoever asks next gets new ones, with weights of their own."""
+        for name in self.made:
+            self.space.pop(name, None)
+        self.made.clear()
 
     def _definition_only(self, name: str) -> Any:
         """A module's name for a slice of it: imports and definitions, not values, whose order matters."""
@@ -720,13 +738,13 @@ def _join(*parts: str) -> str:
 
 __all__ = [
     "LOAD_REASONS",
-    "Dropped",
+    "DroppedError",
     "LazyModule",
     "LoadError",
     "Project",
     "Runner",
     "Source",
-    "StubUsed",
+    "StubUsedError",
     "importlib",
     "text_of",
 ]

@@ -24,14 +24,14 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from loader import Dropped, LoadError, Project, Runner, Source
+from loader import DroppedError, LoadError, Project, Runner, Source
 from slicer import Piece, closure, free_names
 
 DEEPEST_CALL = 4  # frames, the site's own included
 MOST_CALLERS = 6
 
 
-class Unknown(Exception):
+class UnknownValueError(Exception):
     """The value of a name is not known: a parameter without caller or default, an attribute never assigned."""
 
     def __init__(self, name: str, row: int | None = None) -> None:
@@ -93,7 +93,7 @@ class Frame:
         return closure(self.pieces, names)
 
     def value(self, node: ast.expr) -> Any:
-        """The value of an expression at the site; raises whatever evaluating raises (Dropped, Unknown, ...)."""
+        """The value of an expression at the site; raises whatever evaluating raises."""
         self.run_for(free_names(node))
         return eval(self.source.compile_expression(node), self.space)
 
@@ -161,11 +161,11 @@ class Frame:
         return None
 
     def parameter(self, name: str) -> Any:
-        """The value of a parameter of this frame's function; Unknown when neither caller nor default gives one."""
+        """The value of a parameter of this frame's function; UnknownValueError when nothing gives one."""
         if name in self._parameters:
             return self._parameters[name]
         if name in self._looking:
-            raise Unknown(name)
+            raise UnknownValueError(name)
         self._looking.add(name)
         try:
             self._parameters[name] = self._find_parameter(name)
@@ -203,7 +203,7 @@ class Frame:
             return ()
         if function.args.kwarg is not None and function.args.kwarg.arg == name:
             return {}
-        raise Unknown(name, function.lineno)
+        raise UnknownValueError(name, function.lineno)
 
 
 class Self:
@@ -402,4 +402,4 @@ def following(source: Source, node: ast.AST) -> Sequence[ast.stmt]:
     return found
 
 
-__all__ = ["Dropped", "Frame", "Self", "Unknown", "call_sites", "calls_at", "following"]
+__all__ = ["DroppedError", "Frame", "Self", "UnknownValueError", "call_sites", "calls_at", "following"]

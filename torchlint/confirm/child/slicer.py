@@ -27,42 +27,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from allowed import HARMLESS_METHODS, IMPURE, MUTATORS, STOOD_IN, Judge, dotted
+from allowed import HARMLESS_METHODS, MUTATORS, Judge, dotted, words
 
 UNBIND = "__torchlint_unbind__"  # called as UNBIND(("name", ...), row) where a statement was dropped
 
-CHEAP = frozenset(
-    [
-        "argparse",
-        "typing",
-        "typing_extensions",
-        "collections",
-        "functools",
-        "itertools",
-        "dataclasses",
-        "enum",
-        "operator",
-        "math",
-        "os",
-        "re",
-        "string",
-        "pathlib",
-        "numbers",
-        "copy",
-        "torch.device",
-        "torch.cuda",
-        "torch.Size",
-        "torch.float32",
-        "torch.float",
-        "torch.tensor",
-        "torch.FloatTensor",
-        "platform",
-        "sys",
-        "logging",
-        "contextlib",
-        "warnings",
-        "json",
-    ]
+CHEAP = words(
+    """
+    argparse typing typing_extensions collections functools itertools dataclasses enum operator math os re
+    string pathlib numbers copy torch.device torch.cuda torch.Size torch.float32 torch.float torch.tensor
+    torch.FloatTensor platform sys logging contextlib warnings json
+    """
 )
 
 
@@ -469,8 +443,6 @@ def _is_unbind(node: ast.stmt) -> bool:
 
 
 __all__ = [
-    "IMPURE",
-    "STOOD_IN",
     "UNBIND",
     "Piece",
     "Purifier",
