@@ -326,9 +326,7 @@ class _Work:
         request = self.request
         try:
             analysis = analyse_component(view, part.starts, contracts)
-            found = run.find(
-                analysis, request.rules, request.files, request.settings, request.text, request.claims
-            )
+            found = run.find(analysis, request.rules, request.files, request.settings, request.text, request.claims)
         except Exception as error:
             return self._given_up(part, f"{type(error).__name__}: {error}")
         further = sorted(view.asked.difference(part.starts))

@@ -1,0 +1,133 @@
+"""The operation that a step names, found in torch and applied to arguments by the names of its parameters.
+
+Definitions
+    name   what an operation is called in a step: torch's own name for it (``sigmoid``, ``squeeze``, ``mul``)
+    moved  an operation of a tensor that only says where it lives or what remembers it, and leaves its values
+
+Worked example: ``find("squeeze", {"input": x, "dim": 1})`` is a function without parameters that gives
+``torch.squeeze(x, dim=1)``.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional
+
+
+class UnfitError(Exception):
+    """The operation exists, but not with such arguments; nothing is known of the program's own call."""
+
+
+#: Operations that leave the values of a tensor as they are: what they work on stands first.
+MOVED = frozenset(
+    {
+        "cpu", "cuda", "to", "contiguous", "clone", "Identity", "identity", "Variable", "requires_grad", "batch",
+        "data",
+        "as_tensor", "asarray", "copy", "numpy", "from_numpy", "tensor", "array", "no_grad",
+    }
+)  # fmt: skip
+
+#: Those of the above after which no gradient flows.
+CUT = frozenset({"no_grad", "data", "numpy", "from_numpy", "tensor", "as_tensor", "asarray", "array"})
+
+#: Operators, which work on numbers and tensors alike.
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "pow": operator.pow,
+    "floor_divide": operator.floordiv, "remainder": operator.mod, "matmul": operator.matmul, "lt": operator.lt,
+    "le": operator.le, "gt": operator.gt, "ge": operator.ge, "eq": operator.eq, "ne": operator.ne,
+}  # fmt: skip
+
+#: Names of casts.
+CASTS = {
+    "float": torch.float32, "double": torch.float64, "half": torch.float16, "long": torch.int64, "int": torch.int32,
+    "bool": torch.bool, "byte": torch.uint8, "bfloat16": torch.bfloat16, "short": torch.int16,
+}  # fmt: skip
+
+
+def find(name: str, arguments: dict[str, Any]) -> Callable[[], Any] | None:
+    """The operation on these arguments; None if there is none of this name, or it is not known how it is meant."""
+    first = next(iter(arguments.values()), None)
+    rest = dict(list(arguments.items())[1:])
+    special = _SPECIAL.get(name)
+    if special is not None:
+        return lambda: special(first, rest)
+    if name in OPERATORS and len(arguments) == 2:
+        return lambda: _operator(name, *arguments.values())
+    if name in MOVED:
+        return lambda: _moved(name, first, rest)
+    if name in CASTS and isinstance(first, torch.Tensor):
+        return lambda: first.to(CASTS[name])
+    for home in (torch.nn.functional, torch.special, torch):
+        function = getattr(home, name, None)
+        if callable(function) and not isinstance(function, type):
+            return lambda: _applied(function, first, rest)
+    method = getattr(torch.Tensor, name, None)
+    if callable(method) and isinstance(first, torch.Tensor):
+        return lambda: _applied(method, first, rest)
+    return None
+
+
+def _operator(name: str, left: Any, right: Any) -> Any:
+    try:
+        return OPERATORS[name](left, right)
+    except TypeError as error:
+        raise UnfitError(str(error)) from error
+
+
+def _applied(function: Callable[..., Any], first: Any, rest: dict[str, Any]) -> Any:
+    """The function, its arguments by name; by position where its names differ."""
+    given = {name: _plain(value) for name, value in rest.items() if value is not None}
+    try:
+        return function(first, **given)
+    except TypeError:
+        try:
+            return function(first, *given.values())
+        except TypeError as error:
+            raise UnfitError(str(error)) from error
+
+
+def _plain(value: Any) -> Any:
+    """Text that names a dtype as that dtype."""
+    if isinstance(value, str) and value.startswith("torch."):
+        return getattr(torch, value.removeprefix("torch."), value)
+    return value
+
+
+def _moved(name: str, first: Any, rest: dict[str, Any]) -> Any:
+    dtype = _plain(rest.get("dtype"))
+    if not isinstance(first, torch.Tensor):
+        if isinstance(first, (bool, int, float, tuple, list)) and name in ("tensor", "as_tensor"):
+            return torch.tensor(first)
+        raise UnfitError(name)
+    if isinstance(dtype, torch.dtype):
+        first = first.to(dtype)
+    return first.detach() if name in CUT else first
+
+
+def _select(first: Any, rest: dict[str, Any]) -> Any:
+    index = rest.get("index")
+    if isinstance(index, (int, torch.Tensor)) or (isinstance(index, tuple) and all(isinstance(i, int) for i in index)):
+        return first[index]
+    raise UnfitError("select")
+
+
+def _size(first: Any, rest: dict[str, Any]) -> Any:
+    dim = rest.get("dim")
+    return first.shape[dim] if isinstance(dim, int) else tuple(first.shape)
+
+
+#: Operations that are spelled otherwise in torch than in a step.
+_SPECIAL: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
+    "select": _select,
+    "size": _size,
+    "shape": _size,
+    "detach": lambda first, rest: first.detach(),
+    "neg": lambda first, rest: -first,
+    "logical_not": lambda first, rest: torch.logical_not(first) if isinstance(first, torch.Tensor) else not first,
+    "item": lambda first, rest: first.item(),
+    "len": lambda first, rest: len(first),
+}
