@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, core, trail
+from torchlint.facts import LossCalled, Tensor, claims, core, trail
 from torchlint.rule import Finding, Severity, rule
 
 
-@rule(code="TL108", name="regression-loss-on-class-labels", since="0.1.0", severity=Severity.WARNING)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That the loss refuses class ids for their dtype, or broadcasts them; where it takes them as they are, no run can
+    tell that the numbers are names of classes."""
+    target = call.target
+    if call.takes != "value" or call.wants != "value" or target is None or target.meaning is None:
+        return None
+    if target.meaning.kind != "class-index" or not call.form.same_shape:
+        return None
+    if call.misfit is not None:
+        return claims.loss_fails(call, "shape")
+    return claims.loss_fails(call, "dtype") if (target.dtype or "").startswith(("int", "uint")) else None
+
+
+@rule(code="TL108", name="regression-loss-on-class-labels", since="0.1.0", severity=Severity.WARNING, claim=_claim)
 def regression_loss_on_class_labels(call: LossCalled) -> Iterator[Finding]:
     """A regression loss compares what a model gives with the ids of classes."""
     if call.takes != "value" or call.wants != "value" or call.written_at is not None:

@@ -35,7 +35,6 @@ from torchlint.flow.values import (
     Measured,
     Number,
     Object,
-    Output,
     Place,
     Run,
     Several,
@@ -83,15 +82,25 @@ class Computation:
         """The number of the step that gives a value; steps that it needs are written down before it."""
         known = self._known.get(id(value))
         if value is None:
-            return self._add(c.Unknown("nothing is known"))
+            return self.add(c.Unknown("nothing is known"))
         if known is not None:
             return known[1]
         self._depth += 1
         try:
             long = len(self.steps) > MOST_STEPS or self._depth > DEEPEST
-            number = self._add(c.Unknown("too long") if long else self._of(value))
+            number = self.add(c.Unknown("too long") if long else self._of(value))
         finally:
             self._depth -= 1
+        self._known[id(value)] = (value, number)
+        return number
+
+    def call(self, run: Run) -> int:
+        """The number of a step that calls a model, whatever it returns."""
+        return self.add(self._called(run, ()))
+
+    def described(self, value: Tensor) -> int:
+        """The number of a step that draws a value as it is described, wherever it came from."""
+        number = self.add(data(value))
         self._known[id(value)] = (value, number)
         return number
 
@@ -100,11 +109,12 @@ class Computation:
         known = self._known.get(id(run.model))
         if known is not None:
             return known[1]
-        number = self._add(self._constructed(run))
+        number = self.add(self._constructed(run))
         self._known[id(run.model)] = (run.model, number)
         return number
 
-    def _add(self, step: c.Step) -> int:
+    def add(self, step: c.Step) -> int:
+        """Write a step down, and give its number."""
         self.steps.append(step)
         return len(self.steps) - 1
 
@@ -142,19 +152,18 @@ class Computation:
     def _tensor(self, value: Tensor) -> c.Step:
         output = None if value.run is None else value.run.output(value)
         if output is not None:
-            return self._called(output)
+            return self._called(output.run, tuple(output.part))
         via = value.via
-        of_model = value.run is not None or value.grad == "attached"
+        of_model = computed(value)
         if via is not None and (of_model or (self._pictures and _made_of_data(via))):
             return self._operation(value, via)
         return c.Unknown("several ways lead here") if of_model else data(value)
 
-    def _called(self, output: Output) -> c.Step:
-        run = output.run
+    def _called(self, run: Run, part: tuple[int | str, ...]) -> c.Step:
         model = self.model(run)
         inputs = tuple(map(self.step, run.inputs))
         keywords = {name: self.step(value) for name, value in run.keywords.items()}
-        return c.Called(model, inputs, self.place(run.place), tuple(output.part), keywords)
+        return c.Called(model, inputs, self.place(run.place), part, keywords)
 
     def _operation(self, value: Value, via: Via) -> c.Step:
         if isinstance(via, Measured):
@@ -192,6 +201,24 @@ class Computation:
         given = model.meta.get("given")
         arguments, complete = ({}, False) if given is None else _scalars(_by_name(model, *given))
         return c.Model(name, model.cls.path, model.cls.name, made, arguments, complete, run.training)
+
+
+def computed(value: Value | None, budget: int = 400) -> bool:
+    """Whether numbers go back to a model's, even if their gradient was cut off since; the size of a model's output is
+    none of its numbers."""
+    pending = list(parts(value))
+    seen: set[int] = set()
+    while pending and budget:
+        budget -= 1
+        one = pending.pop()
+        if isinstance(one, Tensor) and (one.run is not None or one.grad == "attached"):
+            return True
+        via = one.via if isinstance(one, (Tensor, Number)) else None
+        if via is not None and id(via) not in seen:
+            seen.add(id(via))
+            given = islice(via.arguments.values(), via.op in VALUELESS, None)
+            pending.extend(part for argument in given for part in parts(argument))
+    return False
 
 
 def _part(value: Value, via: Via) -> tuple[int, ...] | None:

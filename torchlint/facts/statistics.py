@@ -86,8 +86,11 @@ class Rescaling(msgspec.Struct, frozen=True, eq=False):
     @property
     def result(self) -> Interval | None:
         """The range of what comes out, exact if that of what goes in is."""
-        given = self.given
-        if given is None or self.mean is None or self.std is None or not self.known:
+        return None if self.given is None else self.applied(self.given)
+
+    def applied(self, given: Interval) -> Interval | None:
+        """The range of what the statistics make of values of that range; None if they are not known."""
+        if self.mean is None or self.std is None or not self.known:
             return None
         count = max(len(self.mean), len(self.std))
         pairs = [(self.mean[i % len(self.mean)], self.std[i % len(self.std)]) for i in range(count)]
