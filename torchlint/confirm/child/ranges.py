@@ -24,8 +24,8 @@ Worked example
 What an interval does not say
     NaN is excluded. Only the executed path is covered; Python numbers and constants made from them, and the training
     flag, are those of this run. Whatever wrote to a storage outside of the mode went unseen. An operation without a
-    rule gives (-inf, inf), and its name stands in `unknown`. Run programs under `no_grad`: `inference_mode` shows operations
-    before they are taken apart (`linear`, `reshape`), which have no rules.
+    rule gives (-inf, inf), and its name stands in `unknown`. Run programs under `no_grad`:
+    `inference_mode` shows operations before they are taken apart (`linear`, `reshape`), which have no rules.
 """
 
 import math
