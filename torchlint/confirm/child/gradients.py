@@ -4,16 +4,16 @@ Definitions
     A *weighted layer* is a module that owns a parameter of two or more dimensions, but embeddings; layers count in the
     order in which they first ran.
     The *flow* of a seed is log10(|dL/da| of the first layer / |dL/da| of the last), where a is what a layer gives and
-    the norm is Euclidean. L is the product of the output with random normal numbers (a random cotangent), so no loss can
-    saturate and hide it.
+    the norm is Euclidean. L is the product of the output with random normal numbers (a random cotangent), so that no
+    loss saturates and hides what the model does.
     A parameter is *unreached* where no seed gives it a gradient other than zero.
 
 Worked example: twenty layers of `Linear(64, 64)` and `Sigmoid` at torch's own initial weights
     each layer shrinks the gradient about tenfold: the flow is near -17 on each seed, and `judge` says "vanishing".
 
-The thresholds come from 39 models on three seeds each, on small inputs, at initial weights: healthy ones
-(up to ResNet-50) lie from -4.0 to 2.5 and seeds differ by less than 0.8; sick ones lie below -6.9 or above 3.7; between, shallow
-sigmoid and tanh networks cannot be told apart. What is judged is the initial state; training may mend it.
+The thresholds come from 39 models on three seeds each, on small inputs, at initial weights: healthy ones (up to
+ResNet-50) lie from -4.0 to 2.5 and seeds differ by less than 0.8; sick ones lie below -6.9 or above 3.7; between,
+shallow sigmoid and tanh networks cannot be told apart. What is judged is the initial state; training may mend it.
 Over time, recurrent networks that learn well show 10^-10 as sick ones do: they are never judged.
 """
 
