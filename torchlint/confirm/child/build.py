@@ -68,11 +68,12 @@ class Recipe:
 
 @dataclass
 class Built:
-    """A model, how it was made, and the module of the file that defines or makes it."""
+    """A model, how it was made, the module of the file that defines or makes it, and the model it is a part of."""
 
     model: torch.nn.Module
     recipe: Recipe
     module: types.ModuleType
+    within: Built | None = None
 
 
 # What a parameter most likely wants, by its name; the first entry that the name equals or ends with.
@@ -245,6 +246,12 @@ class _Builder:
         except BuildError as error:
             if error.reason == "changed":
                 raise
+            if error.reason == "download_blocked" and not stand_ins.keep_project_weights_off:
+                stand_ins.keep_project_weights_off = True  # the project downloads by itself: ask it not to
+                try:
+                    return self._try(attempt)
+                finally:
+                    stand_ins.keep_project_weights_off = False
             self.errors.append(error)
             return None
         if stand_ins.GUESSED:
@@ -441,7 +448,7 @@ class _Builder:
         for part in outer.model.modules():
             if type(part).__name__ == short:
                 recipe = Recipe("inside", outer.recipe.text, outer.recipe.path, outer.recipe.row, outer.recipe.guessed)
-                return Built(part, recipe, self.project.module(where.path))
+                return Built(part, recipe, self.project.module(where.path), outer)
         raise BuildError("not_found", f"{outer.recipe.text} holds no {short}", where.path, call.lineno)
 
     def _proxied(self, sites: list[tuple[Source, ast.Call]], short: str) -> Built:
@@ -505,13 +512,22 @@ class _Builder:
 def _signature(cls: Any) -> tuple[list[str], list[str]]:
     """Names of the constructor's required and optional parameters."""
     try:
-        maker = getattr(cls, "__init__") if isinstance(cls, type) else cls  # noqa: B009 - a class's, not an instance's
-        parameters = inspect.signature(maker).parameters.values()
+        makers = (
+            [vars(one)["__init__"] for one in cls.__mro__ if "__init__" in vars(one)]
+            if isinstance(cls, type)
+            else [cls]
+        )
+        found: dict[str, inspect.Parameter] = {}
+        for maker in makers:
+            parameters = list(inspect.signature(maker).parameters.values())[1 if isinstance(cls, type) else 0 :]
+            for one in parameters:
+                if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
+                    found.setdefault(one.name, one)
+            if not any(one.kind == one.VAR_KEYWORD for one in parameters):
+                break  # else what is left goes on to the next constructor
     except (TypeError, ValueError):
         return [], []
-    named = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
-    if isinstance(cls, type):
-        named = named[1:]
+    named = list(found.values())
     required = [one.name for one in named if one.default is one.empty]
     optional = [one.name for one in named if one.default is not one.empty]
     return required, optional
