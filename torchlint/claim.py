@@ -213,9 +213,9 @@ class GradientRatio(msgspec.Struct, frozen=True, tag="gradient-ratio"):
 
 
 class TrainEvalDiffers(msgspec.Struct, frozen=True, tag="train-eval-differs"):
-    """The model that is step `model` gives in evaluation mode another output each time it is called."""
+    """The model of the call that is step `value` gives in evaluation mode another output each time it is called."""
 
-    model: int
+    value: int
 
 
 class NonFinite(msgspec.Struct, frozen=True, tag="non-finite"):

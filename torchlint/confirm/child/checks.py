@@ -18,14 +18,16 @@ layer multiplied by -1 and by 100 would have been tried; still nothing outside: 
 
 from __future__ import annotations
 
+import copy
 import math
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import losses
 import ranges
 import torch
-from replay import Bench, Raised, Take, Undecided
+from replay import Bench, RaisedError, Take, UndecidedError
 
 Verdict = dict[str, Any]
 INF = float("inf")
@@ -35,6 +37,9 @@ SEEDS = 8
 
 #: What the last layer is multiplied by when its own initialisation shows nothing.
 FLIPS = (-1.0, 100.0, -100.0)
+
+#: The largest size of a square input that is tried where the program's own is not known.
+LARGEST_SIZE = 320
 
 #: How far beyond the end of a range a value has to lie, so that it is no matter of rounding.
 BEYOND = 1e-3
@@ -70,7 +75,7 @@ def tensor_of(take: Take, step: int) -> Any:
     """The tensor that a step gives; of several the first.
 
     Raises:
-        Undecided: it gives none.
+        UndecidedError: it gives none.
     """
     value = take.value(step)
     if isinstance(value, (bool, int, float)):
@@ -80,7 +85,7 @@ def tensor_of(take: Take, step: int) -> Any:
     if isinstance(value, (tuple, list)) and len(value) == 1:
         value = value[0]
     if not isinstance(value, torch.Tensor):
-        raise Undecided("unknown-step", type(value).__name__)
+        raise UndecidedError("unknown-step", type(value).__name__)
     return value
 
 
@@ -114,7 +119,7 @@ def proven(bench: Bench, step: int) -> list[Proven]:
     for training in (None, True, False):
         try:
             found.append(Proven(bench, step, training))
-        except (Raised, Undecided):
+        except (RaisedError, UndecidedError):
             if training is None:
                 raise
     return found if all(one.holds for one in found) else []
@@ -277,14 +282,77 @@ def samples_mix(check: dict[str, Any], bench: Bench) -> Verdict:
 
 
 def shapes_fail(check: dict[str, Any], bench: Bench) -> Verdict:
-    """The exception confirms, at the sizes of the program's data."""
+    """The exception confirms, at the sizes of the program's data or at every size there is up to a bound.
+
+    It has to come from the line that the claim names; another one decides nothing.
+    """
+    node = bench.steps[check["value"]]
+    spot = bench.spot(check["at"])
+    if node["type"] != "called":
+        raise UndecidedError("no-model")
     take = Take(bench, 0)
-    try:
-        value = take.value(check["value"])
-    except Raised as raised:
-        found = verdict("confirmed", "witness", "raised", None)
-        return {**found, "operation": type(raised.error).__name__, "message": str(raised.error)}
-    return undecided("ran", value)
+    given = [bench.steps[each] for each in node["inputs"]]
+    if given and all(one["type"] == "data" and take.shape(one) is not None for one in given):
+        try:
+            value = take.called_with(check["value"], [take.shape(one) for one in given])
+        except RaisedError as raised:
+            if not comes_from(raised.error, spot):
+                return undecided("forward", None)
+            found = verdict("confirmed", "witness", "raised")
+            return {**found, "operation": type(raised.error).__name__, "message": str(raised.error)}
+        return undecided("ran", value)
+    return _fails_at_every_size(check["value"], given, take, spot)
+
+
+def _fails_at_every_size(step: int, given: list[dict[str, Any]], take: Take, spot: dict[str, Any]) -> Verdict:
+    if len(given) != 1:
+        raise UndecidedError("no-input")
+    built = take.model(take.bench.steps[step]["model"])
+    described = given[0].get("shape") or [None] * 4
+    first = next((m for m in built.model.modules() if isinstance(m, (torch.nn.Conv1d, torch.nn.Conv2d))), None)
+    dims = 3 if isinstance(first, torch.nn.Conv1d) else 4
+    channels = (
+        described[1] if len(described) > 1 and isinstance(described[1], int) else getattr(first, "in_channels", 0)
+    )
+    if first is None or len(described) != dims or not channels:
+        raise UndecidedError("no-input")
+    meta = copy.deepcopy(built.model).to("meta")
+    for size in range(1, LARGEST_SIZE + 1):
+        try:
+            with torch.no_grad():
+                meta(torch.empty((2, channels, *[size] * (dims - 2)), device="meta"))
+        except Exception:
+            continue
+        return undecided("ran")
+    error: BaseException | None = None
+    for size in (
+        32,
+        64,
+        224,
+        LARGEST_SIZE,
+    ):  # what fails on meta tensors for a reason of theirs is none of the program's
+        try:
+            take.called_with(step, [[2, channels, *[size] * (dims - 2)]])
+        except RaisedError as raised:
+            error = raised.error
+            if not isinstance(error, (RuntimeError, ValueError)) or not comes_from(error, spot):
+                return undecided("forward")
+            continue
+        return undecided("ran")
+    found = verdict("confirmed", "exhaustive", "raised", None, sizes=LARGEST_SIZE)
+    return {**found, "operation": type(error).__name__, "message": str(error)}
+
+
+def comes_from(error: BaseException, spot: dict[str, Any]) -> bool:
+    """Whether an exception was raised in the line of a place, or in torch on its behalf."""
+    if not spot:
+        return True
+    rows = [
+        number
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename.replace("\\", "/").endswith(spot["path"])
+    ]
+    return bool(rows) and rows[-1] == spot["row"]
 
 
 def wraps(check: dict[str, Any], bench: Bench) -> Verdict:
@@ -296,7 +364,7 @@ def wraps(check: dict[str, Any], bench: Bench) -> Verdict:
             try:
                 from torchvision.transforms.functional import to_pil_image
             except Exception:
-                raise Undecided("package", "torchvision") from None
+                raise UndecidedError("package", "torchvision") from None
             picture = value[0] if value.dim() == 4 else value
             extrema = to_pil_image(picture).getextrema()
             flat = extrema if isinstance(extrema[0], tuple) else (extrema,)
@@ -308,14 +376,14 @@ def wraps(check: dict[str, Any], bench: Bench) -> Verdict:
 def gradients_add(check: dict[str, Any], bench: Bench) -> Verdict:
     """Two iterations of what the loop does: is the gradient at the second step that of its batch alone?"""
     if check["value"] is None:
-        raise Undecided("no-model")
+        raise UndecidedError("no-model")
     take = Take(bench, 0, training=False)
     first = tensor_of(take, check["value"])
     other = Take(bench, 1, training=False, models=take.models)
     second = tensor_of(other, check["value"])
     weights = [p for built in take.models.values() for p in built.model.parameters() if p.requires_grad]
     if not weights or not first.requires_grad:
-        raise Undecided("no-model")
+        raise UndecidedError("no-model")
     alone = torch.autograd.grad(second.double().mean(), weights, allow_unused=True, retain_graph=True)
     at_step: list[Any] = []
     for value in (first, second):
@@ -338,8 +406,21 @@ def gradients_add(check: dict[str, Any], bench: Bench) -> Verdict:
 
 
 def train_eval_differs(check: dict[str, Any], bench: Bench) -> Verdict:
-    """Two calls in evaluation mode that differ confirm."""
-    raise Undecided("unsupported")
+    """Two calls in evaluation mode on the same input that differ confirm; it never refutes."""
+    node = bench.steps[check["value"]]
+    if node["type"] != "called":
+        raise UndecidedError("no-model")
+    take = Take(bench, 0, training=False)
+    with torch.no_grad():
+        one = tensor_of(take, check["value"])
+        torch.manual_seed(1)
+        other = tensor_of(Take(bench, 0, training=False, models=take.models), check["value"])
+    if one.shape != other.shape:
+        return undecided("unsupported", one)
+    change = float((one.double() - other.double()).abs().max()) if one.numel() else 0.0
+    if change > BEYOND:
+        return verdict("confirmed", "witness", "differs", one, change=change)
+    return undecided("same", one)
 
 
 def non_finite(check: dict[str, Any], bench: Bench) -> Verdict:

@@ -39,9 +39,9 @@ def decide(claim: dict[str, Any], project: Any, job: dict[str, Any]) -> dict[str
         with Budget(float(job.get("cpu", 10.0))) as budget:
             bench = replay.Bench(project, claim["steps"], claim["places"], job.get("hints", {}), budget)
             verdict = bounded(checks.CHECKS[claim["check"]["type"]](claim["check"], bench), claim, bench)
-    except replay.Undecided as reason:
+    except replay.UndecidedError as reason:
         verdict = inconclusive(reason.reason, reason.message)
-    except replay.Raised as raised:
+    except replay.RaisedError as raised:
         verdict = inconclusive("forward", f"{type(raised.error).__name__}: {raised.error}")
     except BudgetSpent:
         verdict = inconclusive("budget")

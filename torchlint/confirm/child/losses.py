@@ -10,9 +10,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import infer
 import torch
-from replay import Take, Undecided
+from replay import Take, UndecidedError, sample
 
 #: Losses whose target is a class id for each sample or pixel.
 PER_CLASS = frozenset({"CrossEntropyLoss", "cross_entropy", "NLLLoss", "nll_loss"})
@@ -21,7 +20,8 @@ PER_CLASS = frozenset({"CrossEntropyLoss", "cross_entropy", "NLLLoss", "nll_loss
 ELEMENTWISE = frozenset(
     {
         "BCELoss", "binary_cross_entropy", "BCEWithLogitsLoss", "binary_cross_entropy_with_logits", "MSELoss",
-        "mse_loss", "L1Loss", "l1_loss", "SmoothL1Loss", "smooth_l1_loss", "HuberLoss", "huber_loss", "KLDivLoss", "kl_div",
+        "mse_loss", "L1Loss", "l1_loss", "SmoothL1Loss", "smooth_l1_loss", "HuberLoss", "huber_loss",
+        "KLDivLoss", "kl_div",
     }
 )  # fmt: skip
 
@@ -30,21 +30,21 @@ def find(described: dict[str, Any]) -> Callable[[Any, Any], Any]:
     """The loss of torch that a claim describes, with its settings.
 
     Raises:
-        Undecided: torch has none of that name, or not all of its settings are known.
+        UndecidedError: torch has none of that name, or not all of its settings are known.
     """
     name = described["name"]
     if not described["known"]:
-        raise Undecided("argument")
+        raise UndecidedError("argument")
     settings = {key: value for key, value in described["settings"].items() if value is not None}
     if name[:1].isupper() and isinstance(getattr(torch.nn, name, None), type):
         try:
             made: Callable[[Any, Any], Any] = getattr(torch.nn, name)(**settings)
         except (TypeError, ValueError) as error:
-            raise Undecided("argument", str(error)) from error
+            raise UndecidedError("argument", str(error)) from error
         return made
     function = getattr(torch.nn.functional, name, None)
     if function is None:
-        raise Undecided("unsupported", name)
+        raise UndecidedError("unsupported", name)
     return lambda given, target: function(given, target, **settings)
 
 
@@ -53,17 +53,17 @@ def target(described: dict[str, Any], node: dict[str, Any], given: Any, take: Ta
     is not known.
 
     Raises:
-        Undecided: it is not known, or cannot be drawn.
+        UndecidedError: it is not known, or cannot be drawn.
     """
     if node["type"] != "data":
         value = take.value(step)
         if not isinstance(value, torch.Tensor):
-            raise Undecided("unknown-step")
+            raise UndecidedError("unknown-step")
         return value
     name = described["name"]
     shape = take.shape(node)
     if node["shape"] is not None and shape is None:
-        raise Undecided("unknown-step", "the shape of the target is not known")
+        raise UndecidedError("unknown-step", "the shape of the target is not known")
     if shape is None:
         shape = fitting(name, given)
     ids = name in PER_CLASS
@@ -71,20 +71,20 @@ def target(described: dict[str, Any], node: dict[str, Any], given: Any, take: Ta
     spec = {**node, "shape": shape, "dtype": dtype}
     if ids and node["low"] is None:
         spec |= {"low": 0, "high": max(0, given.shape[1] - 1) if given.dim() > 1 else 0}
-    return infer.draw(spec, take.generator)
+    return sample(spec, take.generator)
 
 
 def fitting(name: str, given: Any) -> list[int]:
     """The shape of a target that a loss takes for this input.
 
     Raises:
-        Undecided: that is not known of this loss.
+        UndecidedError: that is not known of this loss.
     """
     if name in ELEMENTWISE:
         return list(given.shape)
     if name in PER_CLASS and given.dim() > 1:
         return [given.shape[0], *given.shape[2:]]
-    raise Undecided("unsupported", name)
+    raise UndecidedError("unsupported", name)
 
 
 def mended(described: dict[str, Any], about: str, given: Any, wrong: Any) -> Any:

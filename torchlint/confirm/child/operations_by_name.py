@@ -10,6 +10,7 @@ Worked example: ``find("squeeze", {"input": x, "dim": 1})`` is a function withou
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -17,20 +18,28 @@ import torch
 import torch.nn.functional
 
 
-class Unfit(Exception):
+class UnfitError(Exception):
     """The operation exists, but not with such arguments; nothing is known of the program's own call."""
 
 
 #: Operations that leave the values of a tensor as they are: what they work on stands first.
 MOVED = frozenset(
     {
-        "cpu", "cuda", "to", "contiguous", "clone", "Identity", "identity", "Variable", "requires_grad", "batch", "data",
+        "cpu", "cuda", "to", "contiguous", "clone", "Identity", "identity", "Variable", "requires_grad", "batch",
+        "data",
         "as_tensor", "asarray", "copy", "numpy", "from_numpy", "tensor", "array", "no_grad",
     }
 )  # fmt: skip
 
 #: Those of the above after which no gradient flows.
 CUT = frozenset({"no_grad", "data", "numpy", "from_numpy", "tensor", "as_tensor", "asarray", "array"})
+
+#: Operators, which work on numbers and tensors alike.
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "pow": operator.pow,
+    "floor_divide": operator.floordiv, "remainder": operator.mod, "matmul": operator.matmul, "lt": operator.lt,
+    "le": operator.le, "gt": operator.gt, "ge": operator.ge, "eq": operator.eq, "ne": operator.ne,
+}  # fmt: skip
 
 #: Names of casts.
 CASTS = {
@@ -46,6 +55,8 @@ def find(name: str, arguments: dict[str, Any]) -> Callable[[], Any] | None:
     special = _SPECIAL.get(name)
     if special is not None:
         return lambda: special(first, rest)
+    if name in OPERATORS and len(arguments) == 2:
+        return lambda: _operator(name, *arguments.values())
     if name in MOVED:
         return lambda: _moved(name, first, rest)
     if name in CASTS and isinstance(first, torch.Tensor):
@@ -60,6 +71,13 @@ def find(name: str, arguments: dict[str, Any]) -> Callable[[], Any] | None:
     return None
 
 
+def _operator(name: str, left: Any, right: Any) -> Any:
+    try:
+        return OPERATORS[name](left, right)
+    except TypeError as error:
+        raise UnfitError(str(error)) from error
+
+
 def _applied(function: Callable[..., Any], first: Any, rest: dict[str, Any]) -> Any:
     """The function, its arguments by name; by position where its names differ."""
     given = {name: _plain(value) for name, value in rest.items() if value is not None}
@@ -69,7 +87,7 @@ def _applied(function: Callable[..., Any], first: Any, rest: dict[str, Any]) -> 
         try:
             return function(first, *given.values())
         except TypeError as error:
-            raise Unfit(str(error)) from error
+            raise UnfitError(str(error)) from error
 
 
 def _plain(value: Any) -> Any:
@@ -84,7 +102,7 @@ def _moved(name: str, first: Any, rest: dict[str, Any]) -> Any:
     if not isinstance(first, torch.Tensor):
         if isinstance(first, (bool, int, float, tuple, list)) and name in ("tensor", "as_tensor"):
             return torch.tensor(first)
-        raise Unfit(name)
+        raise UnfitError(name)
     if isinstance(dtype, torch.dtype):
         first = first.to(dtype)
     return first.detach() if name in CUT else first
@@ -94,7 +112,7 @@ def _select(first: Any, rest: dict[str, Any]) -> Any:
     index = rest.get("index")
     if isinstance(index, (int, torch.Tensor)) or (isinstance(index, tuple) and all(isinstance(i, int) for i in index)):
         return first[index]
-    raise Unfit("select")
+    raise UnfitError("select")
 
 
 def _size(first: Any, rest: dict[str, Any]) -> Any:

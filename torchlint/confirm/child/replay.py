@@ -37,7 +37,7 @@ REASONS = {
 BATCH = ("B", "N")
 
 
-class Undecided(Exception):
+class UndecidedError(Exception):
     """Nothing can be said, for a `reason` of the closed set; `message` may hold text of the project."""
 
     def __init__(self, reason: str, message: str = "") -> None:
@@ -45,7 +45,7 @@ class Undecided(Exception):
         self.reason, self.message = reason, message
 
 
-class Raised(Exception):
+class RaisedError(Exception):
     """The project's model, or an operation on its output, raised `error` while step `step` was computed."""
 
     def __init__(self, step: int, error: BaseException) -> None:
@@ -84,11 +84,11 @@ class Bench:
         """The model of a step, its weights drawn after seeding.
 
         Raises:
-            Undecided: it cannot be built.
+            UndecidedError: it cannot be built.
         """
         node = self.steps[step]
         if node["type"] != "model":
-            raise Undecided("no-model")
+            raise UndecidedError("no-model")
         named = f"{node['owner']}:{node['cls']}"
         arguments = {**node["arguments"], **self.hints.get("arguments", {}).get(named, {})}
         spec = {**self.spot(node["made"]), "arguments": arguments, "complete": node["complete"]}
@@ -98,7 +98,7 @@ class Bench:
         try:
             made = build.build(self.project, spec, self.budget)
         except build.BuildError as error:
-            raise Undecided(REASONS.get(error.reason, "not-built"), error.message) from error
+            raise UndecidedError(REASONS.get(error.reason, "not-built"), error.message) from error
         self.recipes[step] = made.recipe
         return made
 
@@ -139,13 +139,14 @@ class Take:
         self.sizes: dict[str, int] = {}
         self.generator = torch.Generator().manual_seed(seed)
         self._values: dict[int, Any] = {}
+        self._layers: dict[int, Any] = {}
 
     def value(self, step: int) -> Any:
         """What a step gives: a tensor, a number, a tuple.
 
         Raises:
-            Undecided: it needs something that is not known.
-            Raised: computing it raised an exception.
+            UndecidedError: it needs something that is not known.
+            RaisedError: computing it raised an exception.
         """
         if step not in self._values:
             self._values[step] = self._compute(step)
@@ -176,13 +177,13 @@ class Take:
             return self._called(step, node)
         if kind == "op":
             return self._operated(step, node)
-        raise Undecided("unknown-step", node.get("reason", ""))
+        raise UndecidedError("unknown-step", node.get("reason", ""))
 
     def _drawn(self, node: dict[str, Any]) -> Any:
         shape = self.shape(node)
         if shape is None:
-            raise Undecided("unknown-step", "the shape of the data is not known")
-        return self._told(infer.draw({**node, "shape": shape}, self.generator), node)
+            raise UndecidedError("unknown-step", "the shape of the data is not known")
+        return self._told(sample({**node, "shape": shape}, self.generator), node)
 
     def _told(self, tensor: Any, node: dict[str, Any]) -> Any:
         """The tensor, scaled and changed as this take wants it, and the interval interpreter told of its range."""
@@ -216,12 +217,30 @@ class Take:
         try:
             given, keywords = self._given(step, node, built)
         except infer.InferError as error:
-            raise Undecided(REASONS.get(error.reason, "no-input"), error.message) from error
+            raise UndecidedError(REASONS.get(error.reason, "no-input"), error.message) from error
         try:
             result = built.model(*given, **keywords)
         except Exception as error:
-            raise Raised(step, error) from error
+            raise RaisedError(step, error) from error
         return self._part(result, node["part"], step)
+
+    def called_with(self, step: int, shapes: list[list[int] | None]) -> Any:
+        """What the model of a call gives for data of these shapes.
+
+        Raises:
+            RaisedError: it raised an exception.
+        """
+        node = self.bench.steps[step]
+        built = self.model(node["model"])
+        nodes = [self.bench.steps[each] for each in node["inputs"]]
+        given = [
+            self._told(sample({**one, "shape": shape, "dtype": one.get("dtype")}, self.generator), one)
+            for one, shape in zip(nodes, shapes, strict=True)
+        ]
+        try:
+            return built.model(*given)
+        except Exception as error:
+            raise RaisedError(step, error) from error
 
     def _given(self, step: int, node: dict[str, Any], built: Any) -> tuple[list[Any], dict[str, Any]]:
         """What a model is given: computed where all of it can be, else drawn in shapes that its forward takes."""
@@ -230,7 +249,7 @@ class Take:
         if nodes and not any(is_drawn):
             return [self.value(each) for each in node["inputs"]], {}
         if not all(is_drawn):
-            raise Undecided("no-input")
+            raise UndecidedError("no-input")
         if step not in self.bench.fed:
             self.bench.fed[step] = self._found(node, nodes, built)
         fed = self.bench.fed[step]
@@ -250,7 +269,7 @@ class Take:
                 "shape": list(found.shape),
                 "dtype": spec["dtype"] or str(found.dtype).removeprefix("torch."),
             }
-            tensors.append(self._told(infer.draw(spec, self.generator), spec))
+            tensors.append(self._told(sample(spec, self.generator), spec))
         return tensors, dict(fed.kwargs)
 
     def _found(self, node: dict[str, Any], nodes: list[dict[str, Any]], built: Any) -> Any:
@@ -269,7 +288,7 @@ class Take:
             try:
                 result = result[key] if not isinstance(key, str) or isinstance(result, dict) else getattr(result, key)
             except Exception as error:
-                raise Undecided("unknown-step", "the model returns something else") from error
+                raise UndecidedError("unknown-step", "the model returns something else") from error
         return result
 
     def _operated(self, step: int, node: dict[str, Any]) -> Any:
@@ -277,14 +296,54 @@ class Take:
         for name, each in node["arguments"].items():
             arguments[name] = self.value(each)
         function = operations_by_name.find(node["op"], arguments)
-        if function is None:
-            raise Undecided("unknown-step", node["op"])
         try:
-            return function()
-        except operations_by_name.Unfit as error:
-            raise Undecided("unknown-step", node["op"]) from error
+            if function is not None:
+                return function()
+        except operations_by_name.UnfitError:
+            function = None
         except Exception as error:
-            raise Raised(step, error) from error
+            raise RaisedError(step, error) from error
+        layer = None if node["made"] is None else self._constructed(node["made"])
+        if not callable(layer):
+            raise UndecidedError("unknown-step", node["op"])
+        try:
+            return layer(next(iter(arguments.values()), None))
+        except Exception as error:
+            raise RaisedError(step, error) from error
+
+    def _constructed(self, place: int) -> Any:
+        """The layer or transform whose construction stands in a place; made once in a take."""
+        if place not in self._layers:
+            spot = self.bench.spot(place)
+            torch.manual_seed(self.seed)
+            try:
+                made = build.evaluate(self.bench.project, spot["path"], spot["row"], spot["column"])
+            except build.BuildError as error:
+                raise UndecidedError(REASONS.get(error.reason, "not-built"), error.message) from error
+            self._layers[place] = made
+        return self._layers[place]
+
+
+def sample(described: dict[str, Any], generator: torch.Generator) -> Any:
+    """Data as a step describes them, in a shape without unknown sizes: zeros and ones, whole numbers for class ids,
+    normal draws where noise has no ends, else numbers from end to end."""
+    spec = dict(described)
+    kind, low, high = spec.get("kind"), spec.get("low"), spec.get("high")
+    classes = spec.get("classes")
+    dtype = getattr(torch, str(spec.get("dtype") or "float32"))
+    if kind == "binary":
+        return torch.randint(0, 2, spec["shape"], generator=generator).to(dtype)
+    if kind == "class-index" or (not dtype.is_floating_point and isinstance(classes, int)):
+        last = classes - 1 if isinstance(classes, int) else 1 if high is None else int(high)
+        first = 0 if low is None else int(low)
+        return torch.randint(first, max(first, last) + 1, spec["shape"], generator=generator).to(dtype)
+    if low is None and high is None and kind in ("noise", "standardized", "logits", "activation"):
+        return torch.randn(spec["shape"], generator=generator).to(dtype)
+    if low is not None and high is None:
+        spec["high"] = low + 1
+    if high is not None and low is None:
+        spec["low"] = high - 1
+    return infer.draw(spec, generator)
 
 
 def scale_last_layer(model: Any, factor: float) -> None:
