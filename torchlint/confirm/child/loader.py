@@ -63,6 +63,8 @@ class LazyModule(ModuleType):
             raise AttributeError(name)
         try:
             return lookup(name)
+        except DroppedError as error:
+            raise AttributeError(str(error)) from error
         except KeyError:
             raise AttributeError(f"module {self.__name__[len(PROJECT) + 1 :]!r} has no attribute {name!r}") from None
 
@@ -156,6 +158,9 @@ class Project(Files):
                 except LoadError as error:
                     if error.reason != "not_found":
                         raise ImportError(error.message) from error
+                    runner = module.__dict__.get("__torchlint_runner__")
+                    if isinstance(runner, Runner) and one in runner.dropped:
+                        raise ImportError(f"{one} cannot be imported") from runner.dropped[one]
         return module
 
     def _submodule(self, module: ModuleType, name: str) -> ModuleType:

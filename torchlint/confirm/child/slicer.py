@@ -206,7 +206,7 @@ class Purifier:
             return Piece(node, None, "value")
         name = root_name(call.func)
         method = call.func.attr if isinstance(call.func, ast.Attribute) else None
-        owner_is_value = name is not None and name not in self.judge.aliases and method is not None
+        owner_is_value = name is not None and method is not None and self.judge.holds_value(name)
         if owner_is_value and method in MUTATORS:
             assert name is not None
             if self.judge.allows(call):
@@ -215,8 +215,7 @@ class Purifier:
         spoils: set[str] = set()
         if owner_is_value and method not in HARMLESS_METHODS and name not in ("self", "cls"):
             assert name is not None
-            if name not in self.judge.functions and name not in self.judge.classes:
-                spoils.add(name)
+            spoils.add(name)
         if isinstance(call.func, ast.Name) and call.func.id in self.judge.functions:
             spoils |= _changed_arguments(self.judge.functions[call.func.id], call)
         if isinstance(call.func, ast.Name) and call.func.id == "setattr" and call.args:

@@ -217,7 +217,8 @@ class Files:
         def pure(name: str) -> bool:
             return self._pure_import(imports, name)
 
-        judge = Judge(aliases, functions, frozenset(classes), pure)
+        modules = frozenset(name for name, (_, inner) in imports.items() if inner is None)
+        judge = Judge(aliases, functions, frozenset(classes), pure, modules)
         purifier = Purifier(judge)
         body = [one for one in tree.body if not (isinstance(one, ast.ImportFrom) and one.module == "__future__")]
         pieces = purifier.pieces(body)
