@@ -388,7 +388,7 @@ def test_a_module_is_run_once_even_when_it_fails(tmp_path: Path) -> None:
     files = {
         "bad.py": "from counted import hits\nhits.append(1)\nraise ValueError\nA = 1\n",
         "counted.py": "hits = []\n",
-        "train.py": "from bad import A, B, C\nfrom bad import D\nimport counted\nn = len(counted.hits)\n",
+        "train.py": "from bad import A, B, C\nfrom bad import D\nimport counted\na = A\nn = len(counted.hits)\n",
     }
     written(tmp_path, files)
     assert names_of(tmp_path, "train.py", "n", "A") == ["1", "1"]

@@ -223,7 +223,12 @@ class Judge:
             full = self.aliases[root] + ("." + rest if rest else "")
             if full.startswith("?"):  # from the project
                 last = full.rpartition(".")[2]
-                return last[:1].isupper() or last in METHODS or (self.imported is not None and self.imported(name))
+                return (
+                    last[:1].isupper()
+                    or last in METHODS
+                    or last in MUTATORS
+                    or (self.imported is not None and self.imported(name))
+                )
             return self.library(full)
         if not rest:
             if root in self.functions:

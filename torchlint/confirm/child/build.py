@@ -203,6 +203,8 @@ def failure(error: BaseException, path: str, row: int | None) -> BuildError:
                 if inner.reason in ("package_missing", "download_blocked", "syntax"):
                     return inner
             return BuildError("argument", str(seen)[:200], path, seen.row)
+        if isinstance(seen, NameError) and not isinstance(seen, UnboundLocalError):
+            return BuildError("argument", str(seen)[:200], path, row)
         if isinstance(seen, UnknownValueError):
             return BuildError("argument", str(seen)[:200], path, seen.row)
         seen = seen.__cause__ or (seen.__context__ if not seen.__suppress_context__ else None)
@@ -320,7 +322,7 @@ class _Builder:
             raise failure(error, source.path, call.lineno) from error
         if not isinstance(model, torch.nn.Module):
             raise BuildError("not_a_module", f"the call gives a {type(model).__name__}", source.path, call.lineno)
-        self._replay(frame, source, call, model)
+        self._replay(source, call, model)
         text = f"{ast.unparse(call.func)}({', '.join(texts)})"
         recipe = Recipe("analysis" if from_analysis else "site", text[:300], source.path, call.lineno)
         return Built(model, recipe, self.project.module(source.path))
@@ -335,7 +337,7 @@ class _Builder:
             used.append(name)
             return known[name]
 
-    def _replay(self, frame: Frame, source: Source, call: ast.Call, model: torch.nn.Module) -> None:
+    def _replay(self, source: Source, call: ast.Call, model: torch.nn.Module) -> None:
         """Runs the statements after the construction that change the model."""
         statement = source.parents.get(call)
         if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
@@ -366,9 +368,10 @@ class _Builder:
             try:
                 if piece.kept is None or name in piece.spoils:
                     raise BuildError("changed", ast.unparse(later)[:200], source.path, later.lineno)
-                frame.run_for(piece.reads - {name})
-                frame.space[name] = model
-                exec(source.compile(piece.kept), frame.space)
+                there = Frame(self.project, source, later)
+                there.give(name, model)
+                there.run_for(piece.reads - {name})
+                exec(source.compile(piece.kept), there.space)
             except (BudgetSpent, BuildError):
                 raise
             except Exception as error:

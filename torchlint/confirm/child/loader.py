@@ -32,6 +32,9 @@ from sources import ALWAYS_INSTALLED, LARGEST_FILE, Files, LoadError, Source
 from stand_ins import PROJECT, Stub
 
 
+LARGEST_EAGER_PACKAGE = 40  # files
+
+
 class DroppedError(NameError):
     """A name was looked up that only statements bind which are not run, or which failed."""
 
@@ -264,6 +267,7 @@ class Runner:
         self.project, self.source, self.space = project, source, space
         self.dropped: dict[str, DroppedError] = {}
         self.lazy: set[str] = set()
+        self._names_read: set[str] | None = None
         self.made: set[str] = set()  # constructions that were asked for, and are kept
         self._running: set[str] = set()
         self.fallback: Any = None  # asked for names that this block does not bind
@@ -280,7 +284,7 @@ class Runner:
         """Runs what a module is made of at once, and notes what is lazy."""
         made: set[str] = set()  # names that constructions bind or change
         for piece in self.source.pieces:
-            if piece.kind == "import" and not self._of_project(piece.original) and "*" not in piece.binds:
+            if piece.kind == "import" and "*" not in piece.binds and self._may_wait(piece):
                 self.lazy |= piece.binds
             elif piece.kind == "construction" or (piece.kind == "value" and (piece.reads | piece.changes) & made):
                 made |= piece.touches
@@ -290,6 +294,21 @@ class Runner:
             else:
                 self.run(piece)
                 self.lazy -= piece.binds - piece.changes
+
+    def _may_wait(self, piece: Piece) -> bool:
+        """Whether an import may be done when its names are needed: it is not there for what importing does."""
+        if not self._of_project(piece.original):
+            return True
+        if self._names_read is None:
+            nodes = ast.walk(self.source.tree)
+            self._names_read = {node.id for node in nodes if isinstance(node, ast.Name)}
+        if piece.binds <= self._names_read:
+            return True
+        # a package lists its parts, which may register themselves; a large library is not loaded for that
+        if self.source.path.endswith("__init__.py"):
+            folder = os.path.dirname(self.source.path)
+            return sum(path.startswith(folder + "/") for path in self.project.paths()) > LARGEST_EAGER_PACKAGE
+        return False
 
     def _of_project(self, node: ast.stmt) -> bool:
         aliases = self.source.judge.aliases

@@ -89,6 +89,12 @@ class Frame:
             return found
         return []
 
+    def give(self, name: str, value: Any) -> None:
+        """Binds a name to a value from elsewhere, in place of the statements that touch it."""
+        self.pieces = [piece for piece in self.pieces if name not in piece.touches]
+        self._own -= {name}
+        self.space[name] = value
+
     def slice(self, names: frozenset[str]) -> list[Piece]:
         """The pieces of this frame that the names depend on."""
         return closure(self.pieces, names)

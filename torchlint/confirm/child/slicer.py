@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from allowed import HARMLESS_METHODS, MUTATORS, Judge, dotted, words
+from allowed import HARMLESS_METHODS, METHODS, MUTATORS, Judge, dotted, words
 
 UNBIND = "__torchlint_unbind__"  # called as UNBIND(("name", ...), row) where a statement was dropped
 
@@ -335,6 +335,8 @@ class Purifier:
             root, _, rest = name.partition(".")
             if root in self.judge.aliases:
                 full = self.judge.aliases[root] + ("." + rest if rest else "")
+                if full.startswith("?") and rest.rpartition(".")[2] in METHODS | MUTATORS:
+                    continue
                 while full and full not in CHEAP:
                     full = full.rpartition(".")[0]
                 if not full:

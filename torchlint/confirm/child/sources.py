@@ -230,7 +230,7 @@ class Files:
             text = self.text(path)
         except LoadError:
             return False
-        return any(f"{word} {name}" in text for word in ("def", "class", "import")) or f"\n{name} =" in text
+        return any(f"{word} {name}" in text for word in ("def", "class", "import")) or f"\n{name} =" in f"\n{text}"
 
     def _pure_import(self, imports: Mapping[str, tuple[str, str | None]], dotted_name: str) -> bool:
         parts = dotted_name.split(".")
