@@ -203,7 +203,7 @@ def loss_fails(check: dict[str, Any], bench: Bench) -> Verdict:
     given = tensor_of(take, check["input"])
     loss = losses.find(check["loss"])
     target = losses.target(check["loss"], bench.steps[check["target"]], given, take, check["target"])
-    mended = losses.mended(check["loss"], check["about"], given, target)
+    mended = losses.mended(check["loss"], check["about"], given, target, bench.steps[check["target"]], take)
     if mended is None:
         return undecided("unsupported")
     if losses.called(loss, given, mended)[0] != "ran":
