@@ -116,7 +116,15 @@ def work(root: str, path: str, cls: str) -> dict[str, Any]:
     from limits import Budget, BudgetSpent
     from loader import LoadError, Project
 
-    answer: dict[str, Any] = {"loaded": False, "built": False, "ran": False, "kind": "", "reason": "", "message": ""}
+    answer: dict[str, Any] = {
+        "loaded": False,
+        "built": False,
+        "fits": False,
+        "ran": False,
+        "kind": "",
+        "reason": "",
+        "message": "",
+    }
     budget = Budget(10.0)
     project = Project(root, {})
     try:
@@ -127,7 +135,9 @@ def work(root: str, path: str, cls: str) -> dict[str, Any]:
         built = build.build(project, {"owner": path, "cls": cls}, budget)
         answer.update(built=True, kind=built.recipe.kind, recipe=built.recipe.text, guessed=list(built.recipe.guessed))
         inputs = infer.find_inputs(built, None, {}, budget)
-        answer.update(ran=True, how=inputs.how, tried=inputs.tried, shapes=[list(one) for one in inputs.shapes])
+        answer.update(
+            ran=inputs.ran, fits=True, how=inputs.how, tried=inputs.tried, shapes=[list(one) for one in inputs.shapes]
+        )
     except (build.BuildError, infer.InferError) as error:
         answer.update(reason=error.reason, message=error.message)
     except LoadError as error:
@@ -162,7 +172,15 @@ def measure(root: str, path: str, cls: str, base: int) -> dict[str, Any]:
         os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     signal.alarm(0)
-    empty = {"loaded": False, "built": False, "ran": False, "kind": "", "reason": "killed", "message": ""}
+    empty = {
+        "loaded": False,
+        "built": False,
+        "fits": False,
+        "ran": False,
+        "kind": "",
+        "reason": "killed",
+        "message": "",
+    }
     try:
         return dict(json.loads(content)) if content else empty
     except ValueError:
@@ -256,11 +274,11 @@ def table(rows: list[dict[str, Any]]) -> None:
         if row["root"]:
             groups["root, " + (row["type"] or "?")].append(row)
             groups["root, all"].append(row)
-    say(f"{'':22}{'classes':>8}{'loaded':>8}{'built':>8}{'unguessed':>10}{'ran':>8}")
+    say(f"{'':22}{'classes':>8}{'loaded':>8}{'built':>8}{'unguessed':>10}{'fits':>8}{'ran':>8}")
     for name, group in sorted(groups.items()):
         unguessed = sum(row["built"] and row["kind"] != "guessed" and not row.get("guessed") for row in group)
         counts = [sum(bool(row[key]) for row in group) for key in ("loaded", "built")]
-        shares = [*counts, unguessed, sum(row["ran"] for row in group)]
+        shares = [*counts, unguessed, *(sum(bool(row.get(key)) for row in group) for key in ("fits", "ran"))]
         say(f"{name:22}{len(group):8}" + "".join(f"{100 * one / len(group):9.1f}%" for one in shares))
     for stage, failed in (("not built", [r for r in rows if not r["built"]]),
                           ("built, not run", [r for r in rows if r["built"] and not r["ran"]])):  # fmt: skip

@@ -58,6 +58,12 @@ IMPURE = words(
     """
 )
 
+# Modules whose names are functions that act on the system, and the names in them that are none or are allowed.
+ACTING_MODULES = words("os shutil subprocess socket urllib requests posix pty signal ctypes multiprocessing builtins")
+HARMLESS_NAMES = words(
+    "os.path os.environ os.getenv os.sep os.name os.linesep os.curdir os.getcwd os.cpu_count os.PathLike os.fspath"
+)
+
 # Exceptions to the exceptions: calls that look impure and are answered by stand-ins.
 STOOD_IN = words(
     """
@@ -144,7 +150,8 @@ class Judge:
 
     `aliases` maps a name bound by an import to what it stands for (`np` -> `numpy`, `Linear` -> `torch.nn.Linear`);
     `functions` maps the file's top-level functions to their nodes, `classes` are its classes;
-    `imported` answers for a name imported from another file of the project: whether its call is allowed.
+    `imported` answers for a name imported from another file of the project: whether its call is allowed;
+    `modules` are the names of the project's modules.
     """
 
     def __init__(
@@ -153,11 +160,13 @@ class Judge:
         functions: dict[str, ast.FunctionDef],
         classes: frozenset[str],
         imported: Callable[[str], bool] | None = None,
+        modules: frozenset[str] = frozenset(),
     ) -> None:
         self.aliases = aliases
         self.functions = functions
         self.classes = classes
         self.imported = imported
+        self.modules = modules
         self._pure: dict[str, bool] = {}
 
     def allows(self, node: ast.AST, local: frozenset[str] = frozenset()) -> bool:
@@ -172,13 +181,37 @@ class Judge:
                 return False
             if isinstance(one, ast.Lambda):
                 continue
+            if isinstance(one, (ast.Attribute, ast.Name)) and self._hands_over(one):
+                return False
             if isinstance(one, ast.Call) and not self._call(one, local):
                 return False
             todo.extend(ast.iter_child_nodes(one))
         return True
 
+    def _hands_over(self, node: ast.expr) -> bool:
+        """Whether the expression names a function that acts on the system, called here or anywhere later."""
+        root, _, rest = dotted(node).partition(".")
+        full = self.aliases.get(root, "")
+        if not full or full.startswith("?"):
+            return False
+        name = full + ("." + rest if rest else "")
+        return (
+            name.partition(".")[0] in ACTING_MODULES and bool(rest or "." in full) and not _below(name, HARMLESS_NAMES)
+        )
+
+    def holds_value(self, name: str) -> bool:
+        """Whether the name stands for an object that may be changed: no module, no class, no function of the file."""
+        if name in self.functions or name in self.classes:
+            return False
+        if name in self.aliases:
+            return self.aliases[name].startswith("?") and name not in self.modules and not name[:1].isupper()
+        return True
+
     def _call(self, call: ast.Call, local: frozenset[str]) -> bool:
         function = call.func
+        for argument in call.args:
+            if isinstance(argument, ast.Name) and self.aliases.get(argument.id, "") in ACTING_MODULES:
+                return False
         name = dotted(function)
         if not name:
             if isinstance(function, ast.Attribute):
@@ -190,7 +223,12 @@ class Judge:
             full = self.aliases[root] + ("." + rest if rest else "")
             if full.startswith("?"):  # from the project
                 last = full.rpartition(".")[2]
-                return last[:1].isupper() or last in METHODS or (self.imported is not None and self.imported(name))
+                return (
+                    last[:1].isupper()
+                    or last in METHODS
+                    or last in MUTATORS
+                    or (self.imported is not None and self.imported(name))
+                )
             return self.library(full)
         if not rest:
             if root in self.functions:

@@ -68,11 +68,12 @@ class Recipe:
 
 @dataclass
 class Built:
-    """A model, how it was made, and the module of the file that defines or makes it."""
+    """A model, how it was made, the module of the file that defines or makes it, and the model it is a part of."""
 
     model: torch.nn.Module
     recipe: Recipe
     module: types.ModuleType
+    within: Built | None = None
 
 
 # What a parameter most likely wants, by its name; the first entry that the name equals or ends with.
@@ -202,6 +203,8 @@ def failure(error: BaseException, path: str, row: int | None) -> BuildError:
                 if inner.reason in ("package_missing", "download_blocked", "syntax"):
                     return inner
             return BuildError("argument", str(seen)[:200], path, seen.row)
+        if isinstance(seen, NameError) and not isinstance(seen, UnboundLocalError):
+            return BuildError("argument", str(seen)[:200], path, row)
         if isinstance(seen, UnknownValueError):
             return BuildError("argument", str(seen)[:200], path, seen.row)
         seen = seen.__cause__ or (seen.__context__ if not seen.__suppress_context__ else None)
@@ -245,6 +248,12 @@ class _Builder:
         except BuildError as error:
             if error.reason == "changed":
                 raise
+            if error.reason == "download_blocked" and not stand_ins.keep_project_weights_off:
+                stand_ins.keep_project_weights_off = True  # the project downloads by itself: ask it not to
+                try:
+                    return self._try(attempt)
+                finally:
+                    stand_ins.keep_project_weights_off = False
             self.errors.append(error)
             return None
         if stand_ins.GUESSED:
@@ -313,7 +322,7 @@ class _Builder:
             raise failure(error, source.path, call.lineno) from error
         if not isinstance(model, torch.nn.Module):
             raise BuildError("not_a_module", f"the call gives a {type(model).__name__}", source.path, call.lineno)
-        self._replay(frame, source, call, model)
+        self._replay(source, call, model)
         text = f"{ast.unparse(call.func)}({', '.join(texts)})"
         recipe = Recipe("analysis" if from_analysis else "site", text[:300], source.path, call.lineno)
         return Built(model, recipe, self.project.module(source.path))
@@ -328,7 +337,7 @@ class _Builder:
             used.append(name)
             return known[name]
 
-    def _replay(self, frame: Frame, source: Source, call: ast.Call, model: torch.nn.Module) -> None:
+    def _replay(self, source: Source, call: ast.Call, model: torch.nn.Module) -> None:
         """Runs the statements after the construction that change the model."""
         statement = source.parents.get(call)
         if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
@@ -359,9 +368,10 @@ class _Builder:
             try:
                 if piece.kept is None or name in piece.spoils:
                     raise BuildError("changed", ast.unparse(later)[:200], source.path, later.lineno)
-                frame.run_for(piece.reads - {name})
-                frame.space[name] = model
-                exec(source.compile(piece.kept), frame.space)
+                there = Frame(self.project, source, later)
+                there.give(name, model)
+                there.run_for(piece.reads - {name})
+                exec(source.compile(piece.kept), there.space)
             except (BudgetSpent, BuildError):
                 raise
             except Exception as error:
@@ -441,7 +451,7 @@ class _Builder:
         for part in outer.model.modules():
             if type(part).__name__ == short:
                 recipe = Recipe("inside", outer.recipe.text, outer.recipe.path, outer.recipe.row, outer.recipe.guessed)
-                return Built(part, recipe, self.project.module(where.path))
+                return Built(part, recipe, self.project.module(where.path), outer)
         raise BuildError("not_found", f"{outer.recipe.text} holds no {short}", where.path, call.lineno)
 
     def _proxied(self, sites: list[tuple[Source, ast.Call]], short: str) -> Built:
@@ -505,13 +515,22 @@ class _Builder:
 def _signature(cls: Any) -> tuple[list[str], list[str]]:
     """Names of the constructor's required and optional parameters."""
     try:
-        maker = getattr(cls, "__init__") if isinstance(cls, type) else cls  # noqa: B009 - a class's, not an instance's
-        parameters = inspect.signature(maker).parameters.values()
+        makers = (
+            [vars(one)["__init__"] for one in cls.__mro__ if "__init__" in vars(one)]
+            if isinstance(cls, type)
+            else [cls]
+        )
+        found: dict[str, inspect.Parameter] = {}
+        for maker in makers:
+            parameters = list(inspect.signature(maker).parameters.values())[1 if isinstance(cls, type) else 0 :]
+            for one in parameters:
+                if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
+                    found.setdefault(one.name, one)
+            if not any(one.kind == one.VAR_KEYWORD for one in parameters):
+                break  # else what is left goes on to the next constructor
     except (TypeError, ValueError):
         return [], []
-    named = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
-    if isinstance(cls, type):
-        named = named[1:]
+    named = list(found.values())
     required = [one.name for one in named if one.default is one.empty]
     optional = [one.name for one in named if one.default is not one.empty]
     return required, optional

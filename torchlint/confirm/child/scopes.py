@@ -20,6 +20,7 @@ the frame of `build` finds the call in the guard, whose frame runs `args = parse
 from __future__ import annotations
 
 import ast
+import re
 import types
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -87,6 +88,12 @@ class Frame:
                     found.append(self.source.purifier.piece(ast.fix_missing_locations(ast.copy_location(bind, node))))
             return found
         return []
+
+    def give(self, name: str, value: Any) -> None:
+        """Binds a name to a value from elsewhere, in place of the statements that touch it."""
+        self.pieces = [piece for piece in self.pieces if name not in piece.touches]
+        self._own -= {name}
+        self.space[name] = value
 
     def slice(self, names: frozenset[str]) -> list[Piece]:
         """The pieces of this frame that the names depend on."""
@@ -325,11 +332,20 @@ def call_sites(
     A method is looked for by its name alone, in its own file.
     """
     others = [] if method else [one for one in project.paths() if one != path]
-    word = name + "("
+    word = re.compile(rf"\b{re.escape(name)}\(")
+    folders = [part for part in path.removesuffix(".py").split("/") if part != "__init__"][-3:]
     found = 0
     for one in [path, *others]:
         try:
-            if word not in project.text(one):
+            text = project.text(one)
+            if f"{name}(" not in text or not word.search(text):
+                continue
+            if (
+                one != path
+                and not any(part in text for part in folders)
+                and "import *" not in text
+                and "from ." not in text
+            ):
                 continue
             source = project.source(one)
         except LoadError:

@@ -24,6 +24,9 @@ from torch.overrides import TorchFunctionMode
 
 PROJECT = "_torchlint_project_"  # the modules of the project are named below it, so that they hide no other
 
+keep_project_weights_off = False
+"""Whether `pretrained=` and its like are turned off in calls of the project's own functions too."""
+
 GUESSED: dict[str, Any] = {}
 """Command line arguments without a default that were read: their names, and the values made up for them."""
 
@@ -181,7 +184,8 @@ def without_weights(function: Any, *arguments: Any, **keywords: Any) -> Any:
     torchvision's, which takes the number of classes from the weights.
     """
     module = str(getattr(function, "__module__", "") or "")
-    if not module.startswith((PROJECT, "torchvision", "torch.", "numpy", "builtins")):
+    own = module.startswith(PROJECT) and not keep_project_weights_off
+    if not own and not module.startswith(("torchvision", "torch.", "numpy", "builtins")):
         keywords = {name: WEIGHT_KEYWORDS.get(name, value) for name, value in keywords.items()}
     return function(*arguments, **keywords)
 
