@@ -25,7 +25,7 @@ def _claim(call: LayerCalled | ModelCalled | Reshaped) -> claims.Claimed | None:
     if call.fault is None:
         return None
     if call.fault.kind == "misplaced":
-        return claims.shapes_fail(call.run, call.place)
+        return claims.shapes_fail(call)
     step = call.fault.step
     if call.fault.kind != "scrambled" or step is None or step.before is None or step.after is None:
         return None

@@ -23,9 +23,11 @@ def _claim(image: ImageRescaled) -> claims.Claimed | None:
         return None
     if _divides_bytes(done):
         ends = (None, 0.0) if done.moves else (-SMALL / LEAST, SMALL / LEAST)
-        return claims.picture_within_range(done.after, *ends)
+        return claims.picture_within_range(done.given_by, *ends)
     once = done.applied(Interval(0.0, 1.0)) if done.usual and done.moves else None
-    return None if once is None else claims.picture_outside_range(done.after, once.low - ROUNDING, once.high + ROUNDING)
+    return (
+        None if once is None else claims.picture_outside_range(done.given_by, once.low - ROUNDING, once.high + ROUNDING)
+    )
 
 
 @rule(code="TL206", name="double-normalization", since="0.1.0", severity=Severity.ERROR, claim=_claim)

@@ -14,7 +14,7 @@ WORDS = {1: "one channel", 3: "three channels", 4: "four channels"}
 
 def _claim(call: LayerCalled | ModelCalled) -> claims.Claimed | None:
     """That the model refuses the image for its channels."""
-    return claims.shapes_fail(call.run, call.place) if call.fault is not None and call.fault.kind == "counted" else None
+    return claims.shapes_fail(call) if call.fault is not None and call.fault.kind == "counted" else None
 
 
 @rule(code="TL218", name="image-channel-mismatch", since="0.1.0", severity=Severity.ERROR, claim=_claim)

@@ -16,10 +16,13 @@ SLACK = 0.06
 def _claim(shown: ImageShown) -> claims.Claimed | None:
     """That a picture leaves the range that it is shown in, or that one which is written as bytes lies in [0, 1]."""
     given, levels = shown.input, shown.levels
-    if not shown.takes or shown.restored or levels is None or levels.cut:
+    if not shown.takes or shown.restored or (levels is not None and levels.cut):
         return None
-    if shown.takes == "bytes" and shown.function == "imwrite" and given.dtype in FLOATS and not levels.raised:
-        return claims.picture_within_range(given, 0.0, 1.0)
+    if shown.takes == "bytes" and shown.function == "imwrite" and given.dtype in FLOATS:
+        if levels is None or not levels.raised:
+            return claims.picture_within_range(given, 0.0, 1.0)
+    if levels is None:
+        return None
     bounded = given.range is not None and given.range.tight and not given.range.unbounded
     if levels.model and not bounded:
         return None  # before it is trained it may give anything

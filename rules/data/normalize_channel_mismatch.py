@@ -19,7 +19,7 @@ def _claim(image: ImageRescaled) -> claims.Claimed | None:
     channels = before.shape[-3] if before.shape is not None and len(before.shape) >= 3 else None
     if channels == 1 and done.library.endswith(("v2", "v2.functional")) and len(done.mean) == len(done.std):
         return None
-    return claims.picture_fails(done.after, done.at)
+    return claims.picture_fails(done.given_by, done.at)
 
 
 @rule(code="TL205", name="normalize-channel-mismatch", since="0.1.0", severity=Severity.ERROR, claim=_claim)

@@ -25,10 +25,10 @@ def _claim(image: ImageRescaled) -> claims.Claimed | None:
     if any(s <= 0 for s in done.std) or any(m <= 0 for m in done.mean):
         return None
     if min(done.mean) >= BYTE_MEAN and min(done.std) >= BYTE_STD:
-        return claims.picture_within_range(done.after, None, 0.0)
+        return claims.picture_within_range(done.given_by, None, 0.0)
     if min(done.std) >= BYTE_STD:
-        return claims.picture_within_range(done.after, -NOTHING, NOTHING)
-    return claims.picture_outside_range(done.after, -FARTHEST, FARTHEST) if max(done.std) < 1.0 else None
+        return claims.picture_within_range(done.given_by, -NOTHING, NOTHING)
+    return claims.picture_outside_range(done.given_by, -FARTHEST, FARTHEST) if max(done.std) < 1.0 else None
 
 
 @rule(code="TL204", name="normalize-wrong-scale", since="0.1.0", severity=Severity.ERROR, claim=_claim)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, claims, core, trail
+from torchlint.facts import LossCalled, Tensor, claims, core, differs, trail
 from torchlint.rule import Finding, Severity, rule
 
 
 def _claim(call: LossCalled) -> claims.Claimed | None:
-    """That the loss refuses class ids for their dtype, or broadcasts them; where it takes them as they are, no run can
+    """That the loss broadcasts class ids, or refuses them for their dtype; where it takes them as they are, no run can
     tell that the numbers are names of classes."""
-    target = call.target
-    if call.takes != "value" or call.wants != "value" or target is None or target.meaning is None:
+    output, target = call.input, call.target
+    if call.takes != "value" or call.wants != "value" or output is None or target is None or target.meaning is None:
         return None
-    if target.meaning.kind != "class-index" or not call.form.same_shape:
+    if target.meaning.kind != "class-index":
         return None
-    if call.misfit is not None:
-        return claims.loss_fails(call, "shape")
+    if output.shape is not None and target.shape is not None:
+        pairs = zip(output.shape, target.shape, strict=False)
+        if len(output.shape) != len(target.shape) or any(differs(a, b) for a, b in pairs):
+            return claims.loss_fails(call, "shape")
     return claims.loss_fails(call, "dtype") if (target.dtype or "").startswith(("int", "uint")) else None
 
 

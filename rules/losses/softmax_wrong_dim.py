@@ -24,9 +24,11 @@ def _takes_classes(used: DistributionUsed, meeting: Meeting) -> bool:
     """Whether a use is sure to want a distribution over the classes of each sample."""
     if meeting.op == "loss":
         return True
+    if meeting.op == "divergence":
+        return meeting.wanted in (1, -1)
     if not used.of_layer or meeting.wanted == 0:
         return False
-    if meeting.op == "divergence" or meeting.rank in (None, 2):
+    if meeting.rank in (None, 2):
         return meeting.wanted in (1, -1)
     return meeting.op in ("multinomial", "Categorical") or (
         meeting.op in ("argmax", "max", "topk") and meeting.compared

@@ -10,7 +10,7 @@ from torchlint.rule import Finding, Severity, rule
 
 def _claim(call: LayerCalled) -> claims.Claimed | None:
     """That the model raises an exception about shapes in this layer."""
-    return claims.shapes_fail(call.run, call.place)
+    return claims.shapes_fail(call)
 
 
 @rule(code="TL301", name="channel-mismatch", since="0.1.0", severity=Severity.ERROR, claim=_claim)

@@ -16,10 +16,11 @@ from __future__ import annotations
 from torchlint import claim as c
 from torchlint.facts.computation_steps import Claimed, Computation, computed
 from torchlint.facts.losses import LossCalled
+from torchlint.facts.modules import LayerCalled, ModelCalled
 from torchlint.facts.tensors import OpCalled, features_axis, source_of
 from torchlint.facts.training import TrainingIteration
 from torchlint.facts.wrapping import BytesComputed
-from torchlint.flow.values import Place, Run, Tensor
+from torchlint.flow.values import Place, Tensor, Via
 
 __all__ = [
     "Claimed", "along_outputs", "axes_mixed", "computed", "constant_loss", "gradients_add", "loss_fails", "new_values",
@@ -92,13 +93,20 @@ def no_gradient(value: Tensor | None, at: Place | None = None) -> Claimed | None
     return computation.claimed(c.NoGradient(computation.step(value)), at)
 
 
-def shapes_fail(run: Run | None, at: Place | None = None) -> Claimed | None:
-    """That a call of a model raises an exception about shapes, where `at` stands."""
-    if run is None:
-        return None
+def shapes_fail(call: LayerCalled | ModelCalled) -> Claimed | None:
+    """That the call of a model raises an exception about shapes, where this layer of it is called; or this layer, where
+    it is in no model."""
     computation = Computation()
-    where = None if at is None else computation.place(at)
-    return computation.claimed(c.ShapesFail(computation.call(run), where), at)
+    where = computation.place(call.place)
+    if call.run is not None:
+        step = computation.call(call.run)
+    elif isinstance(call, LayerCalled):
+        arguments = {"input": computation.step(call.input)}
+        made, library = computation.place(call.made), f"torch.nn.{call.layer}"
+        step = computation.add(c.Op(call.layer.lower(), arguments, where, made, library))
+    else:
+        return None
+    return computation.claimed(c.ShapesFail(step, where), call.place)
 
 
 def samples_mix(value: Tensor, source: Tensor, dim: int, at: Place | None = None) -> Claimed:
@@ -150,13 +158,16 @@ def constant_loss(call: LossCalled) -> Claimed | None:
 
 
 def _pictured(
-    check: type[c.OutsideRange] | type[c.WithinRange], value: Tensor | None, *ends: float | None
+    check: type[c.OutsideRange] | type[c.WithinRange], value: Tensor | Via | None, low: float | None, high: float | None
 ) -> Claimed | None:
-    if value is None:
-        return None
     computation = Computation(pictures=True)
-    step = computation.step(value)
-    return computation.claimed(check(step, *ends)) if _does_something(computation) else None
+    step = _made(value, computation)
+    return computation.claimed(check(step, low, high)) if _does_something(computation) else None
+
+
+def _made(value: Tensor | Via | None, computation: Computation) -> int:
+    """A step that gives a value, or does a transform."""
+    return computation.operation(value) if isinstance(value, Via) else computation.step(value)
 
 
 def _does_something(computation: Computation) -> bool:
@@ -164,12 +175,12 @@ def _does_something(computation: Computation) -> bool:
     return any(isinstance(step, (c.Op, c.Called, c.Judged)) for step in computation.steps)
 
 
-def picture_outside_range(value: Tensor | None, low: float | None, high: float | None) -> Claimed | None:
+def picture_outside_range(value: Tensor | Via | None, low: float | None, high: float | None) -> Claimed | None:
     """That what was made of a picture leaves [low, high]; None is no end."""
     return _pictured(c.OutsideRange, value, low, high)
 
 
-def picture_within_range(value: Tensor | None, low: float | None, high: float | None) -> Claimed | None:
+def picture_within_range(value: Tensor | Via | None, low: float | None, high: float | None) -> Claimed | None:
     """That what was made of a picture, of whatever colours, lies in [low, high]; None is no end."""
     return _pictured(c.WithinRange, value, low, high)
 
@@ -181,10 +192,10 @@ def picture_unnormalised(value: Tensor | None, dim: int) -> Claimed | None:
     return computation.claimed(c.Unnormalised(step, dim)) if _does_something(computation) else None
 
 
-def picture_fails(value: Tensor | None, at: Place | None = None) -> Claimed | None:
+def picture_fails(value: Tensor | Via | None, at: Place | None = None) -> Claimed | None:
     """That what is done to a picture raises an exception about shapes."""
     computation = Computation(pictures=True)
-    step = computation.step(value)
+    step = _made(value, computation)
     where = None if at is None else computation.place(at)
     return computation.claimed(c.ShapesFail(step, where), at) if _does_something(computation) else None
 

@@ -24,6 +24,7 @@ from torchlint.flow.library.apply import Ellipse
 from torchlint.flow.shape import Dim, Linear
 from torchlint.flow.subscripts import Slice
 from torchlint.flow.values import (
+    UNKNOWN,
     Alternatives,
     Applied,
     Const,
@@ -97,6 +98,10 @@ class Computation:
     def call(self, run: Run) -> int:
         """The number of a step that calls a model, whatever it returns."""
         return self.add(self._called(run, ()))
+
+    def operation(self, via: Via) -> int:
+        """The number of a step that does an operation of one result, whatever is known of that."""
+        return self.add(self._operation(UNKNOWN, via))
 
     def described(self, value: Tensor) -> int:
         """The number of a step that draws a value as it is described, wherever it came from."""
