@@ -12,15 +12,16 @@ With ``pictures`` ``x`` itself is followed back: ``Data(PIL image)``, ``Op("to_t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 import msgspec
 
 from torchlint import claim as c
-from torchlint.facts.computation import VALUELESS, parts
+from torchlint.facts.computation import VALUELESS, operand, parts
 from torchlint.flow.interval import Interval
 from torchlint.flow.library.apply import Ellipse
+from torchlint.flow.library.reading import dtype_name
 from torchlint.flow.shape import Dim, Linear
 from torchlint.flow.subscripts import Slice
 from torchlint.flow.values import (
@@ -144,10 +145,24 @@ class Computation:
         if isinstance(value, Number):
             return _number(value)
         if isinstance(value, Alternatives):
-            return c.Unknown("one of several values")
+            return self._alternatives([option for _, option in value.options])
         if isinstance(value, Unknown) and value.origin is not None:
             return c.Unknown(value.origin.reason)
         return c.Unknown(type(value).__name__.lower() if not isinstance(value, Unknown) else "")
+
+    def _alternatives(self, options: Sequence[Value]) -> c.Step:
+        """One of several values: what they are, if they are the same but for where they are kept."""
+        tensors = [option for option in options if isinstance(option, Tensor)]
+        if len(tensors) == len(options):
+            cores = [_kept(tensor) for tensor in tensors]
+            if all(one is cores[0] for one in cores):
+                return self._of(cores[0])
+            described = [data(tensor) for tensor in tensors if not computed(tensor)]
+            if len(described) == len(tensors) and all(one == described[0] for one in described):
+                return described[0]
+        elif all(isinstance(option, Const) for option in options) and len(set(options)) == 1:
+            return self._of(options[0])
+        return c.Unknown("one of several values")
 
     def _entries(self, value: Dict) -> c.Step:
         if value.meta.get("open") or not all(isinstance(key, str) for key in value.items):
@@ -180,7 +195,7 @@ class Computation:
         arguments = {
             name: self.step(argument)
             for name, argument in via.arguments.items()
-            if isinstance(argument, Value) and not name.startswith("_")
+            if isinstance(argument, Value) and not (name.startswith("_") or _is_device(name, argument))
         }
         op = via.does if isinstance(via, Applied) else via.op
         if op == "select" and "index" in arguments and "dim" not in arguments:
@@ -206,6 +221,29 @@ class Computation:
         given = model.meta.get("given")
         arguments, complete = ({}, False) if given is None else _scalars(_by_name(model, *given))
         return c.Model(name, model.cls.path, model.cls.name, made, arguments, complete, run.training)
+
+
+#: Arguments that say where numbers are kept, and not what they are.
+KEPT = frozenset({"device", "non_blocking", "memory_format", "pin_memory"})
+
+
+def _is_device(name: str, value: Value) -> bool:
+    """Whether an argument says where numbers are kept; ``x.to(…)`` has a dtype in the same place."""
+    return name in KEPT and not (isinstance(value, Tensor) or (isinstance(value, Library) and dtype_name(value)))
+
+
+#: Operations that move numbers elsewhere, and leave them as they are.
+KEEPERS = frozenset({"cuda", "cpu", "to", "Variable", "contiguous"})
+
+
+def _kept(value: Tensor) -> Tensor:
+    """The tensor before it was moved to where it is kept."""
+    while value.via is not None and value.via.op in KEEPERS:
+        inner = operand(value.via)
+        if not isinstance(inner, Tensor) or inner.dtype != value.dtype:
+            break
+        value = inner
+    return value
 
 
 def computed(value: Value | None, budget: int = 400) -> bool:
