@@ -188,14 +188,26 @@ def test_decisions_on_values_are_noticed(program: Callable[[Any], Any], dependen
 
 
 def test_recurrent_outputs_are_bounded() -> None:
-    rnn, lstm = nn.RNN(8, 4), nn.LSTM(8, 4)
+    rnn, lstm, gru = nn.RNN(8, 4), nn.LSTM(8, 4), nn.GRU(8, 4)
     for device in ("cpu", "meta"):
-        for module in (rnn.to(device), lstm.to(device)):
+        for module in (rnn.to(device), lstm.to(device), gru.to(device)):
             with RangeMode() as mode, torch.no_grad():
                 result = module(torch.zeros(5, 2, 8, device=device))[0]
-            low, high = mode.interval(result)
-            assert low >= -1
-            assert high <= 1
+            assert within(mode.interval(result), -1, 1)
+
+
+def test_a_mixture_lies_between_its_ends_only_while_they_are_what_they_were() -> None:
+    def mixed(x: Any) -> Any:
+        end = x + 2
+        return (x - end) * torch.sigmoid(x) + end
+
+    def changed(x: Any) -> Any:
+        end = x + 2
+        part = (x - end) * torch.sigmoid(x)
+        return part + end.mul_(10)
+
+    assert within(watched(mixed)[0], 0, 3)
+    assert watched(changed)[0].high > 20
 
 
 def test_an_unknown_operation_is_named_and_gives_nothing() -> None:
