@@ -134,6 +134,33 @@ class Refused(msgspec.Struct, frozen=True):
     not_held: tuple[str, ...] = ()
 
 
+BASIC = frozenset(
+    (
+        "open a connection",
+        "write a file",
+        "change a file",
+        "delete a file",
+        "run a program",
+        "raise its limits",
+        "take more memory",
+    )
+)
+TRIES = (
+    *sorted(BASIC),
+    "send a datagram",
+    "read a file outside the project",
+    "read another process's environment",
+    "change a file's mode",
+    "change a file's times",
+    "use io_uring",
+    "trace another process",
+    "have the kernel signal another process",
+    "signal another process",
+    "start a process",
+    "make a user namespace",
+)
+"""What the canary tries, as it names it. What it does not come to say anything of is not held."""
+
 PROBE = """
 import importlib.metadata, importlib.util, json, sys
 found = importlib.util.find_spec
@@ -377,8 +404,43 @@ class Host:
         return None
 
     def _try(self) -> tuple[Level, tuple[str, ...]]:
-        """The level that holds, and what does not."""
-        return Level.BASIC if "limits" in self._setup["layers"] else Level.NONE, ("everything but limits",)
+        """The level that holds, and what does not: what the canary said, and what is seen of its doings from here."""
+        folder = self._private / "canary"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for name in ("secret", "existing", "doomed", "mode"):
+            (folder / name).write_text("before")
+        before = (folder / "mode").stat()
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            for listener in (tcp, udp):
+                listener.bind(("127.0.0.1", 0))
+            tcp.listen()
+            plan = {
+                "tcp": tcp.getsockname()[1],
+                "udp": udp.getsockname()[1],
+                "folder": str(folder),
+                "memory": self.limits.memory + (1 << 20),
+            }
+            data, ended = self._exchange({"cpu": 5, "wall": 20.0, "canary": plan}, b"")
+            said: dict[str, bool] = {}
+            with contextlib.suppress(msgspec.DecodeError):
+                for line in data.splitlines():
+                    said.update(msgspec.json.decode(line, type=dict[str, bool]))
+            after = (folder / "mode").stat()
+            seen = {
+                "open a connection": is_quiet(tcp),
+                "send a datagram": is_quiet(udp),
+                "write a file": not (folder / "new").exists(),
+                "change a file": (folder / "existing").read_text() == "before",
+                "delete a file": (folder / "doomed").exists(),
+                "change a file's mode": after.st_mode == before.st_mode,
+                "change a file's times": after.st_mtime_ns == before.st_mtime_ns,
+                "signal another process": ended is not None and ended.get("victim") is True,
+            }
+        not_held = tuple(name for name in TRIES if not (said.get(name, False) and seen.get(name, True)))
+        if not not_held:
+            return Level.STRONG, ()
+        return (Level.NONE if BASIC.intersection(not_held) else Level.BASIC), not_held
 
     def run(self, job: dict[str, Any], cpu: float | None = None) -> Answer:
         """Run `work.run(job)` in a child and say how it ended. Never raises for what the job does.
@@ -440,6 +502,13 @@ class Host:
                 if over:
                     return bytes(written), self._warm.receive(0.0)
         return bytes(written), None
+
+
+def is_quiet(listener: socket.socket) -> bool:
+    """Whether nobody has connected or sent anything to a socket."""
+    waiting = select.poll()
+    waiting.register(listener, select.POLLIN)
+    return not waiting.poll(0)
 
 
 def drain(reading: int, written: bytearray, most: int) -> bool:

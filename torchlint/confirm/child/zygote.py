@@ -139,7 +139,7 @@ def run_child(
         signal.set_wakeup_fd(-1)
         job = json.loads(read_all(descriptors[0]))
         result = max(descriptors[1], 3)
-        confine.keep_only(result)
+        confine.keep_only(result, walls.kept())
         if message.get("canary"):
             import canary
 
@@ -246,7 +246,7 @@ def stand_still(parent: int) -> None:
     """Be the process that the canary is to kill. Never returns."""
     try:
         confine.die_with(parent)
-        confine.keep_only(0)
+        confine.keep_only()
         while True:
             signal.pause()
     finally:
