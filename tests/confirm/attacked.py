@@ -1,12 +1,13 @@
 """A program with a host of its own, for tests: `python attacked.py INTERPRETER`, run as the user who is to be attacked.
 
-Each line of standard input is a request, each line of standard output its reply. A request names `layers` (one warm process
-for each set of them), `code`, and optionally limits; the reply tells the status, whether the attack said that it worked,
-what is seen of its effects, and whether the next job is still answered. An empty line ends it.
+Each line of standard input is a request, each line of standard output its reply. A request names `layers` (one warm
+process for each set of them), `code`, and optionally limits; the reply tells the status, whether the attack said
+that it worked, what is seen of its effects, and whether the next job is still answered. An empty line ends it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -28,13 +29,14 @@ def effects(folder: Path, before: Any, victim: subprocess.Popen[bytes]) -> bool:
         return True
     except subprocess.TimeoutExpired:
         pass
-    return state(folder) != before
+    return bool(state(folder) != before)
 
 
 def state(folder: Path) -> Any:
     """All that can be seen of a folder."""
     return [
-        (path.name, path.lstat().st_mode, path.lstat().st_mtime_ns, path.lstat().st_ctime_ns) for path in sorted(folder.iterdir())
+        (path.name, path.lstat().st_mode, path.lstat().st_mtime_ns, path.lstat().st_ctime_ns)
+        for path in sorted(folder.iterdir())
     ]
 
 
@@ -73,7 +75,7 @@ def attack(host: Host, code: str, cpu: float | None) -> dict[str, Any]:
 def main(path: str) -> None:
     interpreter = Interpreter(path, (3, 10), "", False)
     hosts: dict[tuple[str, ...], Host] = {}
-    with tempfile.TemporaryDirectory() as root:
+    with tempfile.TemporaryDirectory() as root, contextlib.ExitStack() as stack:
         for line in sys.stdin:
             if not line.strip():
                 break
@@ -84,14 +86,12 @@ def main(path: str) -> None:
                 wanted = Level.STRONG if len(layers) == 3 else Level.NONE
                 host = Host.start(interpreter, Path(root), wanted, limits, work=WORK, layers=layers)
                 if isinstance(host, Refused):
-                    print(json.dumps({"refused": host.reason}), flush=True)
+                    print(json.dumps({"refused": host.reason}), flush=True)  # noqa: T201
                     continue
-                hosts[layers] = host
+                hosts[layers] = stack.enter_context(host)
             reply = attack(hosts[layers], request["code"], request.get("cpu"))
             level, not_held = hosts[layers].level, hosts[layers].not_held
             print(json.dumps({**reply, "level": level.name, "not_held": not_held}), flush=True)  # noqa: T201
-        for host in hosts.values():
-            host.close()
 
 
 if __name__ == "__main__":

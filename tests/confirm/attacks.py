@@ -1,7 +1,7 @@
 """Code that a hostile model could hold, each the body of a function `attack(plan)` that returns whether it worked.
 
-`plan` names what is there to be attacked: a `folder` with `secret`, `existing`, `doomed`, a `tcp` and a `udp` port, and a
-`victim` process of the same user. An exception counts as not having worked.
+`plan` names what is there to be attacked: a `folder` with `secret`, `existing`, `doomed`, a `tcp` and a `udp` port,
+and a `victim` process of the same user. An exception counts as not having worked.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ ENDED = {
     "flood of the pipe": (WRITE_ANSWER + "    while True: write(b'x' * 65536)", {"bad answer", "crashed"}),
     "close of the pipe": ("os.closerange(3, 256)", {"crashed"}),
     "deep JSON": (WRITE_ANSWER + "    write(b'[' * 60000 + b'\\n'); os._exit(0)", {"bad answer"}),
-    "wrong nonce": (WRITE_ANSWER + "    write(b'{\"nonce\": \"0\", \"result\": {}}\\n'); os._exit(0)", {"bad answer"}),
-    "two results": (WRITE_ANSWER + "    write(b'{\"nonce\": \"0\", \"result\": {}}\\n')", {"bad answer"}),
+    "wrong nonce": (WRITE_ANSWER + '    write(b\'{"nonce": "0", "result": {}}\\n\'); os._exit(0)', {"bad answer"}),
+    "two results": (WRITE_ANSWER + '    write(b\'{"nonce": "0", "result": {}}\\n\')', {"bad answer"}),
 }
 """What the host sees of, whatever is confined: the body, and the statuses it may end with."""
 

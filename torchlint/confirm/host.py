@@ -2,12 +2,14 @@
 
 Definitions.
 
-* *Warm process*: one process of the project's interpreter that has torch loaded (`child/zygote.py`). It runs no code of the
-  project.
-* *Job*: a JSON object for `work.run` in a fork of the warm process. The fork confines itself first (`child/confine.py`).
-* *Canary*: a first child that really tries what must not work (`child/canary.py`). What was held of it is the *level*.
-* *Answer*: how a job ended, and its JSON object. Its size and its nonce have been looked at, its content has not: it was
-  computed by code of the project, and the caller checks it as it would check a stranger's.
+* *Warm process*: one process of the project's interpreter that has torch loaded (`child/zygote.py`). It runs no code
+  of the project.
+* *Job*: a JSON object for `work.run` in a fork of the warm process. The fork confines itself first
+  (`child/confine.py`).
+* *Canary*: a first child that really tries what must not work (`child/canary.py`). What was held of it is the
+  *level*.
+* *Answer*: how a job ended, and its JSON object. Its size and its nonce have been looked at, its content has not: it
+  was computed by code of the project, and the caller checks it as it would check a stranger's.
 
 Example.
 
@@ -17,9 +19,10 @@ Example.
         answer = host.run({"root": str(root), "files": {}, "claims": []})
         if answer.status is Status.OK: ...                                    # answer.result is a dict
 
-Known limit: a job's code shares its process with the code that writes the answer. It can walk the stack for the nonce and
-write any answer to its own job that it likes (`tests/confirm/test_isolation.py` shows it); no measure within a process
-prevents that. It cannot answer for another job. Confined or not, a project decides what is confirmed of itself.
+Known limit: a job's code shares its process with the code that writes the answer. It can walk the stack for the
+nonce and write any answer to its own job that it likes (`tests/confirm/test_isolation.py` shows it); no measure
+within a process prevents that. It cannot answer for another job. Confined or not, a project decides what is
+confirmed of itself.
 
 Linux only so far: elsewhere `Host.start` refuses.
 """
@@ -59,9 +62,9 @@ GRACE = 10.0
 class Limits(msgspec.Struct, frozen=True):
     """What a job may use.
 
-    `cpu` is in seconds of processor time, rounded up to whole ones by the kernel; the wall limit is `wall_factor` times
-    that. `memory` is in bytes of address space over what the warm process has; `result` in bytes of an answer; `output` in
-    bytes that are kept of what the warm process writes to its standard error (a job has none). After
+    `cpu` is in seconds of processor time, rounded up to whole ones by the kernel; the wall limit is `wall_factor`
+    times that. `memory` is in bytes of address space over what the warm process has; `result` in bytes of an answer;
+    `output` in bytes that are kept of what the warm process writes to its standard error (a job has none). After
     `jobs_before_replacing` jobs a new warm process is started.
     """
 
@@ -209,9 +212,9 @@ def ask(path: str) -> Interpreter | str:
 def find_interpreter(wanted: str | None, environ: Mapping[str, str]) -> Interpreter | NoInterpreter:
     """The Python that runs models.
 
-    `wanted` (a path, a name on the `PATH`, or an environment's folder) is the only one asked if given. Otherwise it is the
-    first that has torch of the active environment's (`VIRTUAL_ENV`, `CONDA_PREFIX`) and the one that runs torchlint.
-    Packages of the user's site are not seen.
+    `wanted` (a path, a name on the `PATH`, or an environment's folder) is the only one asked if given. Otherwise it
+    is the first that has torch of the active environment's (`VIRTUAL_ENV`, `CONDA_PREFIX`) and the one that runs
+    torchlint. Packages of the user's site are not seen.
     """
     asked = candidates(wanted, environ)
     reasons: list[str] = []
@@ -301,10 +304,11 @@ class Warm:
 
 
 class Host:
-    """Runs jobs, one at a time, each in a confined fork of a warm process. A context manager; see the module's docstring.
+    """Runs jobs, one at a time, each in a confined fork of a warm process. A context manager; see the module's
+    docstring.
 
-    `level` is what the canary showed; `interpreter` carries the version of torch that was loaded, and whether torchvision
-    could be.
+    `level` is what the canary showed; `interpreter` carries the version of torch that was loaded, and whether
+    torchvision could be.
     """
 
     def __init__(
@@ -334,9 +338,9 @@ class Host:
     ) -> Host | Refused:
         """Start a warm process whose jobs may read `root`, and try what it holds.
 
-        A private folder is made in `folder` (the system's for temporary files, if none is given) and removed at the end.
-        Returns `Refused` where the level wanted is not reached or torch cannot be loaded. `work` (a folder with another
-        `work.py`) and `layers` are for tests.
+        A private folder is made in `folder` (the system's for temporary files, if none is given) and removed at the
+        end. Returns `Refused` where the level wanted is not reached or torch cannot be loaded. `work` (a folder with
+        another `work.py`) and `layers` are for tests.
         """
         if sys.platform != "linux":
             return Refused("running models in isolation is not supported yet on this system")
@@ -445,8 +449,8 @@ class Host:
     def run(self, job: dict[str, Any], cpu: float | None = None) -> Answer:
         """Run `work.run(job)` in a child and say how it ended. Never raises for what the job does.
 
-        `cpu` is the processor time in seconds, if not that of the limits. Interrupted (`KeyboardInterrupt`), it ends the
-        child before it raises.
+        `cpu` is the processor time in seconds, if not that of the limits. Interrupted (`KeyboardInterrupt`), it ends
+        the child before it raises.
         """
         if self._warm is None or self._warm.jobs >= self.limits.jobs_before_replacing:
             if self._replace() is not None:

@@ -2,18 +2,18 @@
 
 Definitions.
 
-* *Allowed*: calls that read, compute, wait, or concern nothing but the child itself. Nothing here makes a socket, a process
-  or a thread, changes a file's content, name, owner, mode or times, or reaches another process.
+* *Allowed*: calls that read, compute, wait, or concern nothing but the child itself. Nothing here makes a socket, a
+  process or a thread, changes a file's content, name, owner, mode or times, or reaches another process.
 * *Looked at*: calls that are allowed with certain arguments only.
 
-What is on neither list is answered with `EPERM`, or, from the first call that is numbered alike everywhere (424), with
-`ENOSYS`, which makes the C library fall back from `clone3` and `openat2` to calls that a filter can judge.
+What is on neither list is answered with `EPERM`, or, from the first call that is numbered alike everywhere (424),
+with `ENOSYS`, which makes the C library fall back from `clone3` and `openat2` to calls that a filter can judge.
 
-Example: `fork()` is `clone` to the kernel, which is on no list, and raises `PermissionError`; `fcntl(fd, F_SETOWN, pid)`
-would have the kernel send a signal to another process, so that `fcntl` is looked at.
+Example: `fork()` is `clone` to the kernel, which is on no list, and raises `PermissionError`; `fcntl(fd, F_SETOWN,
+pid)` would have the kernel send a signal to another process, so that `fcntl` is looked at.
 
-Numbers: `asm/unistd_64.h` and `asm-generic/unistd.h` of Linux. The filter's form: `linux/filter.h` and `linux/seccomp.h`.
-The calls of 32-bit programs on a 64-bit kernel end the child.
+Numbers: `asm/unistd_64.h` and `asm-generic/unistd.h` of Linux. The filter's form: `linux/filter.h` and
+`linux/seccomp.h`. The calls of 32-bit programs on a 64-bit kernel end the child.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The first child of a warm process: it really tries what a confined job must not be able to do.
 
-Each try is named by what somebody could do for whom it works. It says `true` when it was held, `false` when it worked. What
-it did is also looked at from outside (`host.py`), where that can be seen.
+Each try is named by what somebody could do for whom it works. It says `true` when it was held, `false` when it
+worked. What it did is also looked at from outside (`host.py`), where that can be seen.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
 
 
-class Held(Exception):
+class HeldError(Exception):
     """A try that gave nothing."""
 
 
 def call(number: int, *arguments: Any) -> int:
-    """A raw system call. Raises `Held` where it fails."""
+    """A raw system call. Raises `HeldError` where it fails."""
     result = int(libc.syscall(number, *arguments))
     if result == -1:
-        raise Held
+        raise HeldError
     return result
 
 
 def read(path: str) -> None:
     with open(path, "rb") as file:
         if not file.read(64):
-            raise Held
+            raise HeldError
 
 
 def write(path: str, mode: str) -> None:
@@ -59,7 +59,7 @@ def fork() -> None:
 def trace(process: int) -> None:
     """PTRACE_SEIZE, which does not stop it."""
     if libc.ptrace(0x4206, process, None, None) == -1:
-        raise Held
+        raise HeldError
     libc.ptrace(17, process, None, None)
 
 
@@ -67,7 +67,7 @@ def signal_by_owner(process: int) -> None:
     """Name another process as the one that is told of input by a signal of our choice (F_SETOWN)."""
     reading, _ = os.pipe()
     if libc.fcntl(reading, 8, process) == -1:
-        raise Held
+        raise HeldError
 
 
 def raise_limit() -> None:
@@ -112,7 +112,7 @@ def try_everything(plan: dict[str, Any], say: Callable[[dict[str, bool]], None])
         held = False
         try:
             action()
-        except (OSError, ValueError, MemoryError, OverflowError, Held):
+        except (OSError, ValueError, MemoryError, OverflowError, HeldError):
             held = True
         say({name: held})
     try:

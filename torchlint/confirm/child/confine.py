@@ -2,16 +2,18 @@
 
 * `limits`: processor time, address space over what the process has after torch was loaded, the size of written files,
   descriptors, processes, core files; and every capability that the user has.
-* `files` (Landlock, Linux 5.13): reading only below the folders of Python, its packages, the system's libraries, the project
-  and torchlint's own child folder; writing only the null device. Looking whether a path exists stays possible.
-* `calls` (seccomp, `calls`): what Landlock does not cover - sockets, processes, signals to others, modes, owners and times of
-  files, namespaces, io_uring, tracing. Without Landlock the filter also forbids to open a file for writing; reading is free.
+* `files` (Landlock, Linux 5.13): reading only below the folders of Python, its packages, the system's libraries, the
+  project and torchlint's own child folder; writing only the null device. Looking whether a path exists stays
+  possible.
+* `calls` (seccomp, `calls`): what Landlock does not cover - sockets, processes, signals to others, modes, owners and
+  times of files, namespaces, io_uring, tracing. Without Landlock the filter also forbids to open a file for writing;
+  reading is free.
 
 Example: `walls = Walls(["limits", "files", "calls"], 4 << 30, [root, *own_folders()])` once in the warm process, and
 `walls.enter(10.0)` in each child, after its descriptors are closed. There is no way back.
 
-A layer that the kernel does not have is left out here; what that means is found out by the canary. A layer that the kernel
-has and refuses raises, and the child runs nothing.
+A layer that the kernel does not have is left out here; what that means is found out by the canary. A layer that the
+kernel has and refuses raises, and the child runs nothing.
 
 Sources: landlock(7), `linux/landlock.h`; capabilities(7); getrlimit(2).
 """
@@ -88,8 +90,8 @@ def keep_only(*kept: int) -> None:
 def own_folders() -> list[str]:
     """The folders that this Python and its packages are read from.
 
-    An environment is taken as a whole, of an installation only its libraries: its prefix may be a home folder. The folders
-    of editable installations are not among them.
+    An environment is taken as a whole, of an installation only its libraries: its prefix may be a home folder. The
+    folders of editable installations are not among them.
     """
     folders = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     folders += site.getsitepackages()
