@@ -258,7 +258,7 @@ class Warm:
         home.mkdir(exist_ok=True)
         self.socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with other, self.errors.open("wb") as errors:
-            # Not `-I`: it would ignore PYTHONHASHSEED. The environment is fixed, and the script's folder is torchlint's.
+            # Not `-I`, which ignores PYTHONHASHSEED: the environment is fixed, the script's folder is torchlint's.
             self.process = subprocess.Popen(
                 [interpreter.path, "-s", "-B", str(CHILD / "zygote.py"), str(other.fileno())],
                 env=environment(str(home)),
