@@ -124,7 +124,7 @@ class Finding(msgspec.Struct, frozen=True):
     """What a rule found at a place.
 
     `trail` is the way of the value, origin first; `fixes` are ways to mend it, the best first.
-    `claim` is what a run can decide of it; where it is None, what the rule's own `claim` makes of the fact.
+    `claim` makes what a run can decide of it, if asked; where it is None, the rule's own `claim` does of the fact.
     `message` says what is wrong with the names and numbers of this program, and what to do; it begins with a small
     letter or code, and has no full stop at its end. `severity` overrides the rule's own.
     """
@@ -134,7 +134,7 @@ class Finding(msgspec.Struct, frozen=True):
     trail: tuple[TrailStep, ...] = ()
     severity: Severity | None = None
     fixes: tuple[Fix, ...] = ()
-    claim: Claimed | None = None
+    claim: Callable[[], Claimed | None] | None = None
 
 
 class Rule(msgspec.Struct, frozen=True):

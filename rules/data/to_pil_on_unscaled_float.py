@@ -5,14 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from torchlint.facts import Tensor, TransformApplied, trail
+from torchlint.facts import Tensor, TransformApplied, claims, trail
 from torchlint.rule import Finding, Severity, rule
 
 TO_PIL = frozenset({"ToPILImage", "to_pil_image"})
 FLOATS = frozenset({"float", "float16", "bfloat16", "float32", "float64"})
 
 
-@rule(code="TL208", name="to-pil-on-unscaled-float", since="0.1.0", severity=Severity.ERROR)
+def _claim(applied: TransformApplied) -> claims.Claimed | None:
+    """That bytes wrap around where a float tensor is multiplied by 255."""
+    given = applied.input
+    if applied.transform not in TO_PIL or given.dtype not in FLOATS or applied.step.setting("mode") == "F":
+        return None
+    return claims.wraps(given, applied.place)
+
+
+@rule(code="TL208", name="to-pil-on-unscaled-float", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def to_pil_on_unscaled_float(applied: TransformApplied) -> Iterator[Finding]:
     """A float tensor that is known to leave [0, 1] becomes a picture."""
     given = applied.input

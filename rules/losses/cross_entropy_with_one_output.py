@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, trail
+from torchlint.facts import LossCalled, Tensor, claims, trail
 from torchlint.rule import Finding, Severity, rule
 
 #: Outputs of a softmax over one class, which other rules speak of, and what no model gave.
 OTHERS = frozenset({"distribution", "log-distribution", "image"})
 
 
-@rule(code="TL113", name="cross-entropy-with-one-output", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That the loss is the same number whatever the model gives."""
+    return claims.constant_loss(call) if call.takes == "logits" and call.form.per_class else None
+
+
+@rule(code="TL113", name="cross-entropy-with-one-output", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def cross_entropy_with_one_output(call: LossCalled) -> Iterator[Finding]:
     """A loss over classes is given a single output channel."""
     given = call.input

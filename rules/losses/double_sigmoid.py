@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, trail
+from torchlint.facts import LossCalled, Tensor, claims, trail
 from torchlint.rule import Finding, Fix, Severity, dropped, fix, renamed, rule
 
 #: Families of losses on scores of any size, whose gradient a sigmoid before them leaves alone.
@@ -24,7 +24,12 @@ TWINS = {
 }
 
 
-@rule(code="TL102", name="double-sigmoid", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That the input lies in [0, 1] whatever the weights are."""
+    return claims.within_range(call.input, 0.0, 1.0, call.input_at) if _activates(call) else None
+
+
+@rule(code="TL102", name="double-sigmoid", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def double_sigmoid(call: LossCalled) -> Iterator[Finding]:
     """The input of a loss that applies sigmoid itself is a sigmoid's or a softmax's output."""
     given = call.input

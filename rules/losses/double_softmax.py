@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, trail
+from torchlint.facts import LossCalled, claims, trail
 from torchlint.rule import Finding, Fix, Severity, dropped, fix, renamed, rule
 
 #: The loss that takes log-probabilities instead.
 LIKELIHOODS = {"CrossEntropyLoss": "NLLLoss", "cross_entropy": "nll_loss"}
 
 
-@rule(code="TL103", name="double-softmax", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That the input is the output of a softmax, or of a log-softmax where it is taken for one."""
+    if not _applies_log_softmax(call):
+        return None
+    meaning = None if call.input is None else call.input.meaning
+    return claims.normalised(call.input, call.input_at, log=meaning is not None and meaning.kind == "log-distribution")
+
+
+@rule(code="TL103", name="double-softmax", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def double_softmax(call: LossCalled) -> Iterator[Finding]:
     """The input of a cross-entropy is a softmax's output, or (redundant) a log-softmax's."""
     given = call.input

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from torchlint.facts import LossCalled, Tensor, core, trail
+from torchlint.facts import LossCalled, Tensor, claims, core, trail
 from torchlint.rule import Finding, Fix, Severity, argument_added, exchanged, fix, replaced, rule, swapped, wrapped
 
 #: What values are that are known to be no logarithms of probabilities, in words.
@@ -16,7 +17,28 @@ HELD = {
 }
 
 
-@rule(code="TL105", name="kl-div-input-not-log", since="0.1.0", severity=Severity.ERROR)
+#: How far above 0 the logarithm of a probability may be, and how far below 0 a probability, by rounding.
+SLACK = 1e-3
+
+
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That the input is above 0 somewhere, as no log-probability is; if it is known to be none, that of the target."""
+    if call.takes != "log-probability" or call.wants != "distribution":
+        return None
+    if call.input is None or _is_log(call.input):
+        return _claim_of_target(call)
+    return claims.outside_range(call.input, None, SLACK, call.input_at)
+
+
+def _claim_of_target(call: LossCalled) -> claims.Claimed | None:
+    """That the target holds something that no distribution, or logarithm of one, does."""
+    if call.target is None or "log_target" in call.undecided:
+        return None
+    low, high = (None, SLACK) if call.settings.get("log_target") is True else (-SLACK, 1.0 + SLACK)
+    return claims.outside_range(call.target, low, high, call.target_at)
+
+
+@rule(code="TL105", name="kl-div-input-not-log", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def kl_div_input_not_log(call: LossCalled) -> Iterator[Finding]:
     """The input is known to hold no logarithms, or the target is not in the space that `log_target` says."""
     if call.takes != "log-probability" or call.wants != "distribution":
@@ -44,6 +66,7 @@ def kl_div_input_not_log(call: LossCalled) -> Iterator[Finding]:
             f"the target of `{call.loss}` must be a distribution, but {_named(call.target_text, 'it')} is raw scores "
             f"of a layer; apply `{activation}` first",
             trail=trail(target),
+            claim=partial(_claim_of_target, call),
         )
     elif logarithms is False and _is_log(target):
         yield Finding(
@@ -51,6 +74,7 @@ def kl_div_input_not_log(call: LossCalled) -> Iterator[Finding]:
             f"`{call.loss}` expects probabilities as its target, but {_named(call.target_text, 'the target')} holds "
             "their logarithms; pass `log_target=True`",
             trail=trail(target),
+            claim=partial(_claim_of_target, call),
             fixes=_set_log_target(call, True),
         )
     elif logarithms is True and (held := _no_log(target)):
@@ -59,6 +83,7 @@ def kl_div_input_not_log(call: LossCalled) -> Iterator[Finding]:
             f"`log_target=True` says that the target of `{call.loss}` holds log-probabilities, but "
             f"{_named(call.target_text, 'it')} is {held}; take its logarithm, or pass `log_target=False`",
             trail=trail(target),
+            claim=partial(_claim_of_target, call),
             fixes=_set_log_target(call, False),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, render, trail
+from torchlint.facts import LossCalled, Tensor, claims, render, trail
 from torchlint.rule import Finding, Severity, fix, rule, wrapped
 
 FLOATS = frozenset({"float", "float16", "bfloat16", "float32", "float64"})
@@ -23,7 +23,15 @@ ORIGINS = {
 }
 
 
-@rule(code="TL114", name="loss-target-dtype", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That the loss refuses a target of this dtype."""
+    target = call.target
+    if target is None or target.dtype is None or target.holder != "tensor" or call.caught:
+        return None
+    return claims.loss_fails(call, "dtype")
+
+
+@rule(code="TL114", name="loss-target-dtype", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def loss_target_dtype(call: LossCalled) -> Iterator[Finding]:
     """The dtype of the target is known, and the loss does not take it."""
     target = call.target

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import Dim, LossCalled, Misfit, differs, render, trail
+from torchlint.facts import Dim, LossCalled, Misfit, claims, differs, render, trail
 from torchlint.rule import Finding, Fix, Severity, fix, rule, wrapped
 
 
-@rule(code="TL115", name="loss-target-shape", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That the loss refuses a target of this shape, or broadcasts it."""
+    return None if call.target is None or call.caught else claims.loss_fails(call, "shape")
+
+
+@rule(code="TL115", name="loss-target-shape", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def loss_target_shape(call: LossCalled) -> Iterator[Finding]:
     """The shapes of output and target do not fit, whatever their unknown sizes are."""
     misfit = call.misfit

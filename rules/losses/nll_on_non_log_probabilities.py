@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, trail
+from torchlint.facts import LossCalled, Tensor, claims, trail
 from torchlint.rule import Finding, Fix, Severity, dropped, exchanged, fix, renamed, rule
 
 #: The losses on raw scores that apply log-softmax themselves.
@@ -13,8 +13,18 @@ TWINS = {"NLLLoss": "torch.nn.CrossEntropyLoss", "nll_loss": "torch.nn.functiona
 #: Families of losses on log-probabilities that are no likelihood of a class.
 OTHERS = frozenset({"ctc", "kl-div"})
 
+#: How far above 0 the logarithm of a probability may be to which a small number was added.
+SLACK = 1e-3
 
-@rule(code="TL104", name="nll-on-non-log-probabilities", since="0.1.0", severity=Severity.ERROR)
+
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That the input is above 0 somewhere, as no log-probability is."""
+    if call.takes != "log-probability" or call.family in OTHERS:
+        return None
+    return claims.outside_range(call.input, None, SLACK, call.input_at)
+
+
+@rule(code="TL104", name="nll-on-non-log-probabilities", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def nll_on_non_log_probabilities(call: LossCalled) -> Iterator[Finding]:
     """The input of a negative log-likelihood is known to be scores or probabilities."""
     given = call.input

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import Dim, LossCalled, Shape, differs, render, trail
+from torchlint.facts import Dim, LossCalled, Shape, claims, differs, render, trail
 from torchlint.rule import Finding, Severity, rule
 
 Size = tuple[Dim, ...]
@@ -16,7 +16,14 @@ ELEMENTWISE = frozenset({"bce", "bce-with-logits", "mse", "l1", "smooth-l1", "hu
 PER_CLASS = frozenset({"cross-entropy", "nll"})
 
 
-@rule(code="TL303", name="output-size-mismatch", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That the loss refuses the sizes of output and target."""
+    if _spatial(call.family, *(None if one is None else one.shape for one in (call.input, call.target))) is None:
+        return None
+    return claims.loss_fails(call, "shape")
+
+
+@rule(code="TL303", name="output-size-mismatch", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def output_size_mismatch(call: LossCalled) -> Iterator[Finding]:
     """Output and target of a loss differ in their spatial size, whatever the input's size is."""
     if call.input is None or call.target is None or (call.misfit is not None and call.misfit.kind == "last"):

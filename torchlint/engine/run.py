@@ -28,6 +28,7 @@ from torchlint.engine.builtin import INTERNAL_ERROR, SYNTAX_ERROR, Builtin
 from torchlint.engine.select import may_fix, shows
 from torchlint.facts import Fact, Occurrence, Place
 from torchlint.facts.analysis import Analysis
+from torchlint.facts.claims import Claimed
 from torchlint.project.modules import Problem
 from torchlint.rule import Finding, Fix, Rule
 from torchlint.syntax import ir
@@ -39,10 +40,11 @@ _START = Location(1, 1)
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A finding of a rule, not yet placed."""
+    """A finding of a rule with its claim, not yet placed."""
 
     rule: Rule
     finding: Finding
+    claim: Claimed | None = None
     fixable: bool = True
 
     @property
@@ -97,7 +99,7 @@ def find(
         from torchlint.syntax.comments import has_comments  # most runs find nothing
     commented = {path for path in {one.finding.place.path for one in there} if has_comments(text(path) or "")}
     wanted = [
-        Found(one.rule, one.finding, may_fix(settings(one.finding.place.path), one.rule.code, one.rule.name))
+        replace(one, fixable=may_fix(settings(one.finding.place.path), one.rule.code, one.rule.name))
         for one in there
         if one.finding.place.path in commented
         or shows(settings(one.finding.place.path), one.rule.code, one.rule.name, one.severity)
@@ -166,13 +168,13 @@ def judge(
             if (rule, path) in broken:
                 continue
             try:
-                found.extend(Found(rule, finding) for finding in _verdict(occurrence, rule, claims))
+                found.extend(_verdict(occurrence, rule, claims))
             except Exception as error:
                 broken[rule, path] = f"{type(error).__name__}: {error}"
     return [one for one in found if (one.rule, one.finding.place.path) not in broken], broken
 
 
-def _verdict(occurrence: Occurrence, rule: Rule, claims: Claims) -> list[Finding]:
+def _verdict(occurrence: Occurrence, rule: Rule, claims: Claims) -> list[Found]:
     """What a rule says of an occurrence: the guard is named where not every configuration is at fault."""
     verdicts = [(variant, _of_configuration(variant, rule, claims)) for variant in occurrence.variants if variant]
     guilty = [(variant[0].guard, findings) for variant, findings in verdicts if findings]
@@ -180,21 +182,23 @@ def _verdict(occurrence: Occurrence, rule: Rule, claims: Claims) -> list[Finding
         return []
     if len(guilty) == len(verdicts):
         return guilty[0][1]
-    said: dict[tuple[Place, str], tuple[Finding, list[str]]] = {}
+    said: dict[tuple[Place, str], tuple[Found, list[str]]] = {}
     for guard, findings in guilty:
-        for finding in findings:
-            guards = said.setdefault((finding.place, finding.message), (finding, []))[1]
+        for one in findings:
+            guards = said.setdefault((one.finding.place, one.finding.message), (one, []))[1]
             if guard and guard not in guards:
                 guards.append(guard)
-    return [
-        replace(finding, message=f"{finding.message} (when {' or '.join(f'`{guard}`' for guard in guards)})")
-        if guards
-        else finding
-        for finding, guards in said.values()
-    ]
+    return [replace(one, finding=_under(one.finding, guards)) for one, guards in said.values()]
 
 
-def _of_configuration(facts: Sequence[Fact], rule: Rule, claims: Claims) -> list[Finding]:
+def _under(finding: Finding, guards: Sequence[str]) -> Finding:
+    """The finding, which stands under these guards only."""
+    if not guards:
+        return finding
+    return replace(finding, message=f"{finding.message} (when {' or '.join(f'`{guard}`' for guard in guards)})")
+
+
+def _of_configuration(facts: Sequence[Fact], rule: Rule, claims: Claims) -> list[Found]:
     """What a rule says of one configuration: nothing, unless every fact gives it something to say.
 
     Of several facts, the first of the mildest findings is taken: no more is certain.
@@ -205,15 +209,21 @@ def _of_configuration(facts: Sequence[Fact], rule: Rule, claims: Claims) -> list
     if not all(findings for _, findings in each):
         return []
     fact, said = max(each, key=lambda one: (one[1][0].severity or rule.severity).mildness)
-    if claims is Claims.NONE or rule.claim is None:
-        return said
-    return [finding if finding.claim is not None else replace(finding, claim=rule.claim(fact)) for finding in said]
+    return [Found(rule, finding, None if claims is Claims.NONE else _claimed(finding, rule, fact)) for finding in said]
 
 
-def _forced(facts: Sequence[Fact], rule: Rule) -> list[Finding]:
+def _claimed(finding: Finding, rule: Rule, fact: Fact) -> Claimed | None:
+    """What a run can decide of a finding."""
+    if finding.claim is not None:
+        return finding.claim()
+    return None if rule.claim is None else rule.claim(fact)
+
+
+def _forced(facts: Sequence[Fact], rule: Rule) -> list[Found]:
     """A finding for each claim that a rule can make of these facts."""
     made = [rule.claim(fact) for fact in facts if rule.claim is not None and type(fact) in rule.facts]
-    return [Finding(facts[0].place, "a claim of a rule", claim=claimed) for claimed in made if claimed is not None]
+    finding = Finding(facts[0].place, "a claim of a rule")
+    return [Found(rule, finding, claimed) for claimed in made if claimed is not None]
 
 
 def _place(
@@ -234,7 +244,7 @@ def _place(
             one.finding.place,
             *(step.place for step in one.finding.trail),
             *editor.places(one.fixes),
-            *(() if one.finding.claim is None else one.finding.claim.places),
+            *(() if one.claim is None else one.claim.places),
         ):
             numbers[place.path].add(place.n)
     spans: dict[Place, Span] = {}
@@ -255,7 +265,7 @@ def _diagnostic(one: Found, spans: Mapping[Place, Span], editor: Editor) -> Diag
     steps = [Step(spans[step.place], step.note) for step in one.finding.trail if step.place in spans]
     span = spans.get(place, Span(place.path, _START, _START))
     fixes = tuple(made for fix in one.fixes if (made := editor.edited(fix, spans)) is not None)
-    claim = one.finding.claim
+    claim = one.claim
     if claim is not None:
         nowhere = Span(place.path, _START, _START)
         places = tuple(spans.get(each, nowhere) for each in claim.places)

@@ -323,13 +323,14 @@ def _iteration(loop: LoopEvent) -> Iterable[TrainingIteration]:
     backward = [e for e in steps if e.kind == "backward"]
     if not backward:
         return
-    numbers: dict[int, int] = {}
+    numbers = _numbers(steps)
+    done: set[int] = set()
     inner = [e for e in loop.events if isinstance(e, LoopEvent)]
     for step in steps:
         optimizer = step.subject
-        if step.kind != "step" or not isinstance(optimizer, Object) or id(optimizer) in numbers:
+        if step.kind != "step" or not isinstance(optimizer, Object) or id(optimizer) in done:
             continue
-        numbers[id(optimizer)] = len(numbers)
+        done.add(id(optimizer))
         if any(_whole(other, optimizer) for other in inner):
             continue
         cleared = any(
@@ -343,8 +344,36 @@ def _iteration(loop: LoopEvent) -> Iterable[TrainingIteration]:
             if e.kind in ("zero_grad", "backward", "step")
         )
         yield TrainingIteration(
-            step.place, spell_guard(step.guard), trace, step.name, cleared, unknown, backward[-1].place
+            step.place,
+            spell_guard(step.guard),
+            trace,
+            step.name,
+            cleared,
+            unknown,
+            backward[-1].place,
+            _passed_before(steps, step),
         )
+
+
+def _numbers(steps: Sequence[StepEvent]) -> dict[int, int]:
+    """A number for each optimizer, by identity: those that step first, in order."""
+    numbers: dict[int, int] = {}
+    for kind in ("step", "zero_grad"):
+        for event in steps:
+            if event.kind == kind and event.subject is not None and _is_optimizer(event.subject):
+                numbers.setdefault(id(event.subject), len(numbers))
+    return numbers
+
+
+def _passed_before(steps: Sequence[StepEvent], step: StepEvent) -> Tensor | None:
+    """The loss of the last backward pass before a step."""
+    loss: Value | None = None
+    for event in steps:
+        if event is step:
+            break
+        if event.kind == "backward":
+            loss = event.subject
+    return loss if isinstance(loss, Tensor) else None
 
 
 def _is_optimizer(value: Value) -> bool:

@@ -1,187 +1,32 @@
-"""From abstract values to claims that a run can decide: the computation of a value, written down step by step.
+"""The claims that rules make of facts: what a run would have to show for a finding to be right.
 
 Definitions
-    claimed  a claim whose places are still nodes: the engine looks up where they stand
-    data     a value that depends on no model: it is not computed, but drawn as it is described
+    computed  a value that depends on the parameters of a model
 
-Worked example: the input of the loss in ``criterion(sigmoid(net(x)), y)`` becomes ``Model(Net)``, ``Data(x)``,
-``Called(0, (1,))``, ``Op("sigmoid", {"input": 2})``: what lies inside ``net`` is left to the run, which builds it.
+A builder here gives None where a run could only repeat what the analysis said: a claim is about what a model computes,
+or about what transforms make of a picture. **Invariant:** of a correct program no claim holds, whether or not a rule
+finds anything in it; what only the program's author can know is asked of the fact before.
+
+Worked example: `bce-on-logits` claims ``outside_range(call.input, 0, 1)`` of every loss on probabilities.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import msgspec
-
 from torchlint import claim as c
+from torchlint.facts.computation_steps import Claimed, Computation
 from torchlint.facts.losses import LossCalled
-from torchlint.flow.shape import Dim, Linear
-from torchlint.flow.values import (
-    Alternatives,
-    Applied,
-    Const,
-    Instance,
-    List,
-    Number,
-    Object,
-    Output,
-    Place,
-    Run,
-    Tensor,
-    Tuple,
-    Unknown,
-    Value,
-    Via,
-)
-from torchlint.syntax import ir
+from torchlint.facts.training import TrainingIteration
+from torchlint.flow.values import Place, Tensor
 
-#: A longer computation is not written down.
-MOST_STEPS = 300
+__all__ = [
+    "Claimed", "Computation", "computed", "constant_loss", "gradients_add", "loss", "loss_fails", "normalised",
+    "outside_range", "within_range", "wraps",
+]  # fmt: skip
 
 
-class Claimed(msgspec.Struct, frozen=True):
-    """A claim whose `places` are nodes of the program."""
-
-    check: c.Check
-    steps: tuple[c.Step, ...]
-    places: tuple[Place, ...]
-    at: int | None = None
-
-
-class Computation:
-    """Writes down how values came to be. `pictures`: whether transforms of pictures are followed, too."""
-
-    def __init__(self, *, pictures: bool = False) -> None:
-        self.steps: list[c.Step] = []
-        self.places: dict[Place, int] = {}
-        self._pictures = pictures
-        self._known: dict[int, tuple[Value | Run, int]] = {}
-
-    def claimed(self, check: c.Check, at: Place | None = None) -> Claimed:
-        """The claim that this check holds; `at` is the expression that it is about."""
-        where = None if at is None else self.place(at)
-        return Claimed(check, tuple(self.steps), tuple(self.places), where)
-
-    def place(self, place: Place) -> int:
-        """The number of a place."""
-        return self.places.setdefault(place, len(self.places))
-
-    def step(self, value: Value | None) -> int:
-        """The number of the step that gives a value; steps that it needs are written down before it."""
-        known = self._known.get(id(value))
-        if value is None:
-            return self._add(c.Unknown("nothing is known"))
-        if known is not None:
-            return known[1]
-        number = self._add(c.Unknown("too long") if len(self.steps) > MOST_STEPS else self._of(value))
-        self._known[id(value)] = (value, number)
-        return number
-
-    def model(self, run: Run) -> int:
-        """The number of the step that constructs the model of a call."""
-        known = self._known.get(id(run.model))
-        if known is not None:
-            return known[1]
-        number = self._add(self._constructed(run))
-        self._known[id(run.model)] = (run.model, number)
-        return number
-
-    def _add(self, step: c.Step) -> int:
-        self.steps.append(step)
-        return len(self.steps) - 1
-
-    def _of(self, value: Value) -> c.Step:
-        if isinstance(value, Const):
-            return c.Value(value.value)
-        if isinstance(value, (Tuple, List)):
-            items = value.items
-            return c.Unknown("a list of unknown length") if items is None else c.Items(tuple(map(self.step, items)))
-        if isinstance(value, Tensor):
-            return self._tensor(value)
-        if isinstance(value, (Number, Unknown)) and value.via is not None:
-            return self._operation(value.via)
-        if isinstance(value, Alternatives):
-            return c.Unknown("one of several values")
-        if isinstance(value, Unknown) and value.origin is not None:
-            return c.Unknown(value.origin.reason)
-        return c.Unknown("")
-
-    def _tensor(self, value: Tensor) -> c.Step:
-        output = None if value.run is None else value.run.output(value)
-        if output is not None:
-            return self._called(output)
-        via = value.via
-        of_model = value.run is not None or value.grad == "attached"
-        if via is not None and (of_model or (self._pictures and isinstance(via, Applied))):
-            return self._operation(via)
-        return c.Unknown("several ways lead here") if of_model else data(value)
-
-    def _called(self, output: Output) -> c.Step:
-        run = output.run
-        model = self.model(run)
-        inputs = tuple(map(self.step, run.inputs))
-        return c.Called(model, inputs, self.place(run.place), tuple(output.part))
-
-    def _operation(self, via: Via) -> c.Step:
-        arguments = {name: self.step(value) for name, value in via.arguments.items() if isinstance(value, Value)}
-        made = None if via.made is None else self.place(via.made)
-        return c.Op(via.op, arguments, self.place(via.place), made)
-
-    def _constructed(self, run: Run) -> c.Model:
-        model, name = run.model, run.name
-        if isinstance(model, Object):
-            made = None if model.made is None else self.place(model.made)
-            arguments, complete = _scalars(model.arguments)
-            return c.Model(name, "", model.name, made, arguments, complete, run.training)
-        assert isinstance(model, Instance)
-        made = None if model.made is None else self.place(model.made)
-        given = model.meta.get("given")
-        arguments, complete = ({}, False) if given is None else _scalars(_by_name(model, *given))
-        return c.Model(name, model.cls.path, model.cls.name, made, arguments, complete, run.training)
-
-
-def data(value: Tensor) -> c.Data:
-    """A value that depends on no model, as it is described."""
-    shape = None if value.shape is None else tuple(_size(dim) for dim in value.shape)
-    low = high = None
-    reached = False
-    if value.range is not None:
-        low, high = (None if abs(end) == float("inf") else end for end in (value.range.low, value.range.high))
-        reached = value.range.tight
-    meaning = value.meaning
-    kind, classes = ("", None) if meaning is None else (meaning.kind, meaning.classes)
-    return c.Data(shape, value.dtype, low, high, reached, kind, classes, value.holder)
-
-
-def _size(dim: Dim) -> int | str | None:
-    return str(dim) if isinstance(dim, Linear) else dim
-
-
-def _by_name(model: Instance, args: tuple[Value, ...], keywords: Mapping[str, Value]) -> dict[str, Value]:
-    """The arguments of a construction by the names of the parameters; an unknown under the name ``*`` if they do not
-    fit."""
-    init = next((s for s in model.cls.node.body if isinstance(s, ir.FunctionDef) and s.name == "__init__"), None)
-    named = dict(keywords)
-    if not args:
-        return named
-    names = [] if init is None else [p.name for p in init.params if p.kind in ("pos", "any")][1:]
-    if len(args) > len(names):
-        return {**named, "*": Unknown()}
-    return {**dict(zip(names, args, strict=False)), **named}
-
-
-def _scalars(arguments: Mapping[str, Value]) -> tuple[dict[str, c.Scalar | list[c.Scalar]], bool]:
-    """Those that are constants or lists of constants, and whether all are."""
-    found: dict[str, c.Scalar | list[c.Scalar]] = {}
-    for name, value in arguments.items():
-        if isinstance(value, Const):
-            found[name] = value.value
-        elif isinstance(value, (Tuple, List)) and value.items is not None:
-            items = [item.value for item in value.items if isinstance(item, Const)]
-            if len(items) == len(value.items):
-                found[name] = items
-    return found, len(found) == len(arguments)
+def computed(value: Tensor | None) -> bool:
+    """Whether a value is known to depend on the parameters of a model."""
+    return value is not None and (value.run is not None or value.grad == "attached")
 
 
 def loss(call: LossCalled, computation: Computation) -> c.Loss:
@@ -190,23 +35,68 @@ def loss(call: LossCalled, computation: Computation) -> c.Loss:
     return c.Loss(call.known_name, dict(call.settings), made, not call.undecided)
 
 
-# --- the claims of rules -----------------------------------------------------------------------------------------
-
-
-def outside_range(value: Tensor | None, low: float | None, high: float | None, at: Place | None = None) -> Claimed:
-    """That a value leaves [low, high]; None is no end."""
+def outside_range(
+    value: Tensor | None, low: float | None, high: float | None, at: Place | None = None
+) -> Claimed | None:
+    """That what a model gives leaves [low, high]; None is no end."""
+    if not computed(value):
+        return None
     computation = Computation()
     return computation.claimed(c.OutsideRange(computation.step(value), low, high), at)
 
 
-def within_range(value: Tensor | None, low: float | None, high: float | None, at: Place | None = None) -> Claimed:
-    """That every value lies in [low, high] already."""
+def within_range(
+    value: Tensor | None, low: float | None, high: float | None, at: Place | None = None
+) -> Claimed | None:
+    """That every value that a model gives lies in [low, high] already."""
+    if not computed(value):
+        return None
     computation = Computation()
     return computation.claimed(c.WithinRange(computation.step(value), low, high), at)
 
 
-def loss_fails(call: LossCalled, about: str) -> Claimed:
+def normalised(value: Tensor | None, at: Place | None = None, *, log: bool = False) -> Claimed | None:
+    """That what a model gives sums to 1 over a dimension, or its exponentials do (`log`)."""
+    if not computed(value):
+        return None
+    computation = Computation()
+    return computation.claimed(c.Normalised(computation.step(value), log), at)
+
+
+def loss_fails(call: LossCalled, about: str) -> Claimed | None:
     """That a loss refuses its arguments, or warns of them, for their `about`: ``shape``, ``dtype``, …"""
+    if not call.known_name or call.written_at is not None or not (computed(call.input) or computed(call.target)):
+        return None
     computation = Computation()
     given, target = computation.step(call.input), computation.step(call.target)
     return computation.claimed(c.LossFails(loss(call, computation), given, target, about), call.input_at)
+
+
+def constant_loss(call: LossCalled) -> Claimed | None:
+    """That a loss is the same number whatever the weights and the inputs are."""
+    if not call.known_name or call.written_at is not None or not computed(call.input):
+        return None
+    computation = Computation()
+    given, target = computation.step(call.input), computation.step(call.target)
+    return computation.claimed(c.Constant(given, loss(call, computation), target), call.input_at)
+
+
+def wraps(value: Tensor, at: Place | None = None, *, scale: float = 255.0) -> Claimed:
+    """That bytes wrap around that are made of a picture multiplied by `scale`."""
+    computation = Computation(pictures=True)
+    return computation.claimed(c.Wraps(computation.step(value), scale), at)
+
+
+def gradients_add(iteration: TrainingIteration) -> Claimed | None:
+    """That the optimizer of an iteration steps on the gradients of earlier batches, too."""
+    if iteration.cleared_unknown:
+        return None
+    own = next((e.subject for e in iteration.events if e.kind == "step" and e.place == iteration.place), None)
+    events = tuple(
+        event.kind
+        for event in iteration.events
+        if event.kind == "backward" or event.subject == own or (event.kind == "zero_grad" and event.subject is None)
+    )
+    computation = Computation()
+    value = computation.step(iteration.loss) if computed(iteration.loss) else None
+    return computation.claimed(c.GradientsAdd(events, value), iteration.place)

@@ -23,10 +23,10 @@ from typing import Any
 import stand_ins
 import torch
 from limits import Budget, BudgetSpent
-from loader import Dropped, LoadError, Project, Source
-from scopes import Frame, Unknown, call_sites, calls_at, following
+from loader import DroppedError, LoadError, Project, Source
+from scopes import Frame, UnknownValueError, call_sites, calls_at, following
 from slicer import free_names, root_name, text_of
-from stand_ins import CpuMode, Refused, StubUsed
+from stand_ins import CpuMode, DownloadRefusedError, StubUsedError
 
 REASONS = (
     "argument",  # an argument of the constructor is not known
@@ -68,11 +68,12 @@ class Recipe:
 
 @dataclass
 class Built:
-    """A model, how it was made, and the module of the file that defines or makes it."""
+    """A model, how it was made, the module of the file that defines or makes it, and the model it is a part of."""
 
     model: torch.nn.Module
     recipe: Recipe
     module: types.ModuleType
+    within: Built | None = None
 
 
 # What a parameter most likely wants, by its name; the first entry that the name equals or ends with.
@@ -96,7 +97,8 @@ GUESSES: tuple[tuple[str, Any], ...] = (
     ("dropout", 0.1), ("drop_rate", 0.1), ("dropout_rate", 0.1), ("p", 0.5), ("scale_factor", 2), ("scale", 2),
     ("bilinear", True), ("bias", True), ("ch_in", 16), ("ch_out", 16), ("in_size", 16), ("out_size", 16),
     ("seq_len", 8), ("max_len", 32), ("growth_rate", 8), ("reduction", 4), ("size", 16), ("expansion", 2),
-    ("activation", "relu"), ("input_nc", 3), ("output_nc", 3), ("inp", 16), ("oup", 16), ("inputs", 16), ("outputs", 16),
+    ("activation", "relu"), ("input_nc", 3), ("output_nc", 3), ("inp", 16), ("oup", 16), ("inputs", 16),
+    ("outputs", 16),
 )  # fmt: skip
 
 
@@ -104,10 +106,12 @@ def build(project: Project, spec: Mapping[str, Any], budget: object) -> Built:
     """The model that the spec means (see the module's text); BuildError when there is none.
 
     `spec`: `path`, `row`, `column` of the constructing call (1-based; may be missing), `owner` and `cls`, the file and
-    the qualified name of the class (missing for a library's), `arguments`, what is known of the constructor's arguments.
+    the qualified name of the class (missing for a library's), `arguments`, what is known of its
+    constructor's.
     """
     limit = Budget.of(budget)
     try:
+        project.forget()
         with limit, CpuMode():
             return _Builder(project, spec).build()
     except BudgetSpent:
@@ -181,9 +185,9 @@ def failure(error: BaseException, path: str, row: int | None) -> BuildError:
     while seen is not None:
         if isinstance(seen, BuildError):
             return seen
-        if isinstance(seen, StubUsed):
+        if isinstance(seen, StubUsedError):
             return BuildError("package_missing", seen.package, path, row)
-        if isinstance(seen, Refused) or type(seen).__name__ in (
+        if isinstance(seen, DownloadRefusedError) or type(seen).__name__ in (
             "URLError", "ConnectionError", "LocalEntryNotFoundError", "OfflineModeIsEnabled", "HTTPError", "gaierror"
         ):  # fmt: skip
             return BuildError("download_blocked", str(seen)[:200], path, row)
@@ -193,13 +197,15 @@ def failure(error: BaseException, path: str, row: int | None) -> BuildError:
             return BuildError("memory", "the model does not fit into the memory allowed", path, row)
         if isinstance(seen, LoadError):
             return BuildError(_loading(seen), seen.message, seen.path, seen.line)
-        if isinstance(seen, Dropped):
+        if isinstance(seen, DroppedError):
             if seen.cause is not None:
                 inner = failure(seen.cause, path, seen.row)
                 if inner.reason in ("package_missing", "download_blocked", "syntax"):
                     return inner
             return BuildError("argument", str(seen)[:200], path, seen.row)
-        if isinstance(seen, Unknown):
+        if isinstance(seen, NameError) and not isinstance(seen, UnboundLocalError):
+            return BuildError("argument", str(seen)[:200], path, row)
+        if isinstance(seen, UnknownValueError):
             return BuildError("argument", str(seen)[:200], path, seen.row)
         seen = seen.__cause__ or (seen.__context__ if not seen.__suppress_context__ else None)
     at = row
@@ -242,6 +248,12 @@ class _Builder:
         except BuildError as error:
             if error.reason == "changed":
                 raise
+            if error.reason == "download_blocked" and not stand_ins.keep_project_weights_off:
+                stand_ins.keep_project_weights_off = True  # the project downloads by itself: ask it not to
+                try:
+                    return self._try(attempt)
+                finally:
+                    stand_ins.keep_project_weights_off = False
             self.errors.append(error)
             return None
         if stand_ins.GUESSED:
@@ -260,17 +272,17 @@ class _Builder:
             raise BuildError("not_found", "no call stands there", path, row)
         last = name.rpartition(".")[2] if name else None
         named = [call for call in calls if last and _last(call) == last]
-        error: BuildError | None = None
+        worst: BuildError | None = None
         for call in named or calls:
             try:
                 return self._call(source, call)
             except BuildError as caught:
                 if caught.reason == "changed":
                     raise
-                if error is None or caught.reason != "not_a_module":
-                    error = caught
-        assert error is not None
-        raise error
+                if worst is None or caught.reason != "not_a_module":
+                    worst = caught
+        assert worst is not None
+        raise worst
 
     def _call(self, source: Source, call: ast.Call) -> Built:
         """Makes the call at its place, and what its scope does to the model afterwards."""
@@ -310,7 +322,7 @@ class _Builder:
             raise failure(error, source.path, call.lineno) from error
         if not isinstance(model, torch.nn.Module):
             raise BuildError("not_a_module", f"the call gives a {type(model).__name__}", source.path, call.lineno)
-        self._replay(frame, source, call, model)
+        self._replay(source, call, model)
         text = f"{ast.unparse(call.func)}({', '.join(texts)})"
         recipe = Recipe("analysis" if from_analysis else "site", text[:300], source.path, call.lineno)
         return Built(model, recipe, self.project.module(source.path))
@@ -325,7 +337,7 @@ class _Builder:
             used.append(name)
             return known[name]
 
-    def _replay(self, frame: Frame, source: Source, call: ast.Call, model: torch.nn.Module) -> None:
+    def _replay(self, source: Source, call: ast.Call, model: torch.nn.Module) -> None:
         """Runs the statements after the construction that change the model."""
         statement = source.parents.get(call)
         if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
@@ -356,9 +368,10 @@ class _Builder:
             try:
                 if piece.kept is None or name in piece.spoils:
                     raise BuildError("changed", ast.unparse(later)[:200], source.path, later.lineno)
-                frame.run_for(piece.reads - {name})
-                frame.space[name] = model
-                exec(source.compile(piece.kept), frame.space)
+                there = Frame(self.project, source, later)
+                there.give(name, model)
+                there.run_for(piece.reads - {name})
+                exec(source.compile(piece.kept), there.space)
             except (BudgetSpent, BuildError):
                 raise
             except Exception as error:
@@ -428,7 +441,7 @@ class _Builder:
             raise BuildError(_loading(error), error.message, owner, error.line) from None
         except KeyError:
             raise BuildError("load", f"{name} is not defined in the file", owner) from None
-        except (Dropped, AttributeError) as error:
+        except (DroppedError, AttributeError) as error:
             raise failure(error, owner, None) from None
         return value
 
@@ -438,7 +451,7 @@ class _Builder:
         for part in outer.model.modules():
             if type(part).__name__ == short:
                 recipe = Recipe("inside", outer.recipe.text, outer.recipe.path, outer.recipe.row, outer.recipe.guessed)
-                return Built(part, recipe, self.project.module(where.path))
+                return Built(part, recipe, self.project.module(where.path), outer)
         raise BuildError("not_found", f"{outer.recipe.text} holds no {short}", where.path, call.lineno)
 
     def _proxied(self, sites: list[tuple[Source, ast.Call]], short: str) -> Built:
@@ -453,7 +466,7 @@ class _Builder:
     def _bare(self, source: Source, cls: Any, name: str) -> Built:
         """A call with what static analysis knows, or with nothing."""
         known = dict(self.spec.get("arguments") or {})
-        required, optional, _ = _signature(cls)
+        required, optional = _signature(cls)
         keywords = {one: known[one] for one in [*required, *optional] if one in known}
         missing = [one for one in required if one not in keywords]
         row = _row_of(source, name)
@@ -464,7 +477,7 @@ class _Builder:
 
     def _guessed(self, source: Source, cls: Any, name: str) -> Built:
         known = dict(self.spec.get("arguments") or {})
-        required, _, open_ended = _signature(cls)
+        required, _ = _signature(cls)
         keywords: dict[str, Any] = {}
         guessed: list[str] = []
         for one in required:
@@ -499,18 +512,28 @@ class _Builder:
         return Built(model, Recipe(kind, text, source.path, row or 0, guessed), self.project.module(source.path))
 
 
-def _signature(cls: Any) -> tuple[list[str], list[str], bool]:
-    """Names of the constructor's required and optional parameters, and whether it takes any others."""
+def _signature(cls: Any) -> tuple[list[str], list[str]]:
+    """Names of the constructor's required and optional parameters."""
     try:
-        parameters = inspect.signature(cls.__init__ if isinstance(cls, type) else cls).parameters.values()
+        makers = (
+            [vars(one)["__init__"] for one in cls.__mro__ if "__init__" in vars(one)]
+            if isinstance(cls, type)
+            else [cls]
+        )
+        found: dict[str, inspect.Parameter] = {}
+        for maker in makers:
+            parameters = list(inspect.signature(maker).parameters.values())[1 if isinstance(cls, type) else 0 :]
+            for one in parameters:
+                if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
+                    found.setdefault(one.name, one)
+            if not any(one.kind == one.VAR_KEYWORD for one in parameters):
+                break  # else what is left goes on to the next constructor
     except (TypeError, ValueError):
-        return [], [], True
-    named = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
-    if isinstance(cls, type):
-        named = named[1:]
+        return [], []
+    named = list(found.values())
     required = [one.name for one in named if one.default is one.empty]
     optional = [one.name for one in named if one.default is not one.empty]
-    return required, optional, len(named) < len(list(parameters)) - 1
+    return required, optional
 
 
 def _parameter_names(function: Any) -> list[str]:

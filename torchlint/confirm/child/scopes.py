@@ -20,18 +20,19 @@ the frame of `build` finds the call in the guard, whose frame runs `args = parse
 from __future__ import annotations
 
 import ast
+import re
 import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from loader import Dropped, LoadError, Project, Runner, Source
+from loader import DroppedError, LoadError, Project, Runner, Source
 from slicer import Piece, closure, free_names
 
 DEEPEST_CALL = 4  # frames, the site's own included
 MOST_CALLERS = 6
 
 
-class Unknown(Exception):
+class UnknownValueError(Exception):
     """The value of a name is not known: a parameter without caller or default, an attribute never assigned."""
 
     def __init__(self, name: str, row: int | None = None) -> None:
@@ -88,12 +89,18 @@ class Frame:
             return found
         return []
 
+    def give(self, name: str, value: Any) -> None:
+        """Binds a name to a value from elsewhere, in place of the statements that touch it."""
+        self.pieces = [piece for piece in self.pieces if name not in piece.touches]
+        self._own -= {name}
+        self.space[name] = value
+
     def slice(self, names: frozenset[str]) -> list[Piece]:
         """The pieces of this frame that the names depend on."""
         return closure(self.pieces, names)
 
     def value(self, node: ast.expr) -> Any:
-        """The value of an expression at the site; raises whatever evaluating raises (Dropped, Unknown, ...)."""
+        """The value of an expression at the site; raises whatever evaluating raises."""
         self.run_for(free_names(node))
         return eval(self.source.compile_expression(node), self.space)
 
@@ -161,11 +168,11 @@ class Frame:
         return None
 
     def parameter(self, name: str) -> Any:
-        """The value of a parameter of this frame's function; Unknown when neither caller nor default gives one."""
+        """The value of a parameter of this frame's function; UnknownValueError when nothing gives one."""
         if name in self._parameters:
             return self._parameters[name]
         if name in self._looking:
-            raise Unknown(name)
+            raise UnknownValueError(name)
         self._looking.add(name)
         try:
             self._parameters[name] = self._find_parameter(name)
@@ -203,7 +210,7 @@ class Frame:
             return ()
         if function.args.kwarg is not None and function.args.kwarg.arg == name:
             return {}
-        raise Unknown(name, function.lineno)
+        raise UnknownValueError(name, function.lineno)
 
 
 class Self:
@@ -325,11 +332,20 @@ def call_sites(
     A method is looked for by its name alone, in its own file.
     """
     others = [] if method else [one for one in project.paths() if one != path]
-    word = name + "("
+    word = re.compile(rf"\b{re.escape(name)}\(")
+    folders = [part for part in path.removesuffix(".py").split("/") if part != "__init__"][-3:]
     found = 0
     for one in [path, *others]:
         try:
-            if word not in project.text(one):
+            text = project.text(one)
+            if f"{name}(" not in text or not word.search(text):
+                continue
+            if (
+                one != path
+                and not any(part in text for part in folders)
+                and "import *" not in text
+                and "from ." not in text
+            ):
                 continue
             source = project.source(one)
         except LoadError:
@@ -402,4 +418,4 @@ def following(source: Source, node: ast.AST) -> Sequence[ast.stmt]:
     return found
 
 
-__all__ = ["Dropped", "Frame", "Self", "Unknown", "call_sites", "calls_at", "following"]
+__all__ = ["DroppedError", "Frame", "Self", "UnknownValueError", "call_sites", "calls_at", "following"]

@@ -27,42 +27,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from allowed import HARMLESS_METHODS, IMPURE, MUTATORS, STOOD_IN, Judge, dotted
+from allowed import HARMLESS_METHODS, METHODS, MUTATORS, Judge, dotted, words
 
 UNBIND = "__torchlint_unbind__"  # called as UNBIND(("name", ...), row) where a statement was dropped
 
-CHEAP = frozenset(
-    [
-        "argparse",
-        "typing",
-        "typing_extensions",
-        "collections",
-        "functools",
-        "itertools",
-        "dataclasses",
-        "enum",
-        "operator",
-        "math",
-        "os",
-        "re",
-        "string",
-        "pathlib",
-        "numbers",
-        "copy",
-        "torch.device",
-        "torch.cuda",
-        "torch.Size",
-        "torch.float32",
-        "torch.float",
-        "torch.tensor",
-        "torch.FloatTensor",
-        "platform",
-        "sys",
-        "logging",
-        "contextlib",
-        "warnings",
-        "json",
-    ]
+CHEAP = words(
+    """
+    argparse typing typing_extensions collections functools itertools dataclasses enum operator math os re
+    string pathlib numbers copy torch.device torch.cuda torch.Size torch.float32 torch.float torch.tensor
+    torch.FloatTensor platform sys logging contextlib warnings json
+    """
 )
 
 
@@ -232,7 +206,7 @@ class Purifier:
             return Piece(node, None, "value")
         name = root_name(call.func)
         method = call.func.attr if isinstance(call.func, ast.Attribute) else None
-        owner_is_value = name is not None and name not in self.judge.aliases and method is not None
+        owner_is_value = name is not None and method is not None and self.judge.holds_value(name)
         if owner_is_value and method in MUTATORS:
             assert name is not None
             if self.judge.allows(call):
@@ -241,8 +215,7 @@ class Purifier:
         spoils: set[str] = set()
         if owner_is_value and method not in HARMLESS_METHODS and name not in ("self", "cls"):
             assert name is not None
-            if name not in self.judge.functions and name not in self.judge.classes:
-                spoils.add(name)
+            spoils.add(name)
         if isinstance(call.func, ast.Name) and call.func.id in self.judge.functions:
             spoils |= _changed_arguments(self.judge.functions[call.func.id], call)
         if isinstance(call.func, ast.Name) and call.func.id == "setattr" and call.args:
@@ -362,6 +335,8 @@ class Purifier:
             root, _, rest = name.partition(".")
             if root in self.judge.aliases:
                 full = self.judge.aliases[root] + ("." + rest if rest else "")
+                if full.startswith("?") and rest.rpartition(".")[2] in METHODS | MUTATORS:
+                    continue
                 while full and full not in CHEAP:
                     full = full.rpartition(".")[0]
                 if not full:
@@ -469,8 +444,6 @@ def _is_unbind(node: ast.stmt) -> bool:
 
 
 __all__ = [
-    "IMPURE",
-    "STOOD_IN",
     "UNBIND",
     "Piece",
     "Purifier",

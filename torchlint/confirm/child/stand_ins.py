@@ -1,6 +1,6 @@
 """What stands in for the parts of the world that a slice must not touch, or that are not there.
 
-* a package that is not installed: `Stub`, which raises `StubUsed` when it is really used;
+* a package that is not installed: `Stub`, which raises `StubUsedError` when it is really used;
 * files of weights: `FakeState`, an empty mapping that `load_state_dict` takes without a change to the model. Pickles
   are never opened;
 * a graphics card: `CpuMode` turns every request for one into the CPU;
@@ -24,15 +24,18 @@ from torch.overrides import TorchFunctionMode
 
 PROJECT = "_torchlint_project_"  # the modules of the project are named below it, so that they hide no other
 
+keep_project_weights_off = False
+"""Whether `pretrained=` and its like are turned off in calls of the project's own functions too."""
+
 GUESSED: dict[str, Any] = {}
 """Command line arguments without a default that were read: their names, and the values made up for them."""
 
 
-class Refused(Exception):
+class DownloadRefusedError(Exception):
     """A download was asked for."""
 
 
-class StubUsed(Exception):
+class StubUsedError(Exception):
     """Something of a package that is not installed was needed."""
 
     def __init__(self, package: str) -> None:
@@ -46,7 +49,7 @@ class _StubBase:
     package = ""
 
     def __init__(self, *arguments: object, **keywords: object) -> None:
-        raise StubUsed(type(self).package)
+        raise StubUsedError(type(self).package)
 
 
 class Stub(ModuleType):
@@ -70,9 +73,9 @@ class Stub(ModuleType):
         return (type("StubBase", (_StubBase,), {"package": self.package}),)
 
     def __call__(self, *arguments: object, **keywords: object) -> NoReturn:
-        raise StubUsed(self.package)
+        raise StubUsedError(self.package)
 
-    __getitem__ = __iter__ = __len__ = __call__  # type: ignore[assignment]
+    __getitem__ = __iter__ = __len__ = __call__
 
     def __or__(self, other: object) -> Any:  # `np.ndarray | PIL.Image` in an annotation
         return object
@@ -90,7 +93,7 @@ class FakeState(dict[Any, Any]):
         """Another fake state, whatever the default."""
         return FakeState()
 
-    def pop(self, key: object, default: object = None) -> Any:  # type: ignore[override]
+    def pop(self, key: object, default: object = None) -> Any:
         """Another fake state, whatever the default."""
         return FakeState()
 
@@ -181,7 +184,8 @@ def without_weights(function: Any, *arguments: Any, **keywords: Any) -> Any:
     torchvision's, which takes the number of classes from the weights.
     """
     module = str(getattr(function, "__module__", "") or "")
-    if not module.startswith((PROJECT, "torchvision", "torch.", "numpy", "builtins")):
+    own = module.startswith(PROJECT) and not keep_project_weights_off
+    if not own and not module.startswith(("torchvision", "torch.", "numpy", "builtins")):
         keywords = {name: WEIGHT_KEYWORDS.get(name, value) for name, value in keywords.items()}
     return function(*arguments, **keywords)
 
@@ -191,7 +195,7 @@ def _fake_load(*arguments: object, **keywords: object) -> FakeState:
 
 
 def _refuse(*arguments: object, **keywords: object) -> NoReturn:
-    raise Refused("a download was asked for")
+    raise DownloadRefusedError("a download was asked for")
 
 
 def _replace_everywhere(old: Any, new: Any) -> None:
@@ -218,7 +222,7 @@ def install() -> None:
 
     torch.device("cpu")
     torch.zeros(1, device="cpu")
-    for fake in {torch.load, torch.hub.load_state_dict_from_url, torch.utils.model_zoo.load_url, torch.jit.load}:
+    for fake in {torch.load, torch.hub.load_state_dict_from_url, torch.jit.load}:
         _replace_everywhere(fake, _fake_load)
     for refused in (torch.hub.load, torch.hub.download_url_to_file):
         _replace_everywhere(refused, _refuse)
