@@ -38,7 +38,9 @@ SITES = {
     "parameter": "def build(width):\n    return Net(width)\nnet = build(3)",
     "keyword parameter": "def build(a=0, *, width):\n    return Net(width)\nnet = build(width=3)",
     "default": "def build(width=3):\n    return Net(width)",
-    "two calls up": "def inner(w):\n    return Net(w)\ndef outer(v):\n    return inner(v)\nif __name__ == '__main__':\n    outer(3)",
+    "two calls up": (
+        "def inner(w):\n    return Net(w)\ndef outer(v):\n    return inner(v)\nif __name__ == '__main__':\n    outer(3)"
+    ),
     "closure": "def outer():\n    width = 3\n    def inner():\n        return Net(width)\n    return inner()",
     "loop": "for width in [3, 4]:\n    net = Net(width)",
     "enumerate": "def main():\n    for i, (w, _) in enumerate([(3, 1)]):\n        net = Net(w)",
@@ -57,7 +59,9 @@ SITES = {
         "    def build(self):\n        self.net = Net(self.size())"
     ),
     "config class": "class Config:\n    width = 3\nnet = Net(Config.width)",
-    "config object": "class Config:\n    def __init__(self):\n        self.width = 3\ncfg = Config()\nnet = Net(cfg.width)",
+    "config object": (
+        "class Config:\n    def __init__(self):\n        self.width = 3\ncfg = Config()\nnet = Net(cfg.width)"
+    ),
     "config dict": "cfg = {'model': {'width': 3}}\nnet = Net(cfg['model']['width'])",
     "json": "import json\nwith open('config.json') as file:\n    cfg = json.load(file)\nnet = Net(cfg['width'])",
     "enum": "from enum import IntEnum\nclass Size(IntEnum):\n    S = 3\nnet = Net(Size.S.value)",
@@ -266,7 +270,8 @@ def test_changes_after_the_construction_are_followed(tmp_path: Path) -> None:
         ("import torch.hub\nnet = torch.hub.load('a/b', 'c')", "download_blocked"),
         ("def build(zork):\n    return Net(zork)", "argument"),
         ("class Far(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-         "        from urllib.request import urlopen\n        urlopen('http://127.0.0.1:9/x')\nnet = Far()", "download_blocked"),
+         "        from urllib.request import urlopen\n        urlopen('http://127.0.0.1:9/x')\nnet = Far()",
+         "download_blocked"),
         ("class Big(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
          "        self.fc = nn.Linear(10**7, 10**7)\nnet = Big()", "memory"),
     ],
