@@ -23,7 +23,7 @@ from loader import LoadError
 
 BATCH = 2  # more than one: batch norm in training needs it, and it shows who mixes it with other dimensions
 TIME = 7  # steps of a sequence whose length is open
-SIZES = (224, 32, 28, 64, 256, 128, 299, 96, 512, 48, 227, 572, 100, 84, 160, 16, 112, 384, 29, 8)
+SIZES = (224, 32, 28, 64, 256, 128, 299, 300, 96, 512, 48, 227, 572, 100, 84, 160, 16, 112, 384, 29, 8)
 MOST_OPTIONS = 120
 
 
