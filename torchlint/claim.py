@@ -31,10 +31,11 @@ Scalar: TypeAlias = Union[bool, int, float, str, None]
 class Data(msgspec.Struct, frozen=True, tag="data"):
     """A value that no model gave. None is unknown throughout.
 
-    shape: sizes; a string names a size that is the same wherever the name is met. low, high: the ends of its range,
+    shape: sizes; a string names a size that is the same wherever the name is met, or is a sum of such (``2*H-4``).
+    low, high: the ends of its range,
     None too where it has no end; reached: whether both are reached. kind: the meaning of its numbers, in the words of
     `torchlint.flow.values.Meaning`, empty if not known; classes: how many class ids there are. holder: ``tensor``,
-    ``array``, ``pil``.
+    ``numpy``, ``pil``, ``packed``, ``number``. mode, layout: of a picture, as in `Meaning`: ``RGB``, ``L``; ``HWC``.
     """
 
     shape: tuple[int | str | None, ...] | None = None
@@ -45,6 +46,8 @@ class Data(msgspec.Struct, frozen=True, tag="data"):
     kind: str = ""
     classes: int | None = None
     holder: str = "tensor"
+    mode: str = ""
+    layout: str = ""
 
 
 class Model(msgspec.Struct, frozen=True, tag="model"):
@@ -65,7 +68,7 @@ class Model(msgspec.Struct, frozen=True, tag="model"):
 
 
 class Called(msgspec.Struct, frozen=True, tag="called"):
-    """A call of the model that is step `model` on the steps `inputs`.
+    """A call of the model that is step `model` on the steps `inputs`, and those that are given by name, `keywords`.
 
     part: which of the things that it returns, as indices and keys, the outermost first.
     """
@@ -74,18 +77,34 @@ class Called(msgspec.Struct, frozen=True, tag="called"):
     inputs: tuple[int, ...]
     place: int
     part: tuple[int | str, ...] = ()
+    keywords: dict[str, int] = {}
 
 
 class Op(msgspec.Struct, frozen=True, tag="op"):
     """An operation of a library, as torch names it, on steps by the names of its parameters.
 
-    made: the place where the layer or transform that did it was constructed, None for a function or an operator.
+    op: ``mul`` for ``*``, ``getitem`` for a subscript, a contract's word for a transform (``to_tensor``); under the
+    name ``*`` stand further positional arguments, and those of a PIL image's method by their number. made: the place
+    where the layer or transform that did it was constructed, None for a function or an operator. library: the full name
+    of what was called (``torch.nn.functional.relu``), empty for operators and attributes. part: which of several
+    results it is.
     """
 
     op: str
     arguments: dict[str, int]
     place: int
     made: int | None = None
+    library: str = ""
+    part: tuple[int, ...] = ()
+
+
+class Judged(msgspec.Struct, frozen=True, tag="judged"):
+    """What a loss gives on the steps `input` and `target`."""
+
+    loss: Loss
+    input: int
+    target: int
+    place: int
 
 
 class Value(msgspec.Struct, frozen=True, tag="value"):
@@ -94,10 +113,36 @@ class Value(msgspec.Struct, frozen=True, tag="value"):
     value: Scalar
 
 
+class Name(msgspec.Struct, frozen=True, tag="name"):
+    """Something of a library, or of Python, by its full name: ``torch.float32``, ``Ellipsis``."""
+
+    name: str
+
+
+class Size(msgspec.Struct, frozen=True, tag="size"):
+    """A whole number that is a size, as in `Data.shape`."""
+
+    size: int | str
+
+
 class Items(msgspec.Struct, frozen=True, tag="items"):
     """A tuple or list of steps."""
 
     items: tuple[int, ...]
+
+
+class Entries(msgspec.Struct, frozen=True, tag="entries"):
+    """A dict of steps."""
+
+    items: dict[str, int]
+
+
+class Slice(msgspec.Struct, frozen=True, tag="slice"):
+    """``lower:upper:step``, each a step, which is the value None where there is none."""
+
+    lower: int
+    upper: int
+    step: int
 
 
 class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
@@ -106,7 +151,7 @@ class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
     reason: str = ""
 
 
-Step: TypeAlias = Union[Data, Model, Called, Op, Value, Items, Unknown]
+Step: TypeAlias = Union[Data, Model, Called, Op, Judged, Value, Name, Size, Items, Entries, Slice, Unknown]
 
 
 class Loss(msgspec.Struct, frozen=True):

@@ -13,22 +13,32 @@ With ``pictures`` ``x`` itself is followed back: ``Data(PIL image)``, ``Op("to_t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 
 import msgspec
 
 from torchlint import claim as c
+from torchlint.facts.computation import VALUELESS, parts
+from torchlint.flow.interval import Interval
+from torchlint.flow.library.apply import Ellipse
 from torchlint.flow.shape import Dim, Linear
+from torchlint.flow.subscripts import Slice
 from torchlint.flow.values import (
     Alternatives,
     Applied,
     Const,
+    Dict,
     Instance,
+    Library,
     List,
+    Meaning,
+    Measured,
     Number,
     Object,
     Output,
     Place,
     Run,
+    Several,
     Tensor,
     Tuple,
     Unknown,
@@ -37,8 +47,8 @@ from torchlint.flow.values import (
 )
 from torchlint.syntax import ir
 
-#: A longer computation is not written down.
-MOST_STEPS = 300
+#: A longer computation is not written down, nor one in which so many operations stand one behind the other.
+MOST_STEPS, DEEPEST = 300, 90
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -51,13 +61,14 @@ class Claimed(msgspec.Struct, frozen=True):
 
 
 class Computation:
-    """Writes down how values came to be. `pictures`: whether transforms of pictures are followed, too."""
+    """Writes down how values came to be. `pictures`: whether data are followed to their sources, too."""
 
     def __init__(self, *, pictures: bool = False) -> None:
         self.steps: list[c.Step] = []
         self.places: dict[Place, int] = {}
         self._pictures = pictures
         self._known: dict[int, tuple[Value | Run, int]] = {}
+        self._depth = 0
 
     def claimed(self, check: c.Check, at: Place | None = None) -> Claimed:
         """The claim that this check holds; `at` is the expression that it is about."""
@@ -75,7 +86,12 @@ class Computation:
             return self._add(c.Unknown("nothing is known"))
         if known is not None:
             return known[1]
-        number = self._add(c.Unknown("too long") if len(self.steps) > MOST_STEPS else self._of(value))
+        self._depth += 1
+        try:
+            long = len(self.steps) > MOST_STEPS or self._depth > DEEPEST
+            number = self._add(c.Unknown("too long") if long else self._of(value))
+        finally:
+            self._depth -= 1
         self._known[id(value)] = (value, number)
         return number
 
@@ -95,18 +111,33 @@ class Computation:
     def _of(self, value: Value) -> c.Step:
         if isinstance(value, Const):
             return c.Value(value.value)
+        if isinstance(value, Library):
+            return c.Name(value.name)
+        if isinstance(value, Ellipse):
+            return c.Name("Ellipsis")
+        if isinstance(value, Slice):
+            return c.Slice(*(self.step(part) for part in (value.lower, value.upper, value.step)))
         if isinstance(value, (Tuple, List)):
             items = value.items
             return c.Unknown("a list of unknown length") if items is None else c.Items(tuple(map(self.step, items)))
+        if isinstance(value, Dict):
+            return self._entries(value)
         if isinstance(value, Tensor):
             return self._tensor(value)
         if isinstance(value, (Number, Unknown)) and value.via is not None:
-            return self._operation(value.via)
+            return self._operation(value, value.via)
+        if isinstance(value, Number):
+            return _number(value)
         if isinstance(value, Alternatives):
             return c.Unknown("one of several values")
         if isinstance(value, Unknown) and value.origin is not None:
             return c.Unknown(value.origin.reason)
-        return c.Unknown("")
+        return c.Unknown(type(value).__name__.lower() if not isinstance(value, Unknown) else "")
+
+    def _entries(self, value: Dict) -> c.Step:
+        if value.meta.get("open") or not all(isinstance(key, str) for key in value.items):
+            return c.Unknown("a dict of unknown content")
+        return c.Entries({key: self.step(item) for key, item in value.items.items()})
 
     def _tensor(self, value: Tensor) -> c.Step:
         output = None if value.run is None else value.run.output(value)
@@ -114,26 +145,47 @@ class Computation:
             return self._called(output)
         via = value.via
         of_model = value.run is not None or value.grad == "attached"
-        if via is not None and (of_model or (self._pictures and isinstance(via, Applied))):
-            return self._operation(via)
+        if via is not None and (of_model or (self._pictures and _made_of_data(via))):
+            return self._operation(value, via)
         return c.Unknown("several ways lead here") if of_model else data(value)
 
     def _called(self, output: Output) -> c.Step:
         run = output.run
         model = self.model(run)
         inputs = tuple(map(self.step, run.inputs))
-        return c.Called(model, inputs, self.place(run.place), tuple(output.part))
+        keywords = {name: self.step(value) for name, value in run.keywords.items()}
+        return c.Called(model, inputs, self.place(run.place), tuple(output.part), keywords)
 
-    def _operation(self, via: Via) -> c.Step:
-        arguments = {name: self.step(value) for name, value in via.arguments.items() if isinstance(value, Value)}
+    def _operation(self, value: Value, via: Via) -> c.Step:
+        if isinstance(via, Measured):
+            given, target = (self.step(via.arguments.get(name)) for name in ("input", "target"))
+            return c.Judged(self._loss(via), given, target, self.place(via.place))
+        part = _part(value, via)
+        if part is None:
+            return c.Unknown("one of several results")
+        arguments = {
+            name: self.step(argument)
+            for name, argument in via.arguments.items()
+            if isinstance(argument, Value) and not name.startswith("_")
+        }
+        op = via.does if isinstance(via, Applied) else via.op
+        if op == "select" and "index" in arguments and "dim" not in arguments:
+            op = "getitem"
         made = None if via.made is None else self.place(via.made)
-        return c.Op(via.op, arguments, self.place(via.place), made)
+        return c.Op(op, arguments, self.place(via.place), made, via.full, part)
+
+    def _loss(self, via: Measured) -> c.Loss:
+        settings, complete = _scalars({**via.settings, "reduction": via.arguments["reduction"]})
+        plain = {name: value for name, value in settings.items() if not isinstance(value, list)}
+        made = None if via.configured is None else self.place(via.configured)
+        return c.Loss(via.full.rpartition(".")[2], plain, made, complete and len(plain) == len(settings))
 
     def _constructed(self, run: Run) -> c.Model:
         model, name = run.model, run.name
         if isinstance(model, Object):
             made = None if model.made is None else self.place(model.made)
             arguments, complete = _scalars(model.arguments)
+            complete = complete and model.kind != "container"
             return c.Model(name, "", model.name, made, arguments, complete, run.training)
         assert isinstance(model, Instance)
         made = None if model.made is None else self.place(model.made)
@@ -142,21 +194,57 @@ class Computation:
         return c.Model(name, model.cls.path, model.cls.name, made, arguments, complete, run.training)
 
 
+def _part(value: Value, via: Via) -> tuple[int, ...] | None:
+    """Which of an operation's results a value is; None if it gives several, and that is not known."""
+    if not isinstance(via, Several):
+        return ()
+    return next((part for result, part in via.results if result is value), None)
+
+
+def _made_of_data(via: Via) -> bool:
+    """Whether an operation was given data whose values it looks at, so that it is no source."""
+    given = islice(via.arguments.values(), via.op in VALUELESS, None)
+    return any(isinstance(part, Tensor) for argument in given for part in parts(argument))
+
+
 def data(value: Tensor) -> c.Data:
     """A value that depends on no model, as it is described."""
-    shape = None if value.shape is None else tuple(_size(dim) for dim in value.shape)
-    low = high = None
-    reached = False
-    if value.range is not None:
-        low, high = (None if abs(end) == float("inf") else end for end in (value.range.low, value.range.high))
-        reached = value.range.tight
-    meaning = value.meaning
-    kind, classes = ("", None) if meaning is None else (meaning.kind, meaning.classes)
-    return c.Data(shape, value.dtype, low, high, reached, kind, classes, value.holder)
+    shape = None if value.shape is None else tuple(map(size, value.shape))
+    meaning = value.meaning or Meaning("")
+    return c.Data(
+        shape,
+        value.dtype,
+        *_ends(value.range),
+        meaning.kind,
+        meaning.classes,
+        value.holder,
+        meaning.mode,
+        meaning.layout,
+    )
 
 
-def _size(dim: Dim) -> int | str | None:
-    return str(dim) if isinstance(dim, Linear) else dim
+def _ends(found: Interval | None) -> tuple[float | None, float | None, bool]:
+    if found is None:
+        return None, None, False
+    low, high = (None if abs(end) == float("inf") else end for end in (found.low, found.high))
+    return low, high, found.tight
+
+
+def _number(value: Number) -> c.Step:
+    dim = size(value.dim) if value.dim is not None else None
+    if dim is not None:
+        return c.Size(dim)
+    return c.Data((), value.kind, *_ends(value.interval), holder="number")
+
+
+def size(dim: Dim) -> int | str | None:
+    """A size as `claim.Data` has it."""
+    if not isinstance(dim, Linear):
+        return dim
+    if not all(name.isascii() and name.isidentifier() for name, _ in dim.terms):
+        return None
+    terms = "".join(f"{k:+d}*{name}" if abs(k) != 1 else f"{'-' if k < 0 else '+'}{name}" for name, k in dim.terms)
+    return (terms + (f"{dim.constant:+d}" if dim.constant else "")).removeprefix("+")
 
 
 def _by_name(model: Instance, args: tuple[Value, ...], keywords: Mapping[str, Value]) -> dict[str, Value]:

@@ -49,8 +49,8 @@ class TrainingIteration(Fact, frozen=True):
     events: in the order in which they run, helper functions included. `cleared` names the optimizers' numbers
     whose gradients are cleared anywhere in the iteration (by any means: ``zero_grad`` on the optimizer or a model,
     ``p.grad = None``); `cleared_unknown` is true if something unknown may have cleared them. optimizer: the name the
-    program gives to the stepping optimizer. loss: what the last backward pass before it starts from, None if that is not known.
-    `place` is the ``step``.
+    program gives to the stepping optimizer. loss: what the last backward pass before it starts
+    from, None if that is not known. `place` is the ``step``.
     """
 
     events: tuple[TrainingEvent, ...]

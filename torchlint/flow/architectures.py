@@ -156,7 +156,7 @@ def call(m: Machine, model: Object, args: Sequence[Value], keywords: Mapping[str
     given = args[0] if args else keywords.get("pixel_values", next(iter(keywords.values()), UNKNOWN))
     image, trained = weights.reached(m, model, given, place), weights.trained(m, model)
     run = Run(model, model.short, place, tuple(args), image, trained, models.in_training(m, model), m.grad,
-              weights.channels(m, model, row), weights.is_filled(m, model))  # fmt: skip
+              weights.channels(m, model, row), weights.is_filled(m, model), keywords=dict(keywords))  # fmt: skip
     replaced = _head(m, model, row)
     result: Value = UNKNOWN
     if replaced is not None:

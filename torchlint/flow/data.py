@@ -81,7 +81,7 @@ def source(row: tables.Source, place: Place, args: Sequence[Value], keywords: Ma
     note = f"`{row.name.rsplit('.', 2)[-2]}.{row.short}` → {found}" if found else f"`{row.short}`"
     given = args[0] if args else None
     run = given.run if isinstance(given, Tensor) else None
-    via = Via(row.short, {"input": given} if isinstance(given, Tensor) else {}, place)
+    via = Via(row.short, {"input": given} if isinstance(given, Tensor) else {}, place, full=row.name)
     return Tensor(found, meaning, dtype, shape, "detached", Trail(place, note), run, row.holder, via)
 
 
@@ -447,7 +447,7 @@ def noted(value: Value, loader: Object, place: Place) -> Value:
         via = value.via
         given = via.arguments["input"] if via is not None and via.op == "batch" else value
         dataset = loader.arguments.get("dataset")
-        return value.with_(via=Drawn("batch", {"input": given}, loader.made or place, None, None, "", loader, dataset))
+        return value.with_(via=Drawn("batch", {"input": given}, loader.made or place, loader=loader, dataset=dataset))
     if isinstance(value, Tuple):
         return Tuple(tuple(noted(item, loader, place) for item in value.items))
     if isinstance(value, Dict):

@@ -101,7 +101,7 @@ def _loosened(table: Tensor, names: frozenset[str | None]) -> Tensor:
     via = table.via
     if via is None:
         return table.with_(shape=None)
-    return table.with_(via=Table(via.op, via.arguments, via.place, via.made, via.operand, via.text, names))
+    return table.with_(via=Table(via.op, via.arguments, via.place, via.made, via.operand, via.text, via.full, names))
 
 
 def is_plain(value: Value) -> bool:
@@ -148,7 +148,7 @@ def _named(table: Tensor, name: str) -> Value:
         return LOOSE
     via = table.via
     if isinstance(via, Table):
-        via = Via(via.op, via.arguments, via.place, via.made, via.operand, via.text)
+        via = Via(via.op, via.arguments, via.place, via.made, via.operand, via.text, via.full)
     return column(via=via) if len(table.shape) == 2 else Tensor(None, None, None, (), "detached", via=via)
 
 

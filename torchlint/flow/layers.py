@@ -21,6 +21,7 @@ from torchlint.flow.values import (
     Object,
     Place,
     Rest,
+    Several,
     Tensor,
     Tuple,
     Value,
@@ -157,8 +158,19 @@ def call_layer(
 def _several(m: Machine, row: tables.Module, one: Any, args: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
     value = m.over([*args, *keywords.values()], one)
     if isinstance(value, Tensor) and row.short in ("LSTM", "GRU", "RNN"):
-        return Tuple((value, UNKNOWN))
+        return Tuple((_first(value), UNKNOWN))
     return value
+
+
+def _first(value: Tensor) -> Tensor:
+    """The first of several results of the operation that gave it."""
+    via = value.via
+    if via is None or isinstance(via, Several):
+        return value
+    several = Several(via.op, via.arguments, via.place, via.made, via.operand, via.text, via.full)
+    first = value.with_(via=several)
+    several.results.append((first, (0,)))
+    return first
 
 
 def _record(m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place: Place, call: int) -> None:

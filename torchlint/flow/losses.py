@@ -11,7 +11,7 @@ from torchlint.flow.machine import Machine
 from torchlint.flow.shape import Shape
 from torchlint.flow.spell import spell
 from torchlint.flow.tensors import compared, grad_mode, tensor_inputs
-from torchlint.flow.values import NONE, UNKNOWN, Const, Library, Meaning, Object, Place, Tensor, Trail, Value, Via
+from torchlint.flow.values import NONE, UNKNOWN, Const, Library, Meaning, Measured, Object, Place, Tensor, Trail, Value
 from torchlint.syntax import ir
 
 
@@ -97,7 +97,14 @@ def _record(
         _grad(tensors, tensor_inputs(list(bound.values()))),
         Trail(place, f"`{name.rsplit('.', 1)[-1]}`", source.trail if source is not None else None),
         source.run if source is not None else None,
-        via=Via("loss", {"input": first, "target": second, "reduction": reduction}, place),
+        via=Measured(
+            "loss",
+            {"input": first, "target": second, "reduction": reduction},
+            place,
+            full=name,
+            configured=None if named is None else Place(path, named.n),
+            settings=others,
+        ),
     )
     if not isinstance(reduction, Const):
         result = result.with_(shape=None)

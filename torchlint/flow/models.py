@@ -96,14 +96,23 @@ def call_module(
             value = run_library_part(m, instance, args, keywords, place)
     finally:
         m.runs -= 1
-    return note(m, value, _run(m, instance, instance.cls.name, args, place, mark))
+    return note(m, value, _run(m, instance, instance.cls.name, args, keywords, place, mark))
 
 
-def _run(m: Machine, model: Value, name: str, args: Sequence[Value], place: Place, mark: int) -> Run:
+def _run(
+    m: Machine,
+    model: Value,
+    name: str,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    mark: int,
+) -> Run:
     found = weights.arrival(m, mark)
     image, channels, trained = (None, None, None) if found is None else found
     filled = image is not None and weights.is_filled(m, model)
-    return Run(model, name, place, tuple(args), image, trained, in_training(m, model), m.grad, channels, filled)
+    mode = in_training(m, model)
+    return Run(model, name, place, tuple(args), image, trained, mode, m.grad, channels, filled, keywords=dict(keywords))
 
 
 def in_training(m: Machine, model: Value) -> bool | None:
@@ -181,7 +190,7 @@ def call_library_module(
             return UNKNOWN
         mark = len(m.events)
         value = layers.run_children(m, owner.attrs.get("()"), args, place)
-        return note(m, value, _run(m, owner, owner.short, args, place, mark)) if m.runs == 0 else value
+        return note(m, value, _run(m, owner, owner.short, args, keywords, place, mark)) if m.runs == 0 else value
     row = m.contracts.lookup(owner.name)
     if not isinstance(row, tables.Module):
         return UNKNOWN

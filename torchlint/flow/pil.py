@@ -83,7 +83,9 @@ def method(image: Tensor, name: str, args: Sequence[Value], keywords: Mapping[st
     if not isinstance(result, Tensor) or name not in DOES:
         return result
     given = {"input": image, **{str(i): v for i, v in enumerate(args)}, **keywords}
-    return result.with_(via=Applied("transform", given, place, place, None, name, DOES[name]))
+    return result.with_(
+        via=Applied("transform", given, place, place, None, name, f"PIL.Image.Image.{name}", DOES[name])
+    )
 
 
 def _changed(image: Tensor, name: str, args: Sequence[Value], keywords: Mapping[str, Value]) -> Value:

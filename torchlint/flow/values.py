@@ -58,7 +58,8 @@ class Via(msgspec.Struct, frozen=True, eq=False):
 
     made: where the layer that did it was constructed, None for a function; text: how the program spells it
     (``torch.sigmoid``, or ``nn.Sigmoid()`` for a layer); operand: the number of the node that spells what it works on,
-    in the file of `place`, if one does. Following `arguments` leads back through the whole computation.
+    in the file of `place`, if one does; full: the full name of what a library calls it, empty if none does. Following
+    `arguments` leads back through the whole computation.
     """
 
     op: str
@@ -67,6 +68,22 @@ class Via(msgspec.Struct, frozen=True, eq=False):
     made: Place | None = None
     operand: int | None = None
     text: str = ""
+    full: str = ""
+
+
+class Several(Via, frozen=True, eq=False):
+    """An operation that gave several values: `results` are those that are known, and where each is among all of them,
+    as indices."""
+
+    results: list[tuple[Value, tuple[int, ...]]] = msgspec.field(default_factory=list)
+
+
+class Measured(Via, frozen=True, eq=False):
+    """A library's loss, whose `op` is ``loss``: `settings` are its other arguments, those of its construction too;
+    configured: the call in which they stand, that construction or the call of a function."""
+
+    settings: Mapping[str, Value] = msgspec.field(default_factory=dict)
+    configured: Place | None = None
 
 
 class Applied(Via, frozen=True, eq=False):
@@ -415,7 +432,7 @@ class Run(msgspec.Struct, frozen=True, eq=False):
 
     `image` is the image tensor as it reached the model's first convolution or a known architecture, if one did,
     `channels` how many channels that architecture takes, and `weights` the trained weights that it has;
-    `outputs` are the tensors that it returned;
+    `outputs` are the tensors that it returned; `keywords` the inputs that are given by name;
     `name` what to call the model; `training` whether it was in training mode, if that is known; `graded` whether
     gradients were recorded; `filled` whether the weights were certainly loaded from elsewhere before.
     """
@@ -431,14 +448,18 @@ class Run(msgspec.Struct, frozen=True, eq=False):
     channels: int | None = None
     filled: bool = False
     outputs: list[Output] = msgspec.field(default_factory=list)
+    keywords: Mapping[str, Value] = msgspec.field(default_factory=dict)
 
     def output(self, tensor: Tensor) -> Output | None:
         """The outermost call that returned this tensor as it is, this one or one around it; None if none did."""
-        one: Output
-        for one in reversed(self.outputs):
-            if one.tensor is tensor or (tensor.via is not None and one.tensor.via is tensor.via):
+        known: list[Output] = self.outputs[::-1]
+        for one in known:
+            if one.tensor is tensor:
                 return one
-        return None
+        via = tensor.via
+        if via is None or isinstance(via, Several):
+            return None
+        return next((one for one in known if one.tensor.via is via), None)
 
 
 class Output(NamedTuple):

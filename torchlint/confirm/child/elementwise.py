@@ -35,10 +35,9 @@ from intervals import (
     sigmoid,
     silu,
     softplus,
-    square,
     valley,
 )
-from operations import EXACT, Call, Handler, Result, constant, handles
+from operations import EXACT, Call, Handler, Result, constant, handles, without_bounds
 
 
 def _unary(image: Callable[[Interval], Interval], *names: str, precision: float = APPROXIMATION) -> None:
@@ -47,30 +46,28 @@ def _unary(image: Callable[[Interval], Interval], *names: str, precision: float 
 
 # --- one operand -----------------------------------------------------------------------------------------------------
 
-_unary(negate, "neg", "negative", precision=EXACT)
-_unary(magnitude, "abs", "absolute", precision=0)
+_unary(negate, "neg", precision=EXACT)
+_unary(magnitude, "abs", precision=0)
 _unary(reciprocal, "reciprocal", precision=0)
 _unary(limited(monotone(lambda x: math.exp(x)), NON_NEGATIVE), "exp")
-_unary(limited(monotone(lambda x: 2.0**x), NON_NEGATIVE), "exp2", "special_exp2")
-_unary(limited(monotone(lambda x: math.expm1(x)), Interval(-1.0, math.inf)), "expm1", "special_expm1")
-_unary(limited(monotone(sigmoid), UNIT), "sigmoid", "special_expit")
+_unary(limited(monotone(lambda x: 2.0**x), NON_NEGATIVE), "exp2")
+_unary(limited(monotone(lambda x: math.expm1(x)), Interval(-1.0, math.inf)), "expm1")
+_unary(limited(monotone(sigmoid), UNIT), "sigmoid")
 _unary(limited(monotone(math.tanh), SYMMETRIC_UNIT), "tanh")
 _unary(monotone(lambda x: math.sinh(x) if x > -700 else -math.inf), "sinh")
-_unary(monotone(math.asinh), "asinh", "arcsinh")
-_unary(monotone(math.atan), "atan", "arctan")
-_unary(limited(monotone(math.erf), SYMMETRIC_UNIT), "erf", "special_erf")
-_unary(lambda one: Interval(math.erfc(one.high), math.erfc(one.low)), "erfc", "special_erfc")
+_unary(monotone(math.asinh), "asinh")
+_unary(monotone(math.atan), "atan")
+_unary(limited(monotone(math.erf), SYMMETRIC_UNIT), "erf")
+_unary(lambda one: Interval(math.erfc(one.high), math.erfc(one.low)), "erfc")
 constant(SYMMETRIC_UNIT, "sin", "cos", "frac")
-constant(Interval(-0.21724, 1.0), "sinc", "special_sinc")
-constant(Interval(-0.5 * math.pi * (1 + 1e-2), 0.5 * math.pi * (1 + 1e-2)), "asin", "arcsin")
-constant(Interval(0.0, math.pi * (1 + 1e-2)), "acos", "arccos")
+constant(Interval(-0.21724, 1.0), "sinc")
+constant(Interval(-0.5 * math.pi * (1 + 1e-2), 0.5 * math.pi * (1 + 1e-2)), "asin")
+constant(Interval(0.0, math.pi * (1 + 1e-2)), "acos")
 constant(Interval(1.0, math.inf), "cosh")
-constant(NON_NEGATIVE, "acosh", "arccosh")
+constant(NON_NEGATIVE, "acosh")
 
 
-@handles("tan", "atanh", "erfinv", "lgamma", "digamma", "special_erfinv", "special_i0", "polygamma", "mvlgamma")
-def _open(call: Call) -> Result:
-    return UNBOUNDED
+without_bounds("tan", "atanh", "erfinv", "lgamma", "digamma", "polygamma", "mvlgamma")
 
 
 @handles("sqrt", precision=0)
@@ -87,11 +84,6 @@ def _rsqrt(call: Call) -> Result:
     return Interval(1.0 / math.sqrt(x.high), 1.0 / math.sqrt(x.low))
 
 
-@handles("square", precision=0)
-def _square(call: Call) -> Result:
-    return square(call.of())
-
-
 def _logarithm(function: Callable[[float], float], shift: float) -> Handler:
     def handler(call: Call) -> Result:
         x = call.of()
@@ -106,10 +98,10 @@ def _logarithm(function: Callable[[float], float], shift: float) -> Handler:
 handles("log", precision=APPROXIMATION)(_logarithm(lambda x: math.log(x), 0.0))
 handles("log2", precision=APPROXIMATION)(_logarithm(lambda x: math.log2(x), 0.0))
 handles("log10", precision=APPROXIMATION)(_logarithm(lambda x: math.log10(x), 0.0))
-handles("log1p", "special_log1p", precision=APPROXIMATION)(_logarithm(lambda x: math.log1p(x), 1.0))
+handles("log1p", precision=APPROXIMATION)(_logarithm(lambda x: math.log1p(x), 1.0))
 
 
-@handles("logit", "special_logit", precision=APPROXIMATION)
+@handles("logit", precision=APPROXIMATION)
 def _logit(call: Call) -> Result:
     eps = call.value("eps")
     if eps is None or not 0 < eps < 0.5:
@@ -127,7 +119,7 @@ def _step(function: Callable[[float], float]) -> Handler:
 
 handles("floor")(_step(math.floor))
 handles("ceil")(_step(math.ceil))
-handles("trunc", "fix")(_step(math.trunc))
+handles("trunc")(_step(math.trunc))
 
 
 @handles("round", precision=APPROXIMATION)
@@ -185,7 +177,7 @@ def _clamped(x: Interval, low: Interval | None, high: Interval | None) -> Interv
     return x
 
 
-@handles("clamp", "clip", "clamp_min", "clamp_max")
+@handles("clamp", "clamp_min", "clamp_max")
 def _clamp(call: Call) -> Result:
     return _clamped(call.of(), call.optional("min"), call.optional("max"))
 
@@ -198,11 +190,6 @@ def _hardtanh(call: Call) -> Result:
     return _clamped(call.of(), *bounds)
 
 
-@handles("relu6")
-def _relu6(call: Call) -> Result:
-    return _clamped(call.of(), ZERO, Interval(6.0, 6.0))
-
-
 @handles("hardsigmoid", precision=APPROXIMATION)
 def _hardsigmoid(call: Call) -> Result:
     return limited(monotone(lambda x: min(max(x + 3.0, 0.0), 6.0) / 6.0), UNIT)(call.of())
@@ -213,7 +200,7 @@ def _leaky_relu(call: Call) -> Result:
     return _two_slopes(call.of(), settle(number(call.value("negative_slope", 0.01)), call.dtype))
 
 
-@handles("prelu", "_prelu_kernel", precision=0)
+@handles("_prelu_kernel", precision=0)
 def _prelu(call: Call) -> Result:
     return _two_slopes(call.of(), call.of("weight"))
 
@@ -233,7 +220,7 @@ def _rrelu(call: Call) -> Result:
     return _two_slopes(call.of(), hull(slopes))
 
 
-@handles("elu", "selu", "celu", precision=APPROXIMATION)
+@handles("elu", "celu", precision=APPROXIMATION)
 def _elu(call: Call) -> Result:
     if call.name == "selu":
         alpha, scale, input_scale = 1.6732632423543772, 1.0507009873554805, 1.0
@@ -277,7 +264,7 @@ def _softplus(call: Call) -> Result:
     return Interval(max(low - (gap if low * beta >= threshold else 0.0), 0.0), high)
 
 
-@handles("log_sigmoid_forward", "log_sigmoid", precision=APPROXIMATION)
+@handles("log_sigmoid_forward", precision=APPROXIMATION)
 def _log_sigmoid(call: Call) -> Result:
     inside = Interval(*(-softplus(-end) if math.isfinite(end) else min(end, 0.0) for end in call.of()))
     return [inside, None][: len(call.results)] if len(call.results) > 1 else inside
@@ -309,12 +296,12 @@ def _glu(call: Call) -> Result:
     return Interval(min(x.low, 0.0), max(x.high, 0.0))
 
 
-@handles("_softmax", "_safe_softmax", "softmax", "special_softmax")
+@handles("_softmax", "_safe_softmax")
 def _softmax(call: Call) -> Result:
     return UNIT
 
 
-@handles("_log_softmax", "log_softmax", "special_log_softmax", precision=0)
+@handles("_log_softmax", precision=0)
 def _log_softmax(call: Call) -> Result:
     # x - max - log(sum): the sum is at least 1, so the logarithm is at least 0; fused forms round in another order
     return Interval(-math.inf, 4 * call.epsilon())
@@ -342,7 +329,7 @@ constant(Interval(1.0, 1.0), "ones", "ones_like", "new_ones")
 constant(UNIT, "eye", "rand", "rand_like", "bernoulli", "hann_window", "hamming_window", "bartlett_window")
 
 
-@handles("full", "full_like", "new_full", "fill", "scalar_tensor", "masked_fill_all", precision=0)
+@handles("full", "full_like", "new_full", "fill", "scalar_tensor", precision=0)
 def _full(call: Call) -> Result:
     for name in ("fill_value", "value", "s"):
         if name in call.arguments:
@@ -385,9 +372,7 @@ def _randperm(call: Call) -> Result:
     return Interval(0.0, float(max(int(call.value("n")) - 1, 0)))
 
 
-@handles("randn", "randn_like", "normal", "normal_functional", "cauchy")
-def _normal(call: Call) -> Result:
-    return UNBOUNDED
+without_bounds("randn", "randn_like", "normal", "normal_functional", "cauchy")
 
 
 @handles("uniform", precision=1)
@@ -437,11 +422,11 @@ def _masked_scatter(call: Call) -> Result:
     return hull([call.of(), call.of("source")])
 
 
-@handles("tril", "triu", "diag_embed", "diag", "max_unpool2d", "max_unpool3d", "im2col")
+@handles("tril", "triu", "diag_embed", "max_unpool2d", "max_unpool3d", "im2col")
 def _with_zeros(call: Call) -> Result:
     return hull([call.of(), ZERO])
 
 
-@handles("constant_pad_nd", "pad")
+@handles("constant_pad_nd")
 def _constant_pad(call: Call) -> Result:
     return hull([call.of(), settle(number(call.value("value", 0)), call.dtype)])

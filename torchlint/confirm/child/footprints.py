@@ -43,6 +43,18 @@ def covers_storage(tensor: Any) -> bool:
     return bool(tensor.storage_offset() == 0 and expected * tensor.element_size() == tensor.untyped_storage().nbytes())
 
 
+def overlaps_itself(tensor: Any) -> bool:
+    """Whether an element of the storage may be seen more than once: then a write may read what it has written."""
+    reach = 0
+    for stride, size in sorted((int(stride), int(size)) for size, stride in zip(tensor.shape, tensor.stride())):
+        if size == 1:
+            continue
+        if stride <= reach:
+            return True
+        reach += (size - 1) * stride
+    return False
+
+
 def box(of: Footprint, strides: tuple[int, ...]) -> list[tuple[int, int]] | None:
     """The ranges of a footprint in the coordinates of falling `strides`; None where it cannot be expressed in them."""
     sizes = dict.fromkeys(strides, 1)

@@ -66,10 +66,14 @@ def target(described: dict[str, Any], node: dict[str, Any], given: Any, take: Ta
         raise UndecidedError("unknown-step", "the shape of the target is not known")
     if shape is None:
         shape = fitting(name, given)
+    return _sampled(name, {**node, "shape": shape}, given, take)
+
+
+def _sampled(name: str, node: dict[str, Any], given: Any, take: Take) -> Any:
+    """A target as it is described; what is not known of it is as the loss takes it."""
     ids = name in PER_CLASS
-    dtype = node["dtype"] or ("int64" if ids else "float32")
-    spec = {**node, "shape": shape, "dtype": dtype}
-    if ids and node["low"] is None:
+    spec = {**node, "dtype": node["dtype"] or ("int64" if ids else "float32")}
+    if ids and node["low"] is None and node["classes"] is None:
         spec |= {"low": 0, "high": max(0, given.shape[1] - 1) if given.dim() > 1 else 0}
     return sample(spec, take.generator)
 
@@ -87,24 +91,19 @@ def fitting(name: str, given: Any) -> list[int]:
     raise UndecidedError("unsupported", name)
 
 
-def mended(described: dict[str, Any], about: str, given: Any, wrong: Any) -> Any:
+def mended(described: dict[str, Any], about: str, given: Any, wrong: Any, node: dict[str, Any], take: Take) -> Any:
     """The target with only that changed which a claim is about; None if that is not known."""
     name = described["name"]
     if name not in PER_CLASS and name not in ELEMENTWISE:
         return None
-    ids = name in PER_CLASS
     if about == "shape":
         shape = fitting(name, given)
-        if ids and not wrong.is_floating_point():
-            return torch.zeros(shape, dtype=wrong.dtype)
-        return torch.full(shape, 0.5 if wrong.is_floating_point() else 0, dtype=wrong.dtype)
+        if node["type"] == "data":
+            return _sampled(name, {**node, "shape": shape}, given, take)
+        return torch.resize_as_(wrong.detach().clone(), torch.empty(shape)) if wrong.numel() else None
     if about == "dtype":
-        return wrong.to(torch.int64 if ids else given.dtype)
-    if about == "range":
-        return torch.zeros_like(wrong)
-    if about == "classes":
-        return torch.zeros_like(wrong)
-    return None
+        return wrong.to(torch.int64 if name in PER_CLASS else given.dtype)
+    return torch.zeros_like(wrong) if about in ("range", "classes") else None
 
 
 def called(loss: Callable[[Any, Any], Any], given: Any, wanted: Any) -> tuple[str, str]:

@@ -105,6 +105,7 @@ class Rule(NamedTuple):
 
 
 RULES: dict[str, Rule] = {}
+WITHOUT_BOUNDS: set[str] = set()
 
 
 def handles(*names: str, precision: float = EXACT) -> Callable[[Handler], Handler]:
@@ -120,6 +121,12 @@ def handles(*names: str, precision: float = EXACT) -> Callable[[Handler], Handle
     return register
 
 
+def without_bounds(*names: str) -> None:
+    """Operations that may give any number, because of unknown weights or by their nature."""
+    WITHOUT_BOUNDS.update(names)
+    handles(*names)(lambda call: None)
+
+
 def constant(interval: Interval, *names: str) -> None:
     """Operations of which the results lie in one interval, whatever goes in."""
     handles(*names)(lambda call: interval)
@@ -128,19 +135,19 @@ def constant(interval: Interval, *names: str) -> None:
 # --- data that moves, unchanged: the results hold elements of `self` ------------------------------------------------
 
 MOVEMENT = (
-    "clone", "contiguous", "_to_copy", "alias", "alias_copy", "detach", "detach_copy", "view", "view_copy", "reshape",
-    "_reshape_copy", "_reshape_alias", "_unsafe_view", "expand", "expand_copy", "expand_as", "permute", "permute_copy",
+    "clone", "_to_copy", "alias", "alias_copy", "detach", "detach_copy", "view", "view_copy",
+    "_reshape_copy", "_reshape_alias", "_unsafe_view", "expand", "expand_copy", "permute", "permute_copy",
     "transpose", "transpose_copy", "t", "t_copy", "squeeze", "squeeze_copy", "unsqueeze", "unsqueeze_copy", "select",
-    "select_copy", "slice", "slice_copy", "narrow", "narrow_copy", "split", "split_copy", "split_with_sizes",
-    "split_with_sizes_copy", "unsafe_split", "unsafe_split_with_sizes", "chunk", "unsafe_chunk", "unbind",
+    "select_copy", "slice", "slice_copy", "narrow_copy", "split", "split_copy", "split_with_sizes",
+    "split_with_sizes_copy", "unsafe_split", "unsafe_split_with_sizes", "unbind",
     "unbind_copy", "unfold", "unfold_copy", "diagonal", "diagonal_copy", "as_strided", "as_strided_copy", "flip",
     "roll", "rot90", "repeat", "index_select", "index", "_unsafe_index", "gather", "take", "masked_select",
-    "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "lift", "lift_fresh",
-    "lift_fresh_copy", "movedim", "flatten", "unflatten", "tile", "take_along_dim", "view_as", "type_as", "to",
+    "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "lift", "lift_fresh",
+    "lift_fresh_copy",
     "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d",
     "replication_pad3d", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d",
-    "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "swapaxes", "repeat_interleave", "_pin_memory",
-    "_conj", "resolve_neg", "resolve_conj", "dropout_identity", "real",
+    "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "repeat_interleave", "_pin_memory",
+    "_conj",
 )  # fmt: skip
 # The same, and each element stays in its place in the shape.
 IN_PLACE_OF_SHAPE = {"clone", "contiguous", "_to_copy", "alias_copy", "detach_copy", "lift_fresh_copy", "lift"}
@@ -202,7 +209,7 @@ def _add(call: Call) -> Result:
     return add(call.of(), _scaled(call, "other", "alpha"))
 
 
-@handles("sub", "subtract", precision=0)
+@handles("sub", precision=0)
 def _sub(call: Call) -> Result:
     return subtract(call.of(), _scaled(call, "other", "alpha"))
 
@@ -227,14 +234,14 @@ def same_values(one: Any, other: Any) -> bool:
     )
 
 
-@handles("mul", "multiply", precision=0)
+@handles("mul", precision=0)
 def _mul(call: Call) -> Result:
     if same_values(call.value("self"), call.value("other")):
         return square(call.of())
     return multiply(call.of(), call.of("other"))
 
 
-@handles("div", "true_divide", "divide", precision=0)
+@handles("div", precision=0)
 def _div(call: Call) -> Result:
     quotient = divide(call.of(), call.of("other"))
     mode = call.value("rounding_mode")
@@ -277,13 +284,13 @@ def _fmod(call: Call) -> Result:
     return Interval(0.0 if dividend.low >= 0 else -size, 0.0 if dividend.high <= 0 else size)
 
 
-@handles("maximum", "max.other")
+@handles("maximum")
 def _maximum(call: Call) -> Result:
     one, other = call.of(), call.of("other")
     return Interval(max(one.low, other.low), max(one.high, other.high))
 
 
-@handles("minimum", "min.other")
+@handles("minimum")
 def _minimum(call: Call) -> Result:
     one, other = call.of(), call.of("other")
     return Interval(min(one.low, other.low), min(one.high, other.high))
@@ -318,7 +325,7 @@ def _logaddexp(call: Call) -> Result:
     return Interval(low - slack * max(1.0, abs(low)), high + (math.log(2.0) + slack * max(1.0, abs(high))))
 
 
-@handles("pow", "float_power", precision=APPROXIMATION)
+@handles("pow", precision=APPROXIMATION)
 def _pow(call: Call) -> Result:
     exponent = call.value("exponent")
     if isinstance(exponent, (int, float)):
@@ -373,11 +380,11 @@ def _lerp(call: Call) -> Result:
 constant(
     UNIT, "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "logical_not",
     "isnan", "isinf",
-    "isfinite", "isclose", "isin", "signbit", "isposinf", "isneginf", "isreal", "is_nonzero", "equal", "any", "all",
+    "isin", "signbit", "isposinf", "isneginf", "equal", "any", "all",
 )  # fmt: skip
 
 
-@handles("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "__and__", "__or__", "__xor__")
+@handles("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not")
 def _bits(call: Call) -> Result:
     return limits(call.dtype)
 

@@ -24,7 +24,8 @@ Worked example
 What an interval does not say
     NaN is excluded. Only the executed path is covered; Python numbers and constants made from them, and the training
     flag, are those of this run. Whatever wrote to a storage outside of the mode went unseen. An operation without a
-    rule gives (-inf, inf), and its name stands in `unknown`.
+    rule gives (-inf, inf), and its name stands in `unknown`. Run programs under `no_grad`:
+    `inference_mode` shows operations before they are taken apart (`linear`, `reshape`), which have no rules.
 """
 
 import math
@@ -34,7 +35,7 @@ from typing import Any, NamedTuple
 import elementwise as _elementwise
 import reductions as _reductions
 import torch
-from footprints import Footprint, are_disjoint, contains, covers_storage, footprint, line_dimension
+from footprints import Footprint, are_disjoint, contains, covers_storage, footprint, line_dimension, overlaps_itself
 from intervals import Interval, hull, limits, settle
 from operations import EXACT, IN_PLACE_OF_SHAPE, MOVEMENT, RULES, Call
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -116,6 +117,7 @@ class RangeMode(TorchDispatchMode):
         super().__init__()
         self.value_dependent = False
         self.unknown: set[str] = set()
+        self.failed: set[str] = set()  # operations of which the rule raised: a fault of this module
         self.met: set[str] = set()  # operations with a rule that ran
         self._records: dict[int, _Record] = {}
         self._escapes: list[_Escapes] = []
@@ -238,11 +240,6 @@ class RangeMode(TorchDispatchMode):
         if name.startswith("__i") and name.endswith("__"):  # __iand__ is __and__ in place
             name = "__" + name[3:]
         rule = RULES.get(name) if qualified[0] in ("aten", "prims") else None
-        if rule is None and qualified[0] == "aten" and func._can_decompose():
-            with self:
-                result = func.decompose(*args, **kwargs)
-            if result is not NotImplemented:
-                return result
         arguments = _bound(schema, args, kwargs)
         self._note_decisions(name, arguments)
         result = func(*args, **kwargs)
@@ -255,6 +252,7 @@ class RangeMode(TorchDispatchMode):
             self._interpret(plain, name, rule, arguments, written, result)
         except Exception:  # nothing may break the program that is watched
             self.unknown.add(name)
+            self.failed.add(name)
             self._forget(list(_tensors(written)), list(_tensors(result)), arguments, name)
         return result
 
@@ -316,7 +314,7 @@ class RangeMode(TorchDispatchMode):
             source = arguments.get("src") if name == "copy" else arguments.get("self")
             operation = self.last_operation(source) or name if isinstance(source, torch.Tensor) else name
         for position, one in enumerate(results):
-            interval = limits(one.dtype) if mismatched else settled[position]
+            interval = limits(one.dtype) if mismatched or (targets and overlaps_itself(one)) else settled[position]
             self._write(one, interval, operation, kind if position == 0 else None)
         for one in targets[len(results) :] if len(targets) > len(results) else []:
             self._write(one, limits(one.dtype), name)

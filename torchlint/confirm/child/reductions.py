@@ -1,7 +1,6 @@
 """What aten operations that combine elements do to intervals: sums, means, pooling, indexed writes, products."""
 
 import math
-from typing import Any
 
 import torch
 from intervals import (
@@ -15,14 +14,13 @@ from intervals import (
     add,
     hull,
     is_integral,
-    limits,
     magnitude,
     multiply,
     number,
     settle,
     summation_slack,
 )
-from operations import Call, Result, constant, handles
+from operations import Call, Result, constant, handles, without_bounds
 
 
 def reduced_count(call: Call, name: str = "dim") -> int:
@@ -72,7 +70,7 @@ def _nansum(call: Call) -> Result:
     return total(hull([call.of(), ZERO]), 0, reduced_count(call), call)
 
 
-@handles("mean", "nanmean", precision=0)
+@handles("mean", precision=0)
 def _mean(call: Call) -> Result:
     return _averaged(call.of(), reduced_count(call), call)
 
@@ -114,9 +112,7 @@ def _chosen(call: Call) -> Result:
     return _indices(call, sizes[call.value("dim", -1)] if sizes else 1)
 
 
-@handles("_cummax_helper", "_cummin_helper")
-def _running(call: Call) -> Result:
-    return None
+without_bounds("_cummax_helper", "_cummin_helper")
 
 
 @handles("amax", "amin", "aminmax")
@@ -124,7 +120,7 @@ def _extreme(call: Call) -> Result:
     return call.of()
 
 
-@handles("argmax", "argmin", "argsort")
+@handles("argmax", "argmin")
 def _places(call: Call) -> Result:
     return Interval(0.0, float(max(reduced_count(call) - 1, 0)))
 
@@ -144,16 +140,14 @@ def _logsumexp(call: Call) -> Result:
                     x.high + math.log(count) + slack * max(1.0, abs(x.high)))  # fmt: skip
 
 
-@handles("logcumsumexp")
-def _logcumsumexp(call: Call) -> Result:
-    return UNBOUNDED
+without_bounds("logcumsumexp")
 
 
 constant(
-    NON_NEGATIVE, "norm", "linalg_vector_norm", "var", "std", "var_correction", "_cdist_forward",
+    NON_NEGATIVE, "norm", "linalg_vector_norm", "var", "std", "_cdist_forward",
     "_pdist_forward", "histc",
-    "bincount", "_euclidean_dist", "mse_loss", "smooth_l1_loss", "huber_loss", "soft_margin_loss", "linalg_matrix_norm",
-    "cdist", "pdist", "frobenius_norm", "nuclear_norm", "dist",
+    "bincount", "_euclidean_dist", "mse_loss", "smooth_l1_loss", "huber_loss", "soft_margin_loss",
+    "dist",
 )  # fmt: skip
 
 
@@ -168,7 +162,7 @@ def _bucketize(call: Call) -> Result:
     return Interval(0.0, float(boundaries.shape[-1])) if isinstance(boundaries, torch.Tensor) else None
 
 
-@handles("nonzero", "argwhere", "nonzero_static")
+@handles("nonzero", "nonzero_static")
 def _nonzero(call: Call) -> Result:
     return Interval(-1.0, float(max([*call.size(), 1])))
 
@@ -188,9 +182,9 @@ def _trace(call: Call) -> Result:
 
 
 @handles(
-    "max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices", "max_pool3d_with_indices",
-    "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d", "fractional_max_pool2d",
-    "fractional_max_pool3d", "mkldnn_max_pool2d", "max_pool1d_with_indices",
+    "max_pool2d_with_indices", "max_pool3d_with_indices",
+    "adaptive_max_pool2d", "adaptive_max_pool3d", "fractional_max_pool2d",
+    "fractional_max_pool3d", "mkldnn_max_pool2d",
 )  # fmt: skip
 def _max_pool(call: Call) -> Result:
     # the padding of -inf never wins: it is at most half of the window
@@ -221,8 +215,8 @@ def _avg_pool(call: Call) -> Result:
 
 
 @handles(
-    "adaptive_avg_pool1d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_avg_pool2d",
-    "adaptive_avg_pool3d", "mkldnn_adaptive_avg_pool2d", precision=0,
+    "_adaptive_avg_pool2d", "_adaptive_avg_pool3d",
+    "mkldnn_adaptive_avg_pool2d", precision=0,
 )  # fmt: skip
 def _adaptive_avg_pool(call: Call) -> Result:
     return _averaged(call.of(), math.prod(call.size()[-2:]), call)
@@ -251,12 +245,11 @@ def _bicubic(call: Call) -> Result:
     return Interval(result.low - slack, result.high + slack) if math.isfinite(slack) else UNBOUNDED
 
 
-@handles("_upsample_bicubic2d_aa", "_upsample_lanczos2d_aa")
-def _antialiased(call: Call) -> Result:
-    return None  # the weights overshoot by an amount that depends on the sizes
+# the weights overshoot by an amount that depends on the sizes
+without_bounds("_upsample_bicubic2d_aa", "_upsample_lanczos2d_aa")
 
 
-@handles("grid_sampler_2d", "grid_sampler_3d", "_grid_sampler_2d_cpu_fallback", "grid_sampler", precision=0)
+@handles("grid_sampler_2d", "grid_sampler_3d", "_grid_sampler_2d_cpu_fallback", precision=0)
 def _grid_sampler(call: Call) -> Result:
     if call.value("interpolation_mode", 0) not in (0, 1):
         return None
@@ -266,9 +259,7 @@ def _grid_sampler(call: Call) -> Result:
     return _averaged(each, 64, call)
 
 
-@handles("affine_grid_generator")
-def _affine_grid(call: Call) -> Result:
-    return UNBOUNDED
+without_bounds("affine_grid_generator")
 
 
 @handles("col2im", precision=0)
@@ -280,7 +271,7 @@ def _col2im(call: Call) -> Result:
 # --- joining and indexed writes --------------------------------------------------------------------------------------
 
 
-@handles("cat", "stack", "concat", "hstack", "vstack", "block_diag", "_foreach_cat")
+@handles("cat", "stack", "block_diag")
 def _joined(call: Call) -> Result:
     parts = [part for part in call.value("tensors") if part.numel()]
     dtype = call.dtype
@@ -290,7 +281,7 @@ def _joined(call: Call) -> Result:
 
 @handles(
     "scatter", "index_fill", "index_copy", "select_scatter", "slice_scatter", "diagonal_scatter",
-    "as_strided_scatter", "fill_diagonal", "put",
+    "as_strided_scatter", "put",
 )  # fmt: skip
 def _written(call: Call) -> Result:
     parts = [call.of()]
@@ -380,7 +371,7 @@ def dot(one: Interval, other: Interval, count: int, call: Call) -> Interval | No
     )
 
 
-@handles("mm", "bmm", "matmul", "mv", "dot", "vdot", "inner", precision=0)
+@handles("mm", "bmm", "mv", "dot", "vdot", precision=0)
 def _product(call: Call) -> Result:
     other = next(call.value(name) for name in ("mat2", "other", "vec", "tensor") if call.value(name) is not None)
     return dot(call.of(), settle(call.interval(other), call.dtype), call.size()[-1] if call.size() else 1, call)
@@ -407,17 +398,15 @@ def _added_product(call: Call) -> Result:
     return Interval(both.low - slack * size, both.high + slack * size)
 
 
-@handles(
-    "addr", "addbmm", "ger", "outer", "_addmm_activation", "linear", "_trilinear", "kron", "einsum", "bilinear",
-    "_weight_norm_interface", "_weight_norm",
+without_bounds(
+    "addr", "addbmm", "_addmm_activation", "_trilinear",
+    "_weight_norm_interface",
 )  # fmt: skip
-def _open_product(call: Call) -> Result:
-    return None
 
 
 @handles(
-    "convolution", "_convolution", "mkldnn_convolution", "cudnn_convolution", "conv1d", "conv2d", "conv3d",
-    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "_slow_conv2d_forward", "thnn_conv2d",
+    "convolution", "_convolution", "mkldnn_convolution", "cudnn_convolution",
+    "_slow_conv2d_forward",
 )  # fmt: skip
 def _convolution(call: Call) -> Result:
     weight = call.arguments.get("weight")
@@ -436,16 +425,14 @@ def _convolution(call: Call) -> Result:
     return add(Interval(low - slack, high + slack), bias)
 
 
-@handles(
+# Open: the affine weights are unknown, and without them cancellation may still leave any quotient.
+without_bounds(
     "native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training",
     "_native_batch_norm_legit_functional", "cudnn_batch_norm", "_batch_norm_with_update",
-    "_batch_norm_no_update", "batch_norm", "native_layer_norm", "native_group_norm", "layer_norm", "group_norm",
-    "instance_norm", "_fused_rms_norm", "rms_norm", "_batch_norm_impl_index", "miopen_batch_norm",
+    "_batch_norm_no_update", "native_layer_norm", "native_group_norm",
+    "miopen_batch_norm",
     "batch_norm_stats",
 )  # fmt: skip
-def _norm(call: Call) -> Result:
-    """Open: the affine weights are unknown, and without them cancellation may still leave any quotient."""
-    return None
 
 
 @handles("embedding", "embedding_renorm")
@@ -455,16 +442,14 @@ def _embedding(call: Call) -> Result:
     return call.of("weight")
 
 
-@handles("_embedding_bag", "_embedding_bag_forward_only", "embedding_bag")
-def _embedding_bag(call: Call) -> Result:
-    return None
+without_bounds("_embedding_bag", "_embedding_bag_forward_only")
 
 
 @handles(
     "_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention",
     "_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention",
-    "_scaled_dot_product_attention_math", "_scaled_dot_product_fused_attention_overrideable",
-    "scaled_dot_product_attention", precision=0,
+    "_scaled_dot_product_fused_attention_overrideable",
+    precision=0,
 )  # fmt: skip
 def _attention(call: Call) -> Result:
     """A convex combination of values, or zero where everything is masked."""
@@ -484,19 +469,12 @@ def _fused_recurrent_layer(call: Call) -> Result:
     return [SYMMETRIC_UNIT, SYMMETRIC_UNIT, *(None for _ in call.results[2:])]
 
 
-@handles(
+without_bounds(
     "_native_multi_head_attention", "_transformer_encoder_layer_fwd", "_transform_bias_rescale_qkv",
-    "nll_loss_forward", "nll_loss2d_forward", "binary_cross_entropy", "cross_entropy_loss", "kl_div", "lstm",
-    "gru", "rnn_tanh", "rnn_relu", "_thnn_fused_lstm_cell", "_thnn_fused_gru_cell", "_cudnn_rnn", "complex",
+    "nll_loss_forward", "nll_loss2d_forward", "binary_cross_entropy",
+    "_thnn_fused_lstm_cell", "_thnn_fused_gru_cell", "_cudnn_rnn", "complex",
     "polar", "view_as_real", "view_as_complex", "_fft_r2c", "_fft_c2c", "_fft_c2r", "angle", "linalg_cross",
-    "cross", "linalg_inv_ex", "linalg_qr", "_linalg_svd", "_linalg_eigh", "linalg_solve", "_linalg_det",
-    "cumulative_trapezoid", "renorm", "multi_margin_loss", "binary_cross_entropy_with_logits", "_ctc_loss",
-    "_fused_dropout", "stft",
+    "linalg_inv_ex", "linalg_qr", "_linalg_svd", "_linalg_eigh", "_linalg_det",
+    "renorm", "multi_margin_loss", "binary_cross_entropy_with_logits", "_ctc_loss",
+    "_fused_dropout",
 )  # fmt: skip
-def _open_by_nature(call: Call) -> Result:
-    return None
-
-
-def unbounded_results(results: list[Any]) -> list[Interval]:
-    """What is known of results of which only the dtype is known."""
-    return [limits(result.dtype) for result in results]

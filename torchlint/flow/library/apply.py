@@ -32,6 +32,7 @@ from torchlint.flow.values import (
     List,
     Number,
     Place,
+    Several,
     Tensor,
     Trail,
     Tuple,
@@ -57,7 +58,7 @@ def apply(
     if first in arguments and next(iter(arguments)) != first:
         arguments = {first: arguments[first], **arguments}
     call = Call(op, arguments)
-    via = Via(op.verb, arguments, place, made, operand, spelled)
+    via = Via(op.verb, arguments, place, made, operand, spelled, op.name)
     if op.name == "torch.nn.Identity.forward" and isinstance(arguments.get(first), Tensor):
         return _given_by(via, arguments[first])  # a picture too is given back as it is
     if op.result:
@@ -102,7 +103,19 @@ def _given_by(via: Via, value: Value) -> Value:
         return value if value.via is not None else Number(value.dim, value.interval, via, value.kind)
     if isinstance(value, List) and value.items is None:
         return list_of(_given_by(via, value.element), value.kind)
-    return Tuple(tuple(_given_by(via, item) for item in value.items)) if isinstance(value, Tuple) else value
+    if not isinstance(value, Tuple):
+        return value
+    several = Several(via.op, via.arguments, via.place, via.made, via.operand, via.text, via.full)
+    return _each(several, value, ())
+
+
+def _each(via: Several, value: Value, part: tuple[int, ...]) -> Value:
+    """One of several results, with the operation noted on it, or what that holds."""
+    if isinstance(value, Tuple):
+        return Tuple(tuple(_each(via, item, (*part, i)) for i, item in enumerate(value.items)))
+    noted = _given_by(via, value)
+    via.results.append((noted, part))
+    return noted
 
 
 def _grad(call: Call, tensors: Sequence[Tensor]) -> str | None:
