@@ -109,9 +109,7 @@ def _arguments(value: Any) -> tuple[tuple[str, Any], ...]:
         if not name.isidentifier():
             raise Wrong(f"has {shown(name)}, which is the name of no parameter", (name,))
         if not _is_plain(inner):
-            raise Wrong(
-                f"has an argument {name} that is neither a number, a text, true, false nor a list of these", (name,)
-            )
+            raise Wrong(f"has {name}, which is neither a number, a text, true, false nor a list of these", (name,))
     return tuple(value.items())
 
 

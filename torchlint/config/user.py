@@ -7,8 +7,8 @@ It is one file of the user's own, ``config.toml`` in the folder for the configur
     python = "~/envs/torch/bin/python"   # what runs their models
     isolation = "strong"                 # or "basic"
 
-**Invariant:** it is found by the user's own folders alone. Nothing in a linted project leads to it, and it is read by no
-code that reads a project's files.
+**Invariant:** it is found by the user's own folders alone. Nothing in a linted project leads to it, and it is read by
+no code that reads a project's files.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class _Reader:
             raise self._wrong(
                 ("confirm", "python"), f"`confirm.python` must be the full path of a Python, not {shown(value)}"
             )
-        return os.path.expanduser(value)
+        return os.path.expanduser(str(value))
 
     def _isolation(self, table: dict[str, Any]) -> str:
         value = table.get("isolation", "")

@@ -27,7 +27,7 @@ from torchlint import confirm
 from torchlint.claim import Claim
 from torchlint.confirm.planner import Plan, job
 from torchlint.diagnostic import Diagnostic
-from torchlint.frontends.confirming import Consent, _hints, project_of
+from torchlint.frontends.confirming import Consent, hints, project_of
 from torchlint.report.text import place, visible
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def explain(session: Session, allowance: Consent, diagnostics: Sequence[Diagnost
 def _told(session: Session, one: Diagnostic, claim: Claim) -> Iterator[str]:
     """What is asked, and what is run for it, line by line."""
     project = project_of(session, one.span.path)
-    inputs, arguments = _hints(session, [one], project)
+    inputs, arguments = hints(session, [one], project)
     asked = job(claim, session.sources.text, Plan(project, os.getcwd(), inputs=inputs, arguments=arguments))
     (described,) = asked["claims"]
     check = dict(described["check"])
@@ -77,9 +77,9 @@ def _told(session: Session, one: Diagnostic, claim: Claim) -> Iterator[str]:
         yield from (f"  {line}" for line in text.splitlines())
 
 
-def _spec(step: Mapping[str, Any], described: Mapping[str, Any], hints: Mapping[str, Any]) -> dict[str, Any]:
+def _spec(step: Mapping[str, Any], described: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
     """Which model is meant, as `build.build` in the child is told."""
-    given = {**step["arguments"], **hints.get(f"{step['owner']}:{step['cls']}", {})}
+    given = {**step["arguments"], **further.get(f"{step['owner']}:{step['cls']}", {})}
     spec: dict[str, Any] = {"arguments": given, "complete": step["complete"]}
     if step["made"] is not None:
         span = described["places"][step["made"]]
@@ -101,16 +101,8 @@ def _model(step: Mapping[str, Any], spec: Mapping[str, Any], inputs: Mapping[str
 
 def _data(step: Mapping[str, Any]) -> str:
     """``float32[4, 8] in [0, 1]``."""
-    shape = (
-        "of unknown shape"
-        if step["shape"] is None
-        else f"[{', '.join('?' if n is None else str(n) for n in step['shape'])}]"
-    )
-    words = (
-        f"{step['dtype'] or 'numbers '}{shape}"
-        if step["dtype"] and step["shape"] is not None
-        else f"{step['dtype'] or 'numbers'} {shape}"
-    )
+    sizes = None if step["shape"] is None else ", ".join("?" if size is None else str(size) for size in step["shape"])
+    words = f"{step['dtype'] or 'numbers'}{' of unknown shape' if sizes is None else f'[{sizes}]'}"
     ends = ["−∞" if step["low"] is None else f"{step['low']:g}", "∞" if step["high"] is None else f"{step['high']:g}"]
     return f"{words} in [{', '.join(ends)}]"
 

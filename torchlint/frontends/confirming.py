@@ -2,8 +2,8 @@
 
 Definitions
     consent   what the person who runs torchlint allows: by the command line, or by a configuration of their own
-    project   the folder whose code may be loaded for a finding: the top of its file's repository, else the folder of its
-              configuration, else the file's own
+    project   the folder whose code may be loaded for a finding: the top of its file's repository, else the folder of
+              its configuration, else the file's own
 
 A linted project cannot give consent, whatever it holds. It can refuse: then nothing of it is run, though the command
 line asks for it.
@@ -192,9 +192,9 @@ def confirm(
                 confirmed.problem = ready
                 break
             confirmed.torch, confirmed.isolation = ready.torch, ready.isolation
-            hints = _hints(session, some, project)
+            inputs, arguments = hints(session, some, project)
             plan = Plan(
-                project, os.getcwd(), allowance.cpu, inputs=hints[0], arguments=hints[1], isolation=ready.isolation
+                project, os.getcwd(), allowance.cpu, inputs=inputs, arguments=arguments, isolation=ready.isolation
             )
             decided = decide(some, session.sources.text, plan, ready.runner, progress)
         for index, one in zip(indices, decided, strict=True):
@@ -234,7 +234,7 @@ def project_of(session: Session, path: str) -> str:
     return os.path.dirname(full) if _holds(os.path.realpath(top), home) else top
 
 
-def _hints(
+def hints(
     session: Session, diagnostics: Iterable[Diagnostic], project: str
 ) -> tuple[dict[str, list[list[int]]], dict[str, dict[str, Any]]]:
     """What the configurations of these findings' files say of inputs and arguments, by class as a run knows it."""
@@ -299,7 +299,9 @@ def no_torch(reason: str, asked: Sequence[str]) -> str:
 def refused(reason: str, weaker: bool) -> str:
     """What to do where isolation was not what is wanted; `weaker`: whether the lower level is held."""
     hint = (
-        "; --confirm-isolation=basic runs models with what is held, if you trust this project's code" if weaker else ""
+        "; --confirm-isolation=basic runs models with what is held, if you trust the code of the project"
+        if weaker
+        else ""
     )
     return f"nothing was run: {reason}{hint}"
 

@@ -29,7 +29,7 @@ class Findings(msgspec.Struct, frozen=True):
     files: what was linted, clean files too. folder: the full path of the folder where relative paths start.
     about: what is known of the rule of a code.
     unsafe: whether unsafe fixes count as fixes.
-    watched: whether a person looks at it on a terminal, so that text of the linted program's own exceptions may be shown.
+    watched: whether a person looks at it on a terminal, so that what the linted program's exceptions say may be shown.
     problems: what else went wrong, such as a rule that could not be loaded. version: torchlint's.
     """
 

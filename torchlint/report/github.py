@@ -44,7 +44,7 @@ def _command(one: Diagnostic, folder: str) -> str:
 
 def _lines(one: Diagnostic) -> list[str]:
     lines = [f"{place(one.span)}: {one.code} {one.message}"]
-    if one.verdict is not None:
+    if one.verdict is not None and one.verdict.text:
         lines.append(one.verdict.text)
     if one.trail:
         lines.append("how it comes to this:")

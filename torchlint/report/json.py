@@ -1,8 +1,8 @@
 """Findings as JSON with ruff's keys, and a few of our own (`name`, `severity`, `trail`, `fixes`, `verdict`).
 
 `fix` is the first of `fixes`, which are different ways to mend one finding. Wherever a place is in a notebook, `cell`
-beside it is the number of the cell, from 1, whose rows are counted; elsewhere it is null. `verdict` is what a run said of the
-finding, null if none was asked.
+beside it is the number of the cell, from 1, whose rows are counted; elsewhere it is null. `verdict` is what a run said
+of the finding, null if none was asked.
 """
 
 from __future__ import annotations
