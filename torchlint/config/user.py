@@ -47,8 +47,8 @@ class Allowed(msgspec.Struct, frozen=True):
         return {"enabled": enabled, **{name: value for name, value in rest.items() if value}}
 
     def line(self) -> str:
-        """The same on one line."""
-        return ", ".join(f"{name} = {toml(value)}" for name, value in self.written().items())
+        """The same on one line, each key but the first with its table."""
+        return ", confirm.".join(f"{name} = {toml(value)}" for name, value in self.written().items())
 
 
 def read(path: str) -> Allowed:
