@@ -444,7 +444,8 @@ for x, y in batches():
 
 def _files() -> dict[str, str]:
     text = TRAINED.format(outputs=8, body="    criterion(net(digits), labels).backward(); optimizer.step()")
-    return {"train.py": text, "bce.py": NET + OTHER}
+    other = "nn.BCELoss()(Net()(torch.randn(2, 8))['out'], torch.ones(2, 1)).backward()"
+    return {"train.py": text, "bce.py": NET + other}
 
 
 def test_claims_are_kept_with_outcomes_and_apart_from_those_without() -> None:
