@@ -54,12 +54,13 @@ MOST_STEPS, DEEPEST = 300, 90
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """A claim whose `places` are nodes of the program."""
+    """A claim whose `places` are nodes of the program; the engine sets `under`."""
 
     check: c.Check
     steps: tuple[c.Step, ...]
     places: tuple[Place, ...]
     at: int | None = None
+    under: str = ""
 
 
 class Computation:
