@@ -346,13 +346,16 @@ Check: TypeAlias = Union[
 class Claim(msgspec.Struct, frozen=True):
     """What a run can decide: `check`, over `steps`; `places` are where they stand.
 
-    at: the place of the expression that the finding is about, None if it has none.
+    at: the place of the expression that the finding is about, None if it has none. under: the tests of the program
+    under which it is made, in words (``--loss == 'bce'``), empty for none: what a run sees where they decide otherwise
+    says nothing of it.
     """
 
     check: Check
     steps: tuple[Step, ...] = ()
     places: tuple[Span, ...] = ()
     at: int | None = None
+    under: str = ""
 
 
 # --- verdicts ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ def _claim(call: LossCalled) -> claims.Claimed | None:
     """That the loss refuses a target of this shape, or broadcasts it."""
     if call.target is None or call.caught or call.turned:
         return None
+    if call.misfit is None and call.form.broadcasts:
+        return None  # torch warns of what is broadcast on purpose, too
     return claims.loss_fails(call, "shape", known=call.misfit is not None)
 
 

@@ -16,6 +16,8 @@ def _claim(call: LossCalled) -> claims.Claimed | None:
     scores, that it leaves [0, 1]."""
     if call.family not in REGRESSION or call.input is None or call.target is None or not _binary_labels(call.target):
         return None
+    if call.input.grad != "attached":
+        return None  # it measures how good predictions are
     if _is_score_map(call.input) and _is_mask(call.target):
         return claims.outside_range(call.input, 0.0, 1.0, call.input_at)
     return claims.within_range(call.input, 0.0, 1.0, call.input_at)

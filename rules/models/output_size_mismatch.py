@@ -19,7 +19,9 @@ PER_CLASS = frozenset({"cross-entropy", "nll"})
 def _claim(call: LossCalled) -> claims.Claimed | None:
     """That the loss refuses the sizes of output and target."""
     sizes = _compared(call)
-    return None if sizes is None else claims.loss_fails(call, "shape", known=bool(_differing(*sizes)))
+    if sizes is None or (call.form.broadcasts and not _differing(*sizes)):
+        return None
+    return claims.loss_fails(call, "shape", known=bool(_differing(*sizes)))
 
 
 @rule(code="TL303", name="output-size-mismatch", since="0.1.0", severity=Severity.ERROR, claim=_claim)

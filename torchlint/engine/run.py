@@ -16,6 +16,7 @@ from __future__ import annotations
 import enum
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -214,14 +215,20 @@ def _of_configuration(facts: Sequence[Fact], rule: Rule, claims: Claims) -> list
 
 def _claimed(finding: Finding, rule: Rule, fact: Fact) -> Claimed | None:
     """What a run can decide of a finding."""
-    if finding.claim is not None:
-        return finding.claim()
-    return None if rule.claim is None else rule.claim(fact)
+    make = finding.claim if finding.claim is not None else None if rule.claim is None else partial(rule.claim, fact)
+    return None if make is None else _under_guard(make(), fact)
+
+
+def _under_guard(claim: Claimed | None, fact: Fact) -> Claimed | None:
+    """The claim, with the tests under which its fact is one."""
+    return claim if claim is None or not fact.guard else replace(claim, under=fact.guard)
 
 
 def _forced(facts: Sequence[Fact], rule: Rule) -> list[Found]:
     """A finding for each claim that a rule can make of these facts."""
-    made = [rule.claim(fact) for fact in facts if rule.claim is not None and type(fact) in rule.facts]
+    made = [
+        _under_guard(rule.claim(fact), fact) for fact in facts if rule.claim is not None and type(fact) in rule.facts
+    ]
     finding = Finding(facts[0].place, "a claim of a rule")
     return [Found(rule, finding, claimed) for claimed in made if claimed is not None]
 
@@ -277,7 +284,7 @@ def _diagnostic(one: Found, spans: Mapping[Place, Span], editor: Editor) -> Diag
         span,
         tuple(steps),
         fixes,
-        claim=None if claim is None else Claim(claim.check, claim.steps, places, claim.at),
+        claim=None if claim is None else Claim(claim.check, claim.steps, places, claim.at, claim.under),
     )
 
 

@@ -21,6 +21,7 @@ from torchlint import claim as c
 from torchlint.facts.computation import VALUELESS, operand, parts
 from torchlint.flow.interval import Interval
 from torchlint.flow.library.apply import Ellipse
+from torchlint.flow.library.colours import CHANNELS
 from torchlint.flow.library.reading import dtype_name
 from torchlint.flow.shape import Dim, Linear
 from torchlint.flow.subscripts import Slice
@@ -53,12 +54,13 @@ MOST_STEPS, DEEPEST = 300, 90
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """A claim whose `places` are nodes of the program."""
+    """A claim whose `places` are nodes of the program; the engine sets `under`."""
 
     check: c.Check
     steps: tuple[c.Step, ...]
     places: tuple[Place, ...]
     at: int | None = None
+    under: str = ""
 
 
 class Computation:
@@ -279,8 +281,10 @@ def _made_of_data(via: Via) -> bool:
 
 def data(value: Tensor) -> c.Data:
     """A value that depends on no model, as it is described."""
-    shape = None if value.shape is None else tuple(map(size, value.shape))
     meaning = value.meaning or Meaning("")
+    shape = None if value.shape is None else tuple(map(size, value.shape))
+    if value.holder == "pil" or (meaning.kind == "image" and meaning.layout == "HWC"):
+        shape = _picture_shape(shape, meaning.mode)
     return c.Data(
         shape,
         value.dtype,
@@ -291,6 +295,16 @@ def data(value: Tensor) -> c.Data:
         meaning.mode,
         meaning.layout,
     )
+
+
+def _picture_shape(shape: tuple[int | str | None, ...] | None, mode: str) -> tuple[int | str | None, ...]:
+    """The shape of an array of a picture with its channels last, if any, in which unknown sizes have names: a picture
+    may be of any size. One of an unknown mode has three channels, as most have."""
+    if shape is None:
+        count = CHANNELS.get(mode, 3)
+        shape = (None, None) if count == 1 or mode in ("P", "1") else (None, None, count)
+    names = dict(zip(range(len(shape))[-3:] if len(shape) > 2 else range(2), ("H", "W"), strict=False))
+    return tuple(names.get(i) if dim is None else dim for i, dim in enumerate(shape))
 
 
 def _ends(found: Interval | None) -> tuple[float | None, float | None, bool]:
