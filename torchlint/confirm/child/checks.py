@@ -339,18 +339,9 @@ def gradients_add(check: dict[str, Any], bench: Bench) -> Verdict:
     weights = [p for built in take.models.values() for p in built.model.parameters() if p.requires_grad]
     if not weights or not first.requires_grad:
         raise UndecidedError("no-model")
-    alone = torch.autograd.grad(second.double().mean(), weights, allow_unused=True, retain_graph=True)
-    at_step: list[Any] = []
-    for value in (first, second):
-        for event in check["events"]:
-            if event == "zero_grad":
-                for weight in weights:
-                    weight.grad = None
-            elif event == "backward":
-                value.double().mean().backward(retain_graph=True)
-            elif event == "step":
-                at_step = [None if w.grad is None else w.grad.clone() for w in weights]
-    pairs = [(a, b) for a, b in zip(at_step, alone, strict=True) if a is not None and b is not None]
+    alone = _at_step(check["events"], [second], weights)
+    at_step = _at_step(check["events"], [first, second], weights)
+    pairs = [(a, b) for a, b in zip(at_step, alone, strict=False) if a is not None and b is not None]
     size = sum(float(b.double().pow(2).sum()) for _, b in pairs) ** 0.5
     gap = sum(float((a - b).double().pow(2).sum()) for a, b in pairs) ** 0.5
     if not pairs or size == 0:
@@ -358,6 +349,23 @@ def gradients_add(check: dict[str, Any], bench: Bench) -> Verdict:
     if gap > BEYOND * size:
         return verdict("confirmed", "witness", "added", None, gap=gap, size=size)
     return verdict("refuted", "witness", "cleared", None, gap=gap, size=size)
+
+
+def _at_step(events: list[str], outputs: list[Any], weights: list[Any]) -> list[Any]:
+    """The gradients that the last step uses of iterations over these outputs, from none on."""
+    for weight in weights:
+        weight.grad = None
+    seen: list[Any] = []
+    for value in outputs:
+        for event in events:
+            if event == "zero_grad":
+                for weight in weights:
+                    weight.grad = None
+            elif event == "backward":
+                value.double().mean().backward(retain_graph=True)
+            elif event == "step":
+                seen = [None if weight.grad is None else weight.grad.clone() for weight in weights]
+    return seen
 
 
 def train_eval_differs(check: dict[str, Any], bench: Bench) -> Verdict:
