@@ -285,9 +285,7 @@ def test_a_recorded_run_is_not_said_again_once_the_user_allows(
         ("confirm = [", ": "),
     ],
 )
-def test_what_is_wrong_there_is_said(
-    torchlint: Torchlint, process: Process, home: Path, text: str, told: str
-) -> None:
+def test_what_is_wrong_there_is_said(torchlint: Torchlint, process: Process, home: Path, text: str, told: str) -> None:
     path = own(home, text + "\n")
     for words in ((), ("--confirm",), ("config",)):
         done = torchlint(*words)
