@@ -221,6 +221,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=15)
     parser.add_argument("--only", default="")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--without", nargs="*", default=[], help="repositories to leave out")
     parser.add_argument("--share", default="0/1", help="i/n: the i-th of n parts of the repositories")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
@@ -243,6 +244,7 @@ def main() -> None:
     rows = []
     part, parts = (int(one) for one in options.share.split("/"))
     folders = [one for one in sorted(options.folder.iterdir()) if one.is_dir() and options.only in one.name]
+    folders = [one for one in folders if one.name not in options.without]
     for folder in folders[part::parts]:
         started = time.time()
         own = []
@@ -256,12 +258,12 @@ def main() -> None:
                 if options.verbose and not answer["ran"]:
                     say(f"  {relative}:{row} {name}: {answer['reason']} {answer['message'][:150]}")
         rows += own
+        if options.out is not None:
+            options.out.write_text(json.dumps(rows, indent=1))
         ran, built = (sum(bool(one[key]) for one in own) for key in ("ran", "built"))
         say(
             f"{folder.name:50} {len(own):4} classes, built {built}, ran {ran} ({time.time() - started:.0f} s)",
         )
-    if options.out is not None:
-        options.out.write_text(json.dumps(rows, indent=1))
     table(rows)
 
 

@@ -38,7 +38,9 @@ SITES = {
     "parameter": "def build(width):\n    return Net(width)\nnet = build(3)",
     "keyword parameter": "def build(a=0, *, width):\n    return Net(width)\nnet = build(width=3)",
     "default": "def build(width=3):\n    return Net(width)",
-    "two calls up": "def inner(w):\n    return Net(w)\ndef outer(v):\n    return inner(v)\nif __name__ == '__main__':\n    outer(3)",
+    "two calls up": (
+        "def inner(w):\n    return Net(w)\ndef outer(v):\n    return inner(v)\nif __name__ == '__main__':\n    outer(3)"
+    ),
     "closure": "def outer():\n    width = 3\n    def inner():\n        return Net(width)\n    return inner()",
     "loop": "for width in [3, 4]:\n    net = Net(width)",
     "enumerate": "def main():\n    for i, (w, _) in enumerate([(3, 1)]):\n        net = Net(w)",
@@ -57,7 +59,9 @@ SITES = {
         "    def build(self):\n        self.net = Net(self.size())"
     ),
     "config class": "class Config:\n    width = 3\nnet = Net(Config.width)",
-    "config object": "class Config:\n    def __init__(self):\n        self.width = 3\ncfg = Config()\nnet = Net(cfg.width)",
+    "config object": (
+        "class Config:\n    def __init__(self):\n        self.width = 3\ncfg = Config()\nnet = Net(cfg.width)"
+    ),
     "config dict": "cfg = {'model': {'width': 3}}\nnet = Net(cfg['model']['width'])",
     "json": "import json\nwith open('config.json') as file:\n    cfg = json.load(file)\nnet = Net(cfg['width'])",
     "enum": "from enum import IntEnum\nclass Size(IntEnum):\n    S = 3\nnet = Net(Size.S.value)",
@@ -250,6 +254,8 @@ def test_changes_after_the_construction_are_followed(tmp_path: Path) -> None:
         "    net.head = nn.Linear(4, fetch())\n",
         "    net.head = unknown\n",
         "    if flag():\n        net.head = nn.Linear(4, 1)\n",
+        "    swap(net)\ndef swap(model):\n    model.head = nn.Linear(4, 1)\n",
+        "    net.reset_classifier(5)\n",
     ):
         found = build_one(tmp_path, {"train.py": base + change}, "train.py: nn.Sequential(nn.Linear(3")
         assert found.get("reason") == "changed", (change, found)
@@ -266,7 +272,8 @@ def test_changes_after_the_construction_are_followed(tmp_path: Path) -> None:
         ("import torch.hub\nnet = torch.hub.load('a/b', 'c')", "download_blocked"),
         ("def build(zork):\n    return Net(zork)", "argument"),
         ("class Far(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-         "        from urllib.request import urlopen\n        urlopen('http://127.0.0.1:9/x')\nnet = Far()", "download_blocked"),
+         "        from urllib.request import urlopen\n        urlopen('http://127.0.0.1:9/x')\nnet = Far()",
+         "download_blocked"),
         ("class Big(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
          "        self.fc = nn.Linear(10**7, 10**7)\nnet = Big()", "memory"),
     ],
@@ -277,6 +284,41 @@ def test_why_there_is_no_model(tmp_path: Path, text: str, reason: str) -> None:
     found = build_one(tmp_path, {"train.py": f"{NET}\n{text}\n"}, f"train.py: {site}")
     assert found.get("reason") == reason, found
     assert found["path"] == "train.py" and found["line"] is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def build(width=3):\n    return Net(width)\nnet = build(fetch())",
+        "def build(width=3):\n    return Net(width)\nnet = build(**fetch())",
+        "class Config:\n    width = 3\ndef load(cfg, path):\n    cfg.width = int(open(path).read())\n"
+        "cfg = Config()\nload(cfg, 'x.cfg')\nnet = Net(cfg.width)",
+        "from helper import load\nclass Config:\n    width = 3\ncfg = Config()\nload(cfg)\nnet = Net(cfg.width)",
+        "import helper\nclass Config:\n    width = 3\ncfg = Config()\nhelper.load(cfg)\nnet = Net(cfg.width)",
+        "class Config:\n    width = 3\ncfg = Config()\ncfg.read('x.cfg')\nnet = Net(cfg.width)",
+        "width = 3\nwith open('/etc/hostname') as file:\n    width = len(file.read())\nnet = Net(width)",
+        "width = 3\nfor line in open('/etc/hostname'):\n    width += 1\nnet = Net(width)",
+        "width = 3\ntry:\n    width = fetch()\nexcept ValueError:\n    pass\nnet = Net(width)",
+        "width = 3\nwhile width < 10:\n    width += 1\nnet = Net(width)",
+        "width = 3\nif fetch():\n    width = 4\nnet = Net(width)",
+        "layers = [1, 2, 3]\nlayers.extend(fetch())\nnet = Net(len(layers))",
+        "def main():\n    global width\n    width = 4\nwidth = 3\nmain()\nnet = Net(width)",
+    ],
+)
+def test_a_value_that_the_program_may_not_have_is_none_to_build_with(tmp_path: Path, text: str) -> None:
+    """No default where callers pass something unknown; no older value where something unknown may have changed it."""
+    files = {"train.py": f"{NET}\n{text}\n", "helper.py": "def load(cfg):\n    cfg.width = int(open('x.cfg').read())\n"}
+    site = next(line[line.index("Net(") :] for line in text.splitlines() if "Net(" in line)
+    found = build_one(tmp_path, files, f"train.py: {site}")
+    assert found.get("reason") == "argument", found
+
+
+def test_defaults_are_a_guess_where_the_project_passes_something_else(tmp_path: Path) -> None:
+    text = f"{NET}\nclass Wide(Net):\n    def __init__(self, width=3):\n        super().__init__(width)\n"
+    found = build_one(tmp_path, {"train.py": text + "net = Wide(fetch())\n"}, owner="train.py", cls="Wide")
+    assert (found["kind"], found["guessed"]) == ("guessed", ("width left out",))
+    found = build_one(tmp_path, {"train.py": text}, owner="train.py", cls="Wide")
+    assert (found["kind"], found["guessed"]) == ("defaults", ())
 
 
 def test_two_builds_share_no_weights(tmp_path: Path) -> None:

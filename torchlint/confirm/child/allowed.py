@@ -26,7 +26,7 @@ BUILTINS = words(
     abs all any bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter float format
     frozenset getattr hasattr hash hex id int isinstance issubclass iter len list map max min next object oct
     ord pow property range repr reversed round set slice sorted staticmethod str sum super tuple type vars zip
-    print globals locals open Exception ValueError RuntimeError KeyError NotImplementedError TypeError
+    print globals locals dir open Exception ValueError RuntimeError KeyError NotImplementedError TypeError
     AssertionError ImportError OSError StopIteration AttributeError
     """
 )
@@ -100,7 +100,7 @@ MUTATORS = words(
     """
     append extend insert add update setdefault pop popitem remove discard clear sort reverse add_argument
     set_defaults add_argument_group add_mutually_exclusive_group add_subparsers add_parser add_module
-    register_buffer register_parameter register_module merge_from_list merge_from_dict freeze defrost fill_
+    register_buffer register_parameter register_module merge_from_list merge_from_args merge_from_dict freeze defrost fill_
     zero_ normal_ uniform_ copy_ requires_grad_ apply
     """
 )
@@ -151,7 +151,7 @@ class Judge:
     `aliases` maps a name bound by an import to what it stands for (`np` -> `numpy`, `Linear` -> `torch.nn.Linear`);
     `functions` maps the file's top-level functions to their nodes, `classes` are its classes;
     `imported` answers for a name imported from another file of the project: whether its call is allowed;
-    `modules` are the names of the project's modules.
+    `modules` are the names of the project's modules; `find` gives the function of another file that a name means.
     """
 
     def __init__(
@@ -161,12 +161,14 @@ class Judge:
         classes: frozenset[str],
         imported: Callable[[str], bool] | None = None,
         modules: frozenset[str] = frozenset(),
+        find: Callable[[str], ast.FunctionDef | None] | None = None,
     ) -> None:
         self.aliases = aliases
         self.functions = functions
         self.classes = classes
         self.imported = imported
         self.modules = modules
+        self.find = find
         self._pure: dict[str, bool] = {}
 
     def allows(self, node: ast.AST, local: frozenset[str] = frozenset()) -> bool:
@@ -187,6 +189,12 @@ class Judge:
                 return False
             todo.extend(ast.iter_child_nodes(one))
         return True
+
+    def function(self, name: str) -> ast.FunctionDef | None:
+        """The function of the project that a dotted name means, where that is known."""
+        if name in self.functions:
+            return self.functions[name]
+        return self.find(name) if self.find is not None and name else None
 
     def _hands_over(self, node: ast.expr) -> bool:
         """Whether the expression names a function that acts on the system, called here or anywhere later."""

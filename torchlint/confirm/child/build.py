@@ -14,6 +14,7 @@ that changes it and cannot be replayed makes the whole a BuildError: a model tha
 from __future__ import annotations
 
 import ast
+import dis
 import inspect
 import types
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ from typing import Any
 
 import stand_ins
 import torch
+from allowed import dotted
+from guesses import guess
 from limits import Budget, BudgetSpent
 from loader import DroppedError, LoadError, Project, Source
 from scopes import Frame, UnknownValueError, call_sites, calls_at, following
@@ -74,32 +77,6 @@ class Built:
     recipe: Recipe
     module: types.ModuleType
     within: Built | None = None
-
-
-# What a parameter most likely wants, by its name; the first entry that the name equals or ends with.
-GUESSES: tuple[tuple[str, Any], ...] = (
-    ("in_channels", 3), ("input_channels", 3), ("n_channels", 3), ("in_ch", 3), ("in_chans", 3), ("img_ch", 3),
-    ("num_channels", 3), ("nc", 3), ("channels", 3), ("inplanes", 16), ("in_planes", 16), ("planes", 16),
-    ("in_channel", 3), ("out_channel", 16),
-    ("out_channels", 16), ("output_channels", 16), ("out_ch", 16), ("output_ch", 1), ("mid_channels", 16),
-    ("n_classes", 10), ("num_classes", 10), ("n_class", 10), ("num_class", 10), ("classes", 10), ("nclass", 10),
-    ("output_size", 10), ("output_dim", 10), ("out_dim", 16), ("out_features", 16), ("n_out", 16),
-    ("latent_dim", 16), ("latent_size", 16), ("nz", 16), ("z_dim", 16), ("noise_dim", 16), ("z_size", 16),
-    ("input_size", 16), ("input_dim", 16), ("in_dim", 16), ("in_features", 16), ("n_in", 16),
-    ("hidden_size", 16), ("hidden_dim", 16), ("hidden", 16), ("embed_size", 16), ("embed_dim", 16),
-    ("embedding_dim", 16), ("embedding_size", 16), ("d_model", 16), ("dim", 16), ("nhid", 16), ("ninp", 16),
-    ("num_features", 16), ("features", 16), ("width", 16), ("ngf", 16), ("ndf", 16), ("nf", 16), ("base", 16),
-    ("vocab_size", 100), ("ntoken", 100), ("ntokens", 100), ("n_vocab", 100), ("num_embeddings", 100),
-    ("num_layers", 2), ("n_layers", 2), ("nlayers", 2), ("depth", 2), ("num_blocks", 2), ("n_blocks", 2),
-    ("num_heads", 2), ("nhead", 2), ("n_heads", 2), ("heads", 2), ("n_head", 2),
-    ("kernel_size", 3), ("kernel", 3), ("stride", 1), ("padding", 1), ("dilation", 1), ("groups", 1),
-    ("img_size", 32), ("image_size", 32), ("img_shape", (3, 32, 32)), ("in_shape", (3, 32, 32)),
-    ("dropout", 0.1), ("drop_rate", 0.1), ("dropout_rate", 0.1), ("p", 0.5), ("scale_factor", 2), ("scale", 2),
-    ("bilinear", True), ("bias", True), ("ch_in", 16), ("ch_out", 16), ("in_size", 16), ("out_size", 16),
-    ("seq_len", 8), ("max_len", 32), ("growth_rate", 8), ("reduction", 4), ("size", 16), ("expansion", 2),
-    ("activation", "relu"), ("input_nc", 3), ("output_nc", 3), ("inp", 16), ("oup", 16), ("inputs", 16),
-    ("outputs", 16),
-)  # fmt: skip
 
 
 def build(project: Project, spec: Mapping[str, Any], budget: object) -> Built:
@@ -221,6 +198,7 @@ class _Builder:
     def __init__(self, project: Project, spec: Mapping[str, Any], depth: int = 0) -> None:
         self.project, self.spec, self.depth = project, spec, depth
         self.errors: list[BuildError] = []
+        self.passed: set[str] = set()  # parameters for which calls pass something
 
     def build(self) -> Built:
         owner, name = self.spec.get("owner"), self.spec.get("cls")
@@ -295,6 +273,7 @@ class _Builder:
             keywords: dict[str, Any] = {}
             texts: list[str] = []
             parameters = _parameter_names(function)
+            self.passed |= {*parameters[: len(call.args)], *(one.arg for one in call.keywords if one.arg)}
             for position, node in enumerate(call.args):
                 if isinstance(node, ast.Starred):
                     positional += list(frame.value(node.value))
@@ -363,8 +342,8 @@ class _Builder:
                 continue
             if isinstance(later, ast.For) and not freezes and name not in piece.changes:
                 continue
-            if isinstance(later, ast.Expr) and name in piece.spoils:
-                continue  # a method of the model: training, saving
+            if isinstance(later, ast.Expr) and name in piece.spoils and _leaves_alone(later, name, model):
+                continue
             try:
                 if piece.kept is None or name in piece.spoils:
                     raise BuildError("changed", ast.unparse(later)[:200], source.path, later.lineno)
@@ -473,6 +452,9 @@ class _Builder:
         if missing:
             raise BuildError("argument", f"`{missing[0]}` of {name} is not known", source.path, row)
         kind = "analysis" if keywords else "defaults" if optional else "none"
+        passed = sorted(self.passed & set(optional) - set(keywords))
+        if passed:  # the project passes other values than the defaults, which are not known
+            return self._make(source, cls, name, keywords, "guessed", tuple(f"{one} left out" for one in passed))
         return self._make(source, cls, name, keywords, kind, ())
 
     def _guessed(self, source: Source, cls: Any, name: str) -> Built:
@@ -484,7 +466,7 @@ class _Builder:
             if one in known:
                 keywords[one] = known[one]
                 continue
-            value = _guess(one)
+            value = guess(one)
             if value is None:
                 raise BuildError("argument", f"`{one}` of {name} is not known", source.path, _row_of(source, name))
             keywords[one] = value
@@ -510,6 +492,18 @@ class _Builder:
             raise BuildError("not_a_module", f"{name} is no torch.nn.Module", source.path, row)
         text = f"{name}({', '.join(f'{one}={_short(value)}' for one, value in keywords.items())})"
         return Built(model, Recipe(kind, text, source.path, row or 0, guessed), self.project.module(source.path))
+
+
+def _leaves_alone(node: ast.Expr, name: str, model: torch.nn.Module) -> bool:
+    """Whether a call of the model's own method changes no attribute of it: `net.fit(loader)`, where it only trains."""
+    call = node.value
+    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and dotted(call.func.value) == name):
+        return False
+    code = getattr(getattr(type(model), call.func.attr, None), "__code__", None)
+    if code is None or not str(getattr(type(model), "__module__", "")).startswith(stand_ins.PROJECT):
+        return False
+    stores = any(one.opname == "STORE_ATTR" for one in dis.get_instructions(code))
+    return not stores and not {"setattr", "add_module", "append", "register_module"} & set(code.co_names)
 
 
 def _signature(cls: Any) -> tuple[list[str], list[str]]:
@@ -541,17 +535,6 @@ def _parameter_names(function: Any) -> list[str]:
         return list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return []
-
-
-def _guess(name: str) -> Any:
-    lowered = name.lower()
-    for known, value in GUESSES:
-        if lowered == known:
-            return value
-    for known, value in GUESSES:
-        if len(known) > 3 and lowered.endswith(known):
-            return value
-    return None
 
 
 def _row_of(source: Source, name: str) -> int | None:

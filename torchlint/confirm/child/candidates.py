@@ -23,7 +23,7 @@ from loader import LoadError
 
 BATCH = 2  # more than one: batch norm in training needs it, and it shows who mixes it with other dimensions
 TIME = 7  # steps of a sequence whose length is open
-SIZES = (224, 32, 28, 64, 256, 128, 299, 96, 512, 48, 227, 572, 100, 84, 160, 16, 112, 384, 29, 8)
+SIZES = (224, 32, 28, 64, 256, 128, 299, 300, 96, 512, 48, 227, 572, 100, 84, 160, 16, 112, 384, 29, 8)
 MOST_OPTIONS = 120
 
 
@@ -144,7 +144,8 @@ class Proposer:
         elif isinstance(layer, nn.Linear):
             yield from self._for_features(layer.in_features)
         elif isinstance(layer, nn.Embedding):
-            for shape in ((BATCH, TIME), (BATCH,), (BATCH, 16)):
+            rows = ((BATCH,), (BATCH, TIME)) if _is_label(name) else ((BATCH, TIME), (BATCH,), (BATCH, 16))
+            for shape in rows:
                 yield Candidate(shape, "int64", 0, min(layer.num_embeddings - 1, 9))
         elif isinstance(layer, (nn.RNNBase, nn.RNNCellBase)):
             if isinstance(layer, nn.RNNCellBase):
@@ -233,6 +234,10 @@ def _alike(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
     return len(one) == len(other) and (one[1] == other[1] if len(one) >= 3 else one[1:] == other[1:])
 
 
+def _is_label(name: str) -> bool:
+    return any(word in name.lower() for word in ("label", "target", "class"))
+
+
 def _required(model: torch.nn.Module) -> list[str] | None:
     """Names of forward's parameters without default; None when it takes anything."""
     try:
@@ -257,11 +262,11 @@ def _first_layer(model: torch.nn.Module) -> torch.nn.Module | None:
     return next((one for one in model.modules() if isinstance(one, kinds)), None)
 
 
-def _channel(layer: torch.nn.Module, rank: int) -> int:
-    """The position of the dimension that the layer's width fixes."""
+def _channel(layer: torch.nn.Module, rank: int) -> int | None:
+    """The position of the dimension that the layer's width fixes; None where pictures may be flattened before it."""
     if isinstance(layer, (torch.nn.modules.conv._ConvNd, torch.nn.modules.batchnorm._BatchNorm)):
         return 1
-    return rank - 1
+    return rank - 1 if rank <= 3 else None
 
 
 def _width(layer: torch.nn.Module) -> int:

@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 
 _NUMBERS = r"\(?\[?\s*(\d+(?:\s*,\s*\d+)*)\s*,?\s*[\])]"
 _DUMMY = re.compile(r"(?:randn|rand|zeros|ones|empty|Tensor)\(\s*" + _NUMBERS)
-_SUMMARY = re.compile(
-    r"(?:summary\([^()\n]*,\s*(?:input_size\s*=\s*)?|input_size\s*=\s*|input_shape\s*=\s*)" + _NUMBERS
-)
+_SUMMARY = re.compile(r"(?:summary\([^\n]*?,\s*(?:input_size\s*=\s*)?|input_size\s*=\s*|input_shape\s*=\s*)" + _NUMBERS)
 _RESIZE = re.compile(
     r"(?:Resize|CenterCrop|RandomCrop|RandomResizedCrop|Scale|CenterCrop|resize)\(\s*(?:size\s*=|height\s*=)?\s*"
     + r"[\[(]?\s*(\d{1,4})"

@@ -31,7 +31,6 @@ from slicer import UNBIND, Piece, closure
 from sources import ALWAYS_INSTALLED, LARGEST_FILE, Files, LoadError, Source
 from stand_ins import PROJECT, Stub
 
-
 LARGEST_EAGER_PACKAGE = 40  # files
 
 

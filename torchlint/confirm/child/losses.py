@@ -91,9 +91,7 @@ def fitting(name: str, given: Any) -> list[int]:
     raise UndecidedError("unsupported", name)
 
 
-def mended(
-    described: dict[str, Any], about: str, given: Any, wrong: Any, node: dict[str, Any], take: Take
-) -> Any:
+def mended(described: dict[str, Any], about: str, given: Any, wrong: Any, node: dict[str, Any], take: Take) -> Any:
     """The target with only that changed which a claim is about; None if that is not known."""
     name = described["name"]
     if name not in PER_CLASS and name not in ELEMENTWISE:

@@ -10,6 +10,8 @@ Worked example: ``find("squeeze", {"input": x, "dim": 1})`` is a function withou
 
 from __future__ import annotations
 
+import builtins
+import importlib
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +22,10 @@ import torch.nn.functional
 
 class UnfitError(Exception):
     """The operation exists, but not with such arguments; nothing is known of the program's own call."""
+
+
+class MissingError(Exception):
+    """A package that is needed cannot be imported here."""
 
 
 #: Operations that leave the values of a tensor as they are: what they work on stands first.
@@ -48,26 +54,61 @@ CASTS = {
 }  # fmt: skip
 
 
-def find(name: str, arguments: dict[str, Any]) -> Callable[[], Any] | None:
-    """The operation on these arguments; None if there is none of this name, or it is not known how it is meant."""
+#: The packages whose functions are called by their full name.
+PACKAGES = frozenset({"torch", "numpy", "math", "torchvision", "PIL", "cv2", "einops", "skimage", "scipy"})
+
+#: Arguments that say how a result is kept and not what it is.
+IDLE = frozenset({"out", "layout", "device", "requires_grad", "memory_format", "non_blocking", "pin_memory", "inplace"})
+
+
+def find(name: str, arguments: dict[str, Any], library: str = "") -> Callable[[], Any] | None:
+    """The operation on these arguments; None if there is none of this name, or it is not known how it is meant.
+
+    library: the full name of what the program calls, empty for an operator or an attribute.
+    """
     first = next(iter(arguments.values()), None)
-    rest = dict(list(arguments.items())[1:])
+    rest = {key: value for key, value in list(arguments.items())[1:] if key not in IDLE}
     special = _SPECIAL.get(name)
     if special is not None:
         return lambda: special(first, rest)
-    if name in OPERATORS and len(arguments) == 2:
-        return lambda: _operator(name, *arguments.values())
-    if name in MOVED:
+    if name in OPERATORS and len(rest) == 1 and not library:
+        return lambda: _operator(name, first, *rest.values())
+    if name in MOVED and (isinstance(first, torch.Tensor) or name in ("tensor", "as_tensor")):
         return lambda: _moved(name, first, rest)
     if name in CASTS and isinstance(first, torch.Tensor):
         return lambda: first.to(CASTS[name])
-    for home in (torch.nn.functional, torch.special, torch):
+    function = resolved(library) if library else None
+    if function is not None:
+        return lambda: _applied(function, first, rest)
+    for home in (torch.nn.functional, torch.special, torch, torch.Tensor):
         function = getattr(home, name, None)
         if callable(function) and not isinstance(function, type):
             return lambda: _applied(function, first, rest)
-    method = getattr(torch.Tensor, name, None)
-    if callable(method) and isinstance(first, torch.Tensor):
-        return lambda: _applied(method, first, rest)
+    return None
+
+
+def resolved(full: str) -> Any:
+    """What a full name of a library's stands for: ``torch.nn.functional.relu``; None if there is no such thing here.
+
+    Raises:
+        UnfitError: its package cannot be imported here.
+    """
+    parts = full.split(".")
+    if parts[0] not in PACKAGES:
+        return getattr(builtins, full, None)
+    for count in range(len(parts), 0, -1):
+        module = ".".join(parts[:count])
+        try:
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError:
+            if count == 1:
+                raise MissingError(parts[0]) from None
+            continue
+        except Exception:
+            raise MissingError(parts[0]) from None
+        for part in parts[count:]:
+            found = getattr(found, part, None)
+        return found
     return None
 
 
@@ -79,13 +120,17 @@ def _operator(name: str, left: Any, right: Any) -> Any:
 
 
 def _applied(function: Callable[..., Any], first: Any, rest: dict[str, Any]) -> Any:
-    """The function, its arguments by name; by position where its names differ."""
+    """The function, its arguments by name, those under ``*`` or a number by position; by position where its names
+    differ."""
     given = {name: _plain(value) for name, value in rest.items() if value is not None}
+    further: list[Any] = [given.pop(name) for name in sorted(name for name in given if name.isdigit())]
+    star = given.pop("*", ())
+    further += star if isinstance(star, (tuple, list)) else [star]
     try:
-        return function(first, **given)
+        return function(first, *further, **given)
     except TypeError:
         try:
-            return function(first, *given.values())
+            return function(first, *further, *given.values())
         except TypeError as error:
             raise UnfitError(str(error)) from error
 
@@ -108,11 +153,11 @@ def _moved(name: str, first: Any, rest: dict[str, Any]) -> Any:
     return first.detach() if name in CUT else first
 
 
-def _select(first: Any, rest: dict[str, Any]) -> Any:
-    index = rest.get("index")
-    if isinstance(index, (int, torch.Tensor)) or (isinstance(index, tuple) and all(isinstance(i, int) for i in index)):
-        return first[index]
-    raise UnfitError("select")
+def _getitem(first: Any, rest: dict[str, Any]) -> Any:
+    try:
+        return first[rest["index"]]
+    except (TypeError, KeyError) as error:
+        raise UnfitError("getitem") from error
 
 
 def _size(first: Any, rest: dict[str, Any]) -> Any:
@@ -122,7 +167,7 @@ def _size(first: Any, rest: dict[str, Any]) -> Any:
 
 #: Operations that are spelled otherwise in torch than in a step.
 _SPECIAL: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
-    "select": _select,
+    "getitem": _getitem,
     "size": _size,
     "shape": _size,
     "detach": lambda first, rest: first.detach(),

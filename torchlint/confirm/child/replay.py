@@ -171,6 +171,23 @@ class Take:
             return node["value"]
         if kind == "items":
             return tuple(self.value(each) for each in node["items"])
+        if kind == "entries":
+            return {key: self.value(each) for key, each in node["items"].items()}
+        if kind == "slice":
+            return slice(*(self.value(node[end]) for end in ("lower", "upper", "step")))
+        if kind == "name":
+            return self._named(node["name"])
+        if kind == "size":
+            size = self.size(node["size"])
+            if size is None:
+                raise UndecidedError("unknown-step", "a size")
+            return size
+        if kind == "judged":
+            import losses
+
+            given = self.value(node["input"])
+            target = losses.target(node["loss"], self.bench.steps[node["target"]], given, self, node["target"])
+            return losses.find(node["loss"])(given, target)
         if kind == "data":
             return self._drawn(node)
         if kind == "called":
@@ -178,6 +195,17 @@ class Take:
         if kind == "op":
             return self._operated(step, node)
         raise UndecidedError("unknown-step", node.get("reason", ""))
+
+    @staticmethod
+    def _named(name: str) -> Any:
+        """What a full name stands for."""
+        try:
+            found = operations_by_name.resolved(name)
+        except operations_by_name.MissingError as error:
+            raise UndecidedError("package", str(error)) from error
+        if found is None:
+            raise UndecidedError("unknown-step", name)
+        return found
 
     def _drawn(self, node: dict[str, Any]) -> Any:
         shape = self.shape(node)
@@ -247,7 +275,11 @@ class Take:
         nodes = [self.bench.steps[each] for each in node["inputs"]]
         is_drawn = [each["type"] in ("data", "unknown") for each in nodes]
         if nodes and not any(is_drawn):
-            return [self.value(each) for each in node["inputs"]], {}
+            return [self.value(each) for each in node["inputs"]], {
+                name: self.value(each) for name, each in named.items()
+            }
+        if named:
+            return self._all_drawn(node)
         if not all(is_drawn):
             raise UndecidedError("no-input")
         if step not in self.bench.fed:
@@ -272,6 +304,11 @@ class Take:
             tensors.append(self._told(sample(spec, self.generator), spec))
         return tensors, dict(fed.kwargs)
 
+    def _as_described(self, node: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """What a model is given, each thing as its step has it."""
+        keywords = {name: self.value(each) for name, each in node["keywords"].items()}
+        return [self.value(each) for each in node["inputs"]], keywords
+
     def _found(self, node: dict[str, Any], nodes: list[dict[str, Any]], built: Any) -> Any:
         """Inputs that a model takes, as `infer` finds them."""
         wanted = [
@@ -292,24 +329,34 @@ class Take:
         return result
 
     def _operated(self, step: int, node: dict[str, Any]) -> Any:
-        arguments = {}
-        for name, each in node["arguments"].items():
-            arguments[name] = self.value(each)
-        function = operations_by_name.find(node["op"], arguments)
+        arguments = {name: self.value(each) for name, each in node["arguments"].items()}
+        first = next(iter(arguments.values()), None)
         try:
-            if function is not None:
-                return function()
-        except operations_by_name.UnfitError:
-            function = None
+            result = self._applied(node, first, arguments)
+        except operations_by_name.MissingError as error:
+            raise UndecidedError("package", str(error)) from error
+        except operations_by_name.UnfitError as error:
+            raise UndecidedError("unknown-step", node["op"]) from error
+        except UndecidedError:
+            raise
         except Exception as error:
             raise RaisedError(step, error) from error
-        layer = None if node["made"] is None else self._constructed(node["made"])
-        if not callable(layer):
-            raise UndecidedError("unknown-step", node["op"])
-        try:
-            return layer(next(iter(arguments.values()), None))
-        except Exception as error:
-            raise RaisedError(step, error) from error
+        return self._part(result, node["part"], step)
+
+    def _applied(self, node: dict[str, Any], first: Any, arguments: dict[str, Any]) -> Any:
+        """What the operation gives: the layer or transform that the program constructs, else a library's function."""
+        made = node["made"]
+        if made is not None:
+            try:
+                layer = self._constructed(made)
+            except UndecidedError:
+                layer = None
+            if callable(layer) and not isinstance(layer, type):
+                return layer(first)
+        function = operations_by_name.find(node["op"], arguments, node["library"])
+        if function is None:
+            raise operations_by_name.UnfitError(node["op"])
+        return function()
 
     def _constructed(self, place: int) -> Any:
         """The layer or transform whose construction stands in a place; made once in a take."""

@@ -186,7 +186,10 @@ class Frame:
         parent = self.source.parents[function]
         names = parameters_of(function)
         if isinstance(parent, ast.ClassDef) and names and name == names[0] and not _is_static(function):
+            if any(isinstance(one, ast.Name) and one.id == "classmethod" for one in function.decorator_list):
+                return self.project.runner(self.source.path).space[parent.name]
             return Self(self.project, self.source, parent, self.depth)
+        passed = False
         if self.depth < DEEPEST_CALL:
             target = parent.name if isinstance(parent, ast.ClassDef) and function.name == "__init__" else function.name
             skip = 1 if isinstance(parent, ast.ClassDef) and not _is_static(function) else 0
@@ -198,11 +201,19 @@ class Frame:
                     continue  # a recursive call says nothing about the first
                 argument = argument_of(function, call, name, skip)
                 if argument is None:
-                    continue
+                    unpacked = any(isinstance(one, ast.Starred) for one in call.args)
+                    if unpacked or any(keyword.arg is None for keyword in call.keywords):
+                        passed = True
+                        continue
+                    break  # this caller leaves the default
+                passed = True
                 try:
                     return Frame(self.project, source, call, self.depth + 1).value(argument)
                 except Exception:
                     continue
+            else:
+                if passed:  # what callers pass is not known: the default is not what they get
+                    raise UnknownValueError(name, function.lineno)
         default = default_of(function, name)
         if default is not None:
             return eval(self.source.compile_expression(default), self.project.runner(self.source.path).space)
@@ -329,16 +340,18 @@ def call_sites(
 ) -> Iterator[tuple[Source, ast.Call]]:
     """Calls of a function or class of the file, in that file first, then in files that import it.
 
-    A method is looked for by its name alone, in its own file.
+    A method is looked for by its name alone.
     """
-    others = [] if method else [one for one in project.paths() if one != path]
+    others = [one for one in project.paths() if one != path]
     word = re.compile(rf"\b{re.escape(name)}\(")
     folders = [part for part in path.removesuffix(".py").split("/") if part != "__init__"][-3:]
     found = 0
     for one in [path, *others]:
         try:
             text = project.text(one)
-            if f"{name}(" not in text or not word.search(text):
+            if f"{name}(" not in text and (one != path or "cls(" not in text):
+                continue
+            if not word.search(text) and "cls(" not in text:
                 continue
             if (
                 one != path
@@ -351,8 +364,15 @@ def call_sites(
         except LoadError:
             continue
         calls = [node for node in source.parents if isinstance(node, ast.Call) and _called(node) == name]
-        for call in sorted(calls, key=lambda node: (_inside_class(source, node), node.lineno, node.col_offset)):
-            if not method and not _means(project, source, call, path, name):
+        if one == path and name in source.classes:  # `return cls(...)` in a class method
+            own = [node for node in ast.walk(source.classes[name]) if isinstance(node, ast.Call)]
+            by_cls = [node for node in own if isinstance(node.func, ast.Name) and node.func.id == "cls"]
+        else:
+            by_cls = []
+        for call in sorted(
+            [*calls, *by_cls], key=lambda node: (_inside_class(source, node), node.lineno, node.col_offset)
+        ):
+            if not method and call not in by_cls and not _means(project, source, call, path, name):
                 continue
             yield source, call
             found += 1

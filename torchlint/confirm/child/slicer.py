@@ -180,6 +180,11 @@ class Purifier:
         if isinstance(node, ast.AnnAssign) and node.value is None:
             return Piece(node, None, "value")
         allowed = node.value is not None and self.judge.allows(node.value)
+        if isinstance(node.value, ast.Call):
+            function = self.judge.function(dotted(node.value.func))
+            if function is not None and (outer := _changed_globals(function)):
+                spoiled = binds | changes | outer
+                return Piece(node, _unbind(spoiled, node), "value", spoils=spoiled)
         if isinstance(node, ast.AugAssign):
             changes |= binds
         if not allowed or not all(self.judge.allows(target) for target in targets):
@@ -216,8 +221,9 @@ class Purifier:
         if owner_is_value and method not in HARMLESS_METHODS and name not in ("self", "cls"):
             assert name is not None
             spoils.add(name)
-        if isinstance(call.func, ast.Name) and call.func.id in self.judge.functions:
-            spoils |= _changed_arguments(self.judge.functions[call.func.id], call)
+        function = self.judge.function(dotted(call.func))
+        if function is not None:
+            spoils |= changed_arguments(function, call) | _changed_globals(function)
         if isinstance(call.func, ast.Name) and call.func.id == "setattr" and call.args:
             changed = root_name(call.args[0])
             if changed is not None and self.judge.allows(call):
@@ -387,8 +393,13 @@ def _changes_within(nodes: Iterable[ast.AST]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _changed_arguments(function: ast.FunctionDef, call: ast.Call) -> frozenset[str]:
-    """The names passed to a local function that stores into its parameter: their values are unknown after the call."""
+def _changed_globals(function: ast.FunctionDef) -> frozenset[str]:
+    """The names that the function declares global."""
+    return frozenset(name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names)
+
+
+def changed_arguments(function: ast.FunctionDef, call: ast.Call) -> frozenset[str]:
+    """The names passed to a function of the project that stores into its parameter: unknown after the call."""
     changed = _changes_within(function.body)
     parameters = [a.arg for a in [*function.args.posonlyargs, *function.args.args]]
     names: set[str] = set()

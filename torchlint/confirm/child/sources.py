@@ -214,11 +214,15 @@ class Files:
             elif isinstance(node, ast.ClassDef):
                 classes[node.name] = node
 
+        def find(name: str) -> ast.FunctionDef | None:
+            found = self._imported_function(imports, name)
+            return found[1] if found is not None else None
+
         def pure(name: str) -> bool:
             return self._pure_import(imports, name)
 
         modules = frozenset(name for name, (_, inner) in imports.items() if inner is None)
-        judge = Judge(aliases, functions, frozenset(classes), pure, modules)
+        judge = Judge(aliases, functions, frozenset(classes), pure, modules, find)
         purifier = Purifier(judge)
         body = [one for one in tree.body if not (isinstance(one, ast.ImportFrom) and one.module == "__future__")]
         pieces = purifier.pieces(body)
@@ -233,21 +237,27 @@ class Files:
         return any(f"{word} {name}" in text for word in ("def", "class", "import")) or f"\n{name} =" in f"\n{text}"
 
     def _pure_import(self, imports: Mapping[str, tuple[str, str | None]], dotted_name: str) -> bool:
+        found = self._imported_function(imports, dotted_name)
+        return found is not None and found[0].judge.pure(found[1].name)
+
+    def _imported_function(
+        self, imports: Mapping[str, tuple[str, str | None]], dotted_name: str
+    ) -> tuple[Source, ast.FunctionDef] | None:
+        """The function of another file that a dotted name means."""
         parts = dotted_name.split(".")
         if parts[0] not in imports:
-            return False
+            return None
         path, name = imports[parts[0]]
         rest = parts[1:] if name is None else [name, *parts[1:]]
-        if len(rest) != 1:
-            return False
-        found = self.definition(path, rest[0])
+        found = self.definition(path, rest[0]) if len(rest) == 1 else None
         if found is None:
-            return False
+            return None
         try:
             source = self.source(found[0])
         except LoadError:
-            return False
-        return found[1] in source.functions and source.judge.pure(found[1])
+            return None
+        function = source.functions.get(found[1])
+        return (source, function) if function is not None else None
 
     # -- names across files --
 

@@ -220,6 +220,7 @@ def install() -> None:
     import torch.hub
     import torch.utils.model_zoo
 
+    sys.argv = ["program"]
     torch.device("cpu")
     torch.zeros(1, device="cpu")
     for fake in {torch.load, torch.hub.load_state_dict_from_url, torch.jit.load}:
