@@ -274,12 +274,8 @@ class Take:
         """What a model is given: computed where all of it can be, else drawn in shapes that its forward takes."""
         nodes = [self.bench.steps[each] for each in node["inputs"]]
         is_drawn = [each["type"] in ("data", "unknown") for each in nodes]
-        if nodes and not any(is_drawn):
-            return [self.value(each) for each in node["inputs"]], {
-                name: self.value(each) for name, each in named.items()
-            }
-        if named:
-            return self._all_drawn(node)
+        if node["keywords"] or (nodes and not any(is_drawn)):
+            return self._as_described(node)
         if not all(is_drawn):
             raise UndecidedError("no-input")
         if step not in self.bench.fed:
