@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.frontends.confirming import Process, Torchlint, home, own, process, project, torchlint
+from torchlint.frontends.check import Session, consented
+from torchlint.frontends.options import PARSERS
 
 __all__ = ["home", "process", "project", "torchlint"]
 
@@ -244,6 +246,14 @@ def test_what_it_does_not_go_with(
         own(home, "[confirm]\nenabled = true\n")
         torchlint(other)
     assert process.started == []
+
+
+def test_watching_runs_nothing_though_the_user_allows_it(project: Path, home: Path) -> None:
+    own(home, "[confirm]\nenabled = true\n")
+    for words, allowed in ((["--watch"], False), ([], True)):
+        arguments = PARSERS["check"]().parse_args(words)
+        arguments.recorder = None
+        assert (consented(Session(arguments)) is not None) == allowed
 
 
 def test_options_that_say_how_switch_nothing_on(torchlint: Torchlint, process: Process) -> None:

@@ -167,10 +167,21 @@ def test_the_users_home_is_no_project(
     (inner / "train.py").write_text(PROGRAM)
     torchlint("--confirm", str(inner))
     assert [folder for _, folder in process.started] == [str(inner)]
+    (inner.parent / "train.py").write_text(PROGRAM)
+    done = torchlint("--confirm", str(inner.parent / "train.py"))
+    assert (done.status, len(process.started)) == (1, 1)
+    assert "nothing is run, since a run could read your whole home folder" in done.err
+    assert "nothing is run" in torchlint("--confirm-explain", str(inner.parent / "train.py")).out
 
 
 def test_texts_are_those_that_were_linted(torchlint: Torchlint, process: Process, project: Path) -> None:
-    cell = {"cell_type": "code", "source": PROGRAM, "metadata": {}, "outputs": [], "execution_count": None}
+    cell: dict[str, object] = {
+        "cell_type": "code",
+        "source": PROGRAM,
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
     first = {**cell, "source": "%matplotlib inline\nx = 1\n"}
     book = {
         "cells": [first, cell],

@@ -45,6 +45,8 @@ def explain(session: Session, allowance: Consent, diagnostics: Sequence[Diagnost
             lines.append("  no run is asked about this")
         elif not allowance.selects(one.code):
             lines.append("  no run is asked about this rule")
+        elif not project_of(session, one.span.path):
+            lines.append("  nothing is run, since a run could read your whole home folder")
         elif session.configuration.of(one.span.path).confirm.off:
             lines.append("  nothing is run: `confirm.enabled` is false")
         else:

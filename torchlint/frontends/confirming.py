@@ -212,6 +212,9 @@ def _by_project(
         if one.claim is None or not allowance.selects(one.code):
             continue
         project = project_of(session, one.span.path)
+        if not project:
+            refusing[f"{one.span.path}: nothing is run, since a run could read your whole home folder"] = None
+            continue
         if not allowance.covers(project):
             continue
         if session.configuration.of(one.span.path).confirm.off:
@@ -226,12 +229,13 @@ def _by_project(
 def project_of(session: Session, path: str) -> str:
     """The folder whose code may be loaded, and whose files may be read, for a finding in a file.
 
-    A folder that holds the user's own is never that: then it is the file's own folder.
+    A folder that holds the user's own home is never that: then it is the file's own folder; empty if that is no better.
     """
     full = os.path.abspath(path)
     top = project_top(full, session.configuration.file(path))
     home = os.path.realpath(os.path.expanduser("~"))
-    return os.path.dirname(full) if _holds(os.path.realpath(top), home) else top
+    folders = (folder for folder in (top, os.path.dirname(full)) if not _holds(os.path.realpath(folder), home))
+    return next(folders, "")
 
 
 def hints(
