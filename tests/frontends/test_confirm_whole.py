@@ -56,7 +56,18 @@ def test_what_is_in_a_notebook(torchlint: Torchlint, project: Path) -> None:
     (project / "train.py").unlink()
     (one,) = verdicts(torchlint)
     assert one["outcome"] == "confirmed"
+    assert one["recipe"] == "Net (book.ipynb:cell 2:14)"
+    assert "; Net (book.ipynb:cell 2:14); " in str(one["text"])
     assert not (project / "written").exists()
+    shown = torchlint("--confirm-explain").out
+    assert "model: Net, constructed at book.ipynb:cell 2:14:7\n" in shown
+
+
+def test_what_is_in_markdown(torchlint: Torchlint, project: Path) -> None:
+    (project / "train.py").unlink()
+    (project / "book.md").write_text(f"# A net\n\n```python\n{PROGRAM}```\n")
+    (one,) = verdicts(torchlint, "book.md")
+    assert (one["outcome"], one["recipe"]) == ("confirmed", "Net (book.md:17)")
 
 
 def test_a_hint_of_the_configuration_makes_an_argument_known(torchlint: Torchlint, project: Path) -> None:

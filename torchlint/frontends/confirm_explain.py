@@ -68,7 +68,8 @@ def _told(session: Session, one: Diagnostic, claim: Claim) -> Iterator[str]:
     for step in described["steps"]:
         if step["type"] == "model":
             specs.append(_spec(step, described, arguments))
-            yield from _model(step, specs[-1], inputs)
+            where = None if step["made"] is None else session.documents.within(claim.places[step["made"]])
+            yield from _model(step, specs[-1], inputs, "" if where is None else f", constructed at {place(where)}")
         elif step["type"] == "data":
             yield f"input: {_data(step)}"
     if not specs:
@@ -91,8 +92,7 @@ def _spec(step: Mapping[str, Any], described: Mapping[str, Any], further: Mappin
     return spec
 
 
-def _model(step: Mapping[str, Any], spec: Mapping[str, Any], inputs: Mapping[str, Any]) -> Iterator[str]:
-    made = f", constructed at {spec['path']}:{spec['row']}:{spec['column']}" if "path" in spec else ""
+def _model(step: Mapping[str, Any], spec: Mapping[str, Any], inputs: Mapping[str, Any], made: str) -> Iterator[str]:
     yield f"model: {step['name']}{made}"
     if spec["arguments"]:
         yield "arguments: " + ", ".join(f"{name} = {value!r}" for name, value in spec["arguments"].items())
