@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -310,3 +311,6 @@ def test_config_shows_what_is_allowed(torchlint: Torchlint, home: Path) -> None:
     said = 'confirm.enabled = ["/srv"], confirm.python = "/opt/python"'
     assert f"# your own configuration ({path}): {said}\n" in torchlint("config").out
     assert "your own" not in torchlint("config", "--isolated").out
+    told = json.loads(torchlint("config", "--output-format=json").out)
+    assert told["own"] == {"file": str(path), "confirm": {"enabled": ["/srv"], "python": "/opt/python"}}
+    assert json.loads(torchlint("config", "--isolated", "--output-format=json").out)["own"] is None

@@ -108,6 +108,18 @@ def test_an_answer_that_is_none_decides_nothing(torchlint: Torchlint, process: P
         assert (done.status, done.out.rstrip().endswith("[inconclusive]")) == (1, True)
 
 
+def test_what_was_found_is_printed_though_the_runs_are_interrupted(
+    torchlint: Torchlint, process: Process, three: Path
+) -> None:
+    def run(job: object) -> None:
+        raise KeyboardInterrupt
+
+    process.run = run  # type: ignore[method-assign, assignment]
+    done = torchlint("--confirm")
+    assert done.status == 130
+    assert [line.split(":")[0] for line in done.out.splitlines()] == ["a.py", "b.py", "train.py"]
+
+
 # --- which findings ------------------------------------------------------------------------------------------------
 
 
