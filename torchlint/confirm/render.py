@@ -30,7 +30,7 @@ SEEN: Mapping[Reason, str] = {
     Reason.REACHED: "a gradient reached {reached} of {parameters} parameters",
     Reason.MIXED: "the first sample changed by {change} when only other samples were changed",
     Reason.SEPARATE: "the first sample did not change when only other samples were changed",
-    Reason.WRAPPED: "values from {min} to {max} became pixels from {pixel_min} to {pixel_max}",
+    Reason.WRAPPED: "of values from {min} to {max}, {held} became the pixel {pixel}",
     Reason.MEASURED_INSIDE: "pictures of every level gave values from {min} to {max}",
     Reason.NEW_VALUES: "{count} values stand between the {held} that were there before",
     Reason.NO_NEW_VALUES: "no value appeared between the {held} that were there before",

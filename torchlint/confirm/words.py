@@ -105,8 +105,8 @@ DTYPES = _words(
 #: The numbers of the evidence.
 NUMBERS = _words(
     """
-    change classes constant count dim floor gap held high last_layer low max min one other parameters pixel_max
-    pixel_min ratio reached seed seeds size sizes sum target_0 target_1 target_2 target_3 target_4 target_5
+    change classes constant count dim floor gap held high last_layer low max min one other parameters pixel
+    ratio reached seed seeds size sizes sum target_0 target_1 target_2 target_3 target_4 target_5
     wrong
     """
 )

@@ -54,9 +54,10 @@ def wraps(check: dict[str, Any], bench: Bench) -> Verdict:
         if not bool(((scaled < -1) | (scaled > 256)).any()):
             continue
         pixels = _pixels(value, check["scale"])
-        wrong = float((pixels.double() - scaled.clamp(0, 255)).abs().max())
-        if wrong > 1:
-            seen = {"pixel_min": float(pixels.min()), "pixel_max": float(pixels.max()), "wrong": wrong}
+        wrong = (pixels.double() - scaled.clamp(0, 255)).abs().flatten()
+        worst = int(wrong.argmax())
+        if float(wrong[worst]) > 1:
+            seen = {"held": float(value.flatten()[worst]), "pixel": float(pixels.flatten()[worst])}
             return verdict("confirmed", "witness", "wrapped", value, min=bottom, max=top, **seen)
     return undecided("stayed", value, min=low, max=high)
 
