@@ -100,7 +100,8 @@ MUTATORS = words(
     """
     append extend insert add update setdefault pop popitem remove discard clear sort reverse add_argument
     set_defaults add_argument_group add_mutually_exclusive_group add_subparsers add_parser add_module
-    register_buffer register_parameter register_module merge_from_list merge_from_args merge_from_dict freeze defrost fill_
+    register_buffer register_parameter register_module merge_from_list merge_from_args merge_from_dict freeze defrost
+    fill_
     zero_ normal_ uniform_ copy_ requires_grad_ apply
     """
 )
