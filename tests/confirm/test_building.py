@@ -302,6 +302,16 @@ def test_why_there_is_no_model(tmp_path: Path, text: str, reason: str) -> None:
         "width = 3\nwhile width < 10:\n    width += 1\nnet = Net(width)",
         "width = 3\nif fetch():\n    width = 4\nnet = Net(width)",
         "layers = [1, 2, 3]\nlayers.extend(fetch())\nnet = Net(len(layers))",
+        "class Data:\n    def __init__(self):\n        self.words = []\n    def get_data(self, path):\n"
+        "        self.words += open(path).read().split()\n        return self.words\n"
+        "data = Data()\nids = data.get_data('x.txt')\nnet = Net(len(data.words))",
+        "class Data:\n    def __init__(self):\n        self.words = []\n    def read(self, path):\n"
+        "        self.words += open(path).read().split()\n"
+        "data = Data()\nif True:\n    data.read('x.txt')\nnet = Net(len(data.words))",
+        "class Data:\n    words = [1]\ndata = Data()\nwhile len(data.words) < 3:\n    data.words = data.words + [1]\n"
+        "net = Net(len(data.words))",
+        "class Data:\n    words = [1]\ndata = Data()\nwith open('x.txt') as file:\n    data.words.extend(file)\n"
+        "net = Net(len(data.words))",
         "def main():\n    global width\n    width = 4\nwidth = 3\nmain()\nnet = Net(width)",
     ],
 )
