@@ -372,3 +372,27 @@ def test_losses_and_transforms_are_evaluated(tmp_path: Path) -> None:
         return [type(loss).__name__, loss.reduction, loss.weight.tolist(), type(other).__name__]  # type: ignore[attr-defined]
 
     assert answer(tmp_path, work) == ["CrossEntropyLoss", "sum", [1.0, 2.0], "BCELoss"]
+
+
+def test_a_loss_with_a_made_up_argument_is_not_evaluated(tmp_path: Path) -> None:
+    text = """
+    import argparse
+    import torch.nn as nn
+    parser = argparse.ArgumentParser()
+    parser.add_argument("reduction", choices=["sum", "mean"])
+    args = parser.parse_args()
+    criterion = nn.MSELoss(reduction=args.reduction)
+    """
+    written(tmp_path, {"train.py": text})
+    place = row_of(tmp_path, "train.py", "nn.MSE")
+
+    def work(project: Any) -> str:
+        import build
+
+        try:
+            build.evaluate(project, place["path"], place["row"], place["column"])
+        except build.BuildError as error:
+            return error.reason
+        return "evaluated"
+
+    assert answer(tmp_path, work) == "argument"
