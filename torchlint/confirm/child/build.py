@@ -28,7 +28,7 @@ from guesses import guess
 from limits import Budget, BudgetSpent
 from loader import DroppedError, LoadError, Project, Source
 from scopes import Frame, UnknownValueError, call_sites, calls_at, following
-from slicer import free_names, root_name, text_of
+from slicer import closure, free_names, root_name, text_of
 from stand_ins import CpuMode, DownloadRefusedError, StubUsedError
 
 REASONS = (
@@ -136,15 +136,11 @@ def slice_text(project: Project, spec: Mapping[str, Any]) -> str:
             parts.append(_frame_text(project, source, calls[0]))
     if isinstance(owner, str) and isinstance(cls, str) and owner != path:
         source = project.source(owner)
-        from slicer import closure
-
         parts.append(f"# {owner}\n" + text_of(closure(source.pieces, [cls.split(".")[0]])))
     return "\n\n".join(parts)
 
 
 def _frame_text(project: Project, source: Source, call: ast.Call) -> str:
-    from slicer import closure
-
     frame = Frame(project, source, call)
     names = free_names(call)
     own = frame.slice(names)
@@ -266,6 +262,22 @@ class _Builder:
         raise worst
 
     def _call(self, source: Source, call: ast.Call) -> Built:
+        """As `_call_now`; once more with all imports of the file done when it fails, for what they register."""
+        try:
+            return self._call_now(source, call)
+        except BuildError as error:
+            if error.reason not in ("constructor", "argument"):
+                raise
+            try:
+                runner = self.project.runner(source.path)
+            except LoadError:
+                raise error from None
+            if not runner.waiting():
+                raise
+            runner.import_all()
+        return self._call_now(source, call)
+
+    def _call_now(self, source: Source, call: ast.Call) -> Built:
         """Makes the call at its place, and what its scope does to the model afterwards."""
         frame = Frame(self.project, source, call)
         known = self.spec.get("arguments") or {}
@@ -342,8 +354,6 @@ class _Builder:
                 return
             freezes = isinstance(later, ast.For) and root_name(later.iter) == name and piece.kept is not None
             if name not in piece.changes | piece.spoils and not freezes:
-                continue
-            if isinstance(later, ast.For) and not freezes and name not in piece.changes:
                 continue
             if isinstance(later, ast.Expr) and name in piece.spoils and _leaves_alone(later, name, model):
                 continue
@@ -562,7 +572,8 @@ def _class_around(source: Source, node: ast.AST) -> ast.ClassDef | None:
 
 
 def _rebinds(node: ast.Assign, name: str) -> bool:
-    return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
+    stored = [one for target in node.targets for one in ast.walk(target) if isinstance(one, ast.Name)]
+    return any(one.id == name and isinstance(one.ctx, ast.Store) for one in stored)
 
 
 def _last(call: ast.Call) -> str | None:

@@ -120,6 +120,11 @@ def find_inputs(
             return _Search(built, wanted, hints).run()
     except BudgetSpent:
         raise InferError("budget", "the search for an input takes too long") from None
+    except InferError:
+        raise
+    except Exception as error:
+        reason = "memory" if isinstance(error, MemoryError) or "allocate memory" in str(error) else "forward"
+        raise InferError(reason, f"{type(error).__name__}: {error}"[:300]) from error
 
 
 def _of_part(built: Built, hints: Mapping[str, Any], limit: Budget) -> Inputs:

@@ -162,7 +162,7 @@ class Purifier:
             binds = frozenset([node.name])
             if kept is None:
                 return Piece(node, _unbind(binds, node), "value", spoils=binds)
-            return Piece(node, kept, "definition", binds)
+            return Piece(node, kept, "definition", binds, self._registers(kept))
         if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
             return self._assignment(node)
         if isinstance(node, ast.Expr):
@@ -291,6 +291,12 @@ class Purifier:
         if not kept and needed:
             kept = [ast.copy_location(ast.Pass(), block[0])]
         return kept, some
+
+    def _registers(self, node: ast.stmt) -> frozenset[str]:
+        """The values whose methods decorate the definition: `@MODELS.register()` changes `MODELS`."""
+        assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        roots = {root_name(one) for one in node.decorator_list if not isinstance(one, ast.Name)}
+        return frozenset(one for one in roots if one is not None and one != node.name and self.judge.holds_value(one))
 
     def _definition(self, node: ast.stmt) -> ast.stmt | None:
         """The definition with decorators that may be evaluated, its class body purified; None if it may not be run."""
