@@ -279,8 +279,8 @@ def test_changes_after_the_construction_are_followed(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_why_there_is_no_model(tmp_path: Path, text: str, reason: str) -> None:
-    site = [part for part in ("Net(data", "Net(3.5", "len([1", "Thing(3)", "nsp.Th", "torch.hub.l", "Net(zork)",
-                              "Far()", "Big()") if part in text][-1]  # fmt: skip
+    parts = ("Net(data", "Net(3.5", "len([1", "Thing(3)", "nsp.Th", "torch.hub.l", "Net(zork)", "Far()", "Big()")
+    site = [part for part in parts if part in text][-1]
     found = build_one(tmp_path, {"train.py": f"{NET}\n{text}\n"}, f"train.py: {site}")
     assert found.get("reason") == reason, found
     assert found["path"] == "train.py" and found["line"] is not None
@@ -302,6 +302,16 @@ def test_why_there_is_no_model(tmp_path: Path, text: str, reason: str) -> None:
         "width = 3\nwhile width < 10:\n    width += 1\nnet = Net(width)",
         "width = 3\nif fetch():\n    width = 4\nnet = Net(width)",
         "layers = [1, 2, 3]\nlayers.extend(fetch())\nnet = Net(len(layers))",
+        "class Data:\n    def __init__(self):\n        self.words = []\n    def get_data(self, path):\n"
+        "        self.words += open(path).read().split()\n        return self.words\n"
+        "data = Data()\nids = data.get_data('x.txt')\nnet = Net(len(data.words))",
+        "class Data:\n    def __init__(self):\n        self.words = []\n    def read(self, path):\n"
+        "        self.words += open(path).read().split()\n"
+        "data = Data()\nif True:\n    data.read('x.txt')\nnet = Net(len(data.words))",
+        "class Data:\n    words = [1]\ndata = Data()\nwhile len(data.words) < 3:\n    data.words = data.words + [1]\n"
+        "net = Net(len(data.words))",
+        "class Data:\n    words = [1]\ndata = Data()\nwith open('x.txt') as file:\n    data.words.extend(file)\n"
+        "net = Net(len(data.words))",
         "def main():\n    global width\n    width = 4\nwidth = 3\nmain()\nnet = Net(width)",
     ],
 )
@@ -362,3 +372,64 @@ def test_losses_and_transforms_are_evaluated(tmp_path: Path) -> None:
         return [type(loss).__name__, loss.reduction, loss.weight.tolist(), type(other).__name__]  # type: ignore[attr-defined]
 
     assert answer(tmp_path, work) == ["CrossEntropyLoss", "sum", [1.0, 2.0], "BCELoss"]
+
+
+def test_a_loss_with_a_made_up_argument_is_not_evaluated(tmp_path: Path) -> None:
+    text = """
+    import argparse
+    import torch.nn as nn
+    parser = argparse.ArgumentParser()
+    parser.add_argument("reduction", choices=["sum", "mean"])
+    args = parser.parse_args()
+    criterion = nn.MSELoss(reduction=args.reduction)
+    """
+    written(tmp_path, {"train.py": text})
+    place = row_of(tmp_path, "train.py", "nn.MSE")
+
+    def work(project: Any) -> str:
+        import build
+
+        try:
+            build.evaluate(project, place["path"], place["row"], place["column"])
+        except build.BuildError as error:
+            return error.reason
+        return "evaluated"
+
+    assert answer(tmp_path, work) == "argument"
+
+
+def test_registries_are_filled_and_stay_so(tmp_path: Path) -> None:
+    files = {
+        "registry.py": "class Registry(dict):\n    def register(self, name=None):\n        def add(cls):\n"
+        "            self[name or cls.__name__] = cls\n            return cls\n        return add\n"
+        "MODELS = Registry()\n",
+        "models.py": f"from registry import Registry, MODELS\n{NET}\nLOCAL = Registry()\n@MODELS.register('wide')\n"
+        "@LOCAL.register()\nclass Wide(Net):\n    pass\n",
+        "train.py": "import models\nfrom registry import MODELS\ndef main():\n    net = MODELS['wide'](3)\n"
+        "    other = models.LOCAL['Wide'](4)\n",
+    }
+    written(tmp_path, files)
+    places = [row_of(tmp_path, "train.py", part) for part in ("MODELS['wide'](3)", "models.LOCAL['Wide'](4)")]
+
+    def work(project: Any) -> list[dict[str, Any]]:
+        from tests.confirm.forked import attempt
+
+        return [attempt(project, place) for place in (*places, *places)]
+
+    found = answer(tmp_path, work)
+    assert ["in_features=3" in str(one) for one in found] == [True, False, True, False], found
+    assert ["in_features=4" in str(one) for one in found] == [False, True, False, True], found
+
+
+def test_parsed_arguments_are_unpacked(tmp_path: Path) -> None:
+    text = f"""
+import argparse
+{NET}
+parser = argparse.ArgumentParser()
+parser.add_argument("--width", default=3)
+parser.add_argument("--out", default=5)
+args = parser.parse_args()
+net = Net(**vars(args))
+"""
+    found = build_one(tmp_path, {"train.py": text}, "train.py: Net(**vars", owner="train.py", cls="Net")
+    assert "in_features=3, out_features=5" in found.get("model", found)

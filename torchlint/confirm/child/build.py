@@ -28,7 +28,7 @@ from guesses import guess
 from limits import Budget, BudgetSpent
 from loader import DroppedError, LoadError, Project, Source
 from scopes import Frame, UnknownValueError, call_sites, calls_at, following
-from slicer import free_names, root_name, text_of
+from slicer import closure, free_names, root_name, text_of
 from stand_ins import CpuMode, DownloadRefusedError, StubUsedError
 
 REASONS = (
@@ -101,6 +101,7 @@ def evaluate(project: Project, path: str, row: int, column: int) -> object:
     Of several calls that start there, the innermost whose value is no class and no function. BuildError when there is
     no value.
     """
+    stand_ins.GUESSED.clear()
     with CpuMode():
         try:
             source = project.source(path)
@@ -116,6 +117,8 @@ def evaluate(project: Project, path: str, row: int, column: int) -> object:
                 raise
             except Exception as error:
                 raise failure(error, path, row) from error
+            if stand_ins.GUESSED:
+                raise BuildError("argument", f"{next(iter(stand_ins.GUESSED))} is made up", path, row)
             if not isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
                 return value
         return value
@@ -133,15 +136,11 @@ def slice_text(project: Project, spec: Mapping[str, Any]) -> str:
             parts.append(_frame_text(project, source, calls[0]))
     if isinstance(owner, str) and isinstance(cls, str) and owner != path:
         source = project.source(owner)
-        from slicer import closure
-
         parts.append(f"# {owner}\n" + text_of(closure(source.pieces, [cls.split(".")[0]])))
     return "\n\n".join(parts)
 
 
 def _frame_text(project: Project, source: Source, call: ast.Call) -> str:
-    from slicer import closure
-
     frame = Frame(project, source, call)
     names = free_names(call)
     own = frame.slice(names)
@@ -263,6 +262,22 @@ class _Builder:
         raise worst
 
     def _call(self, source: Source, call: ast.Call) -> Built:
+        """As `_call_now`; once more with all imports of the file done when it fails, for what they register."""
+        try:
+            return self._call_now(source, call)
+        except BuildError as error:
+            if error.reason not in ("constructor", "argument"):
+                raise
+            try:
+                runner = self.project.runner(source.path)
+            except LoadError:
+                raise error from None
+            if not runner.waiting():
+                raise
+            runner.import_all()
+        return self._call_now(source, call)
+
+    def _call_now(self, source: Source, call: ast.Call) -> Built:
         """Makes the call at its place, and what its scope does to the model afterwards."""
         frame = Frame(self.project, source, call)
         known = self.spec.get("arguments") or {}
@@ -340,8 +355,6 @@ class _Builder:
             freezes = isinstance(later, ast.For) and root_name(later.iter) == name and piece.kept is not None
             if name not in piece.changes | piece.spoils and not freezes:
                 continue
-            if isinstance(later, ast.For) and not freezes and name not in piece.changes:
-                continue
             if isinstance(later, ast.Expr) and name in piece.spoils and _leaves_alone(later, name, model):
                 continue
             try:
@@ -375,9 +388,9 @@ class _Builder:
             if (where.path, call.lineno) == site:
                 continue
             around = _class_around(where, call)
-            if around is not None and around.name == short:
+            if around is not None and around.name == short and _last(call) != "cls":
                 continue
-            if around is not None:
+            if around is not None and self._is_module(where.path, around.name):
                 inner_sites.append((where, call))
                 continue
             built = self._try(lambda where=where, call=call: self._expect(self._call(where, call), short))
@@ -401,6 +414,13 @@ class _Builder:
             if built is not None:
                 return built
         return self._try(lambda: self._guessed(source, cls, name))
+
+    def _is_module(self, path: str, name: str) -> bool:
+        try:
+            cls = self._class(path, name)
+        except BuildError:
+            return True
+        return isinstance(cls, type) and issubclass(cls, torch.nn.Module) and name != self.spec.get("cls")
 
     @staticmethod
     def _expect(built: Built, short: str) -> Built:
@@ -552,7 +572,8 @@ def _class_around(source: Source, node: ast.AST) -> ast.ClassDef | None:
 
 
 def _rebinds(node: ast.Assign, name: str) -> bool:
-    return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
+    stored = [one for target in node.targets for one in ast.walk(target) if isinstance(one, ast.Name)]
+    return any(one.id == name and isinstance(one.ctx, ast.Store) for one in stored)
 
 
 def _last(call: ast.Call) -> str | None:

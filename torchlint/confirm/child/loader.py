@@ -27,6 +27,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 import stand_ins
+import torch
 from slicer import UNBIND, Piece, closure
 from sources import ALWAYS_INSTALLED, LARGEST_FILE, Files, LoadError, Source
 from stand_ins import PROJECT, Stub
@@ -282,9 +283,12 @@ class Runner:
     def run_module(self) -> None:
         """Runs what a module is made of at once, and notes what is lazy."""
         made: set[str] = set()  # names that constructions bind or change
+        registries = {name for one in self.source.pieces if one.kind == "definition" for name in one.changes}
         for piece in self.source.pieces:
             if piece.kind == "import" and "*" not in piece.binds and self._may_wait(piece):
                 self.lazy |= piece.binds
+            elif piece.binds & registries:
+                self.run(piece)  # decorators fill it while definitions are run
             elif piece.kind == "construction" or (piece.kind == "value" and (piece.reads | piece.changes) & made):
                 made |= piece.touches
                 self.lazy |= piece.touches
@@ -411,10 +415,22 @@ class Runner:
         return local[name]
 
     def forget(self) -> None:
-        """Lets go of constructions: whoever asks next gets new ones, with weights of their own."""
-        for name in self.made:
+        """Lets go of constructed models: whoever asks next gets new ones, with weights of their own."""
+        for name in [one for one in self.made if _holds_module(self.space.get(one))]:
             self.space.pop(name, None)
-        self.made.clear()
+            self.made.discard(name)
+
+    def waiting(self) -> bool:
+        """Whether imports of project files wait for their names to be needed."""
+        imports = [one for one in self.source.pieces if one.kind == "import" and one.binds & self.lazy]
+        return any(self._of_project(one.original) and not one.binds <= set(self.space) for one in imports)
+
+    def import_all(self) -> None:
+        """Does the imports of project files that wait: one may register what another looks up."""
+        for piece in self.source.pieces:
+            if piece.kind == "import" and piece.binds & self.lazy and self._of_project(piece.original):
+                self.lazy -= piece.binds
+                self._import(piece)
 
     def _definition_only(self, name: str) -> Any:
         """A module's name for a slice of it: imports and definitions, not values, whose order matters."""
@@ -450,6 +466,14 @@ def prepare(project: Project, source: Source, space: dict[str, Any], lookup: Any
     space["__builtins__"] = Space(content, lookup)
     space.setdefault("__name__", f"{PROJECT}.{source.path[:-3].replace('/', '.')}")
     space.setdefault("__file__", os.path.join(project.root, source.path))
+
+
+def _holds_module(value: Any) -> bool:
+    """Whether the value is a model or holds one, directly or in an attribute."""
+    held = list(value.values()) if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else []
+    attributes = getattr(value, "__dict__", {})
+    inside = [*held, *attributes.values()] if isinstance(attributes, dict) else held
+    return any(isinstance(one, torch.nn.Module) for one in [value, *inside])
 
 
 def _has(module: ModuleType, name: str) -> bool:

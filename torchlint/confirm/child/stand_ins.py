@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import torch
 from allowed import WEIGHT_KEYWORDS
@@ -137,12 +137,10 @@ class CpuMode(TorchFunctionMode):
 class GuessingNamespace(argparse.Namespace):
     """Parsed arguments; one without a default is made up when it is read, and that is written down in `GUESSED`."""
 
-    def __init__(self, made_up: dict[str, Any]) -> None:
-        super().__init__()
-        object.__setattr__(self, "_made_up", made_up)
+    made_up: ClassVar[dict[str, Any]] = {}  # of the class made for one namespace: `vars(args)` must not show it
 
     def __getattr__(self, name: str) -> Any:
-        made_up = self.__dict__.get("_made_up", {})
+        made_up = type(self).made_up
         if name not in made_up:
             raise AttributeError(name)
         GUESSED["args." + name] = made_up[name]
@@ -171,7 +169,7 @@ def _defaults_only(parser: argparse.ArgumentParser, *unused: Any, **keywords: An
                 made_up[action.dest] = value
                 continue
         values.setdefault(action.dest, value)
-    space = GuessingNamespace(made_up)
+    space: argparse.Namespace = type("Namespace", (GuessingNamespace,), {"made_up": made_up})()
     for name, value in {**parser._defaults, **values}.items():
         setattr(space, name, value)
     return space
