@@ -17,9 +17,11 @@ from torchlint.source.text import decode
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Every run of torchlint in these tests shares a cache of theirs, and leaves the user's alone."""
+    """Every run of torchlint in these tests shares a cache of theirs, and leaves the user's and their configuration
+    alone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCHLINT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield
 
 

@@ -12,7 +12,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from torchlint.config import ConfigError, Loaded, Pattern, Settings, in_folder, load, with_line
+from torchlint.config import ConfigError, Hints, Loaded, Pattern, Settings, in_folder, load, with_line
 from torchlint.config.keys import KEYS
 from torchlint.diagnostic import Severity
 from torchlint.flow.library.tables import Table, Wrapper
@@ -27,6 +27,7 @@ def test_every_key(tmp_path: Path) -> None:
         'output-format = "concise"\ncontracts = ["ours.toml"]\n'
         'fix = true\nfix-only = true\nunsafe-fixes = true\nfixable = ["TL1"]\nunfixable = ["TL107"]\n'
         'extend = "base.toml"\n[per-file-ignores]\n"tests/" = ["TL1"]\n"!src/" = ["ALL"]\n'
+        '[confirm]\nenabled = false\ninputs."net.py:Net" = [[2, 3]]\narguments."net.py:Net" = {width = 8}\n'
     )
     (tmp_path / "base.toml").write_text("")
     (tmp_path / "ours.toml").write_text('[[wrapper]]\nname = "ours.wrap"\nargument = "model"\n')
@@ -51,6 +52,11 @@ def test_every_key(tmp_path: Path) -> None:
         unsafe_fixes=True,
         fixable=("TL1",),
         unfixable=("TL107",),
+        confirm=Hints(
+            off=True,
+            inputs=((Pattern("net.py:Net", folder), ((2, 3),)),),
+            arguments=((Pattern("net.py:Net", folder), (("width", 8),)),),
+        ),
         folder=folder,
     )
     assert set(tomllib.loads(path.read_text())) == set(KEYS)

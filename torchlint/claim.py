@@ -195,6 +195,27 @@ class Normalised(msgspec.Struct, frozen=True, tag="normalised"):
     dim: int | None = None
 
 
+class Unnormalised(msgspec.Struct, frozen=True, tag="unnormalised"):
+    """The step `value` sums to something else than 1 along the dimension `dim`, or its exponentials do (`log`)."""
+
+    value: int
+    dim: int
+    log: bool = False
+
+
+class SizeIsOne(msgspec.Struct, frozen=True, tag="size-is-one"):
+    """The step `value` has size 1 along the dimension `dim`."""
+
+    value: int
+    dim: int
+
+
+class SingleNumber(msgspec.Struct, frozen=True, tag="single-number"):
+    """The step `value` is one number, with no dimension for samples."""
+
+    value: int
+
+
 class LossFails(msgspec.Struct, frozen=True, tag="loss-fails"):
     """The loss raises an exception on the steps `input` and `target`, or warns that they broadcast.
 
@@ -216,15 +237,20 @@ class Constant(msgspec.Struct, frozen=True, tag="constant"):
 
 
 class NoGradient(msgspec.Struct, frozen=True, tag="no-gradient"):
-    """No gradient reaches a parameter from the step `value`."""
+    """No gradient reaches a parameter from the step `value`, or one that is zero wherever there is one."""
 
     value: int
 
 
 class SamplesMix(msgspec.Struct, frozen=True, tag="samples-mix"):
-    """The first sample of the step `value` depends on other samples of the batch."""
+    """The first sample of the step `value` depends on other samples of the batch.
+
+    source: the step that holds the batch, along its dimension `dim`; None for whatever data the value depends on.
+    """
 
     value: int
+    source: int | None = None
+    dim: int = 0
 
 
 class ShapesFail(msgspec.Struct, frozen=True, tag="shapes-fail"):
@@ -239,6 +265,30 @@ class Wraps(msgspec.Struct, frozen=True, tag="wraps"):
 
     value: int
     scale: float = 255.0
+
+
+class NewValues(msgspec.Struct, frozen=True, tag="new-values"):
+    """The step `value` holds numbers that lie between two of the step `source` and that `source` does not hold."""
+
+    value: int
+    source: int
+
+
+class PixelsDiffer(msgspec.Struct, frozen=True, tag="pixels-differ"):
+    """In the middle of a picture of one colour stand other numbers in the step `value` than in the step `other`.
+
+    Both go back to pictures, and are given the same one: of every colour, black and white.
+    """
+
+    value: int
+    other: int
+
+
+class AxesMixed(msgspec.Struct, frozen=True, tag="axes-mixed"):
+    """The step `value` has the sizes of the step `source` in another order, and no permutation of its axes gives it."""
+
+    value: int
+    source: int
 
 
 class GradientsAdd(msgspec.Struct, frozen=True, tag="gradients-add"):
@@ -274,12 +324,18 @@ Check: TypeAlias = Union[
     OutsideRange,
     WithinRange,
     Normalised,
+    Unnormalised,
+    SizeIsOne,
+    SingleNumber,
     LossFails,
     Constant,
     NoGradient,
     SamplesMix,
     ShapesFail,
     Wraps,
+    NewValues,
+    PixelsDiffer,
+    AxesMixed,
     GradientsAdd,
     GradientRatio,
     TrainEvalDiffers,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LayerCalled, ModelCalled, PixelStep, Reshaped, Shape, Tensor, history, render, trail
+from torchlint.facts import LayerCalled, ModelCalled, PixelStep, Reshaped, Shape, Tensor, claims, history, render, trail
 from torchlint.rule import Finding, Fix, Severity, fix, rule, unwrapped, wrapped
 
 #: What the last layer of a network gives.
@@ -14,7 +14,25 @@ SCORES = frozenset({"logits", "probability", "distribution", "log-distribution",
 TENSORS = frozenset({"from_numpy", "tensor", "as_tensor", "Tensor", "FloatTensor"})
 
 
-@rule(code="TL215", name="channels-last-into-conv", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LayerCalled | ModelCalled | Reshaped) -> claims.Claimed | None:
+    """That a layer refuses an image with its channels last, or that a view mixes the axes up that it exchanges."""
+    if isinstance(call, Reshaped):
+        meaning, given, result = call.input.meaning, call.input.shape, call.result.shape
+        if meaning is None or meaning.kind not in SCORES or call.input.grad != "attached":
+            return None
+        alike = given is not None and result is not None and len(given) == len(result)
+        return claims.axes_mixed(call.result, call.input, call.input_at) if alike else None
+    if call.fault is None:
+        return None
+    if call.fault.kind == "misplaced":
+        return claims.shapes_fail(call)
+    step = call.fault.step
+    if call.fault.kind != "scrambled" or step is None or step.before is None or step.after is None:
+        return None
+    return claims.axes_mixed(step.after, step.before, step.at)
+
+
+@rule(code="TL215", name="channels-last-into-conv", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def channels_last_into_conv(call: LayerCalled | ModelCalled | Reshaped) -> Iterator[Finding]:
     """Data of height, width and channels are taken for channels, height and width; scores for each class likewise."""
     if isinstance(call, Reshaped):

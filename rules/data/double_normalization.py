@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import ImageRescaled, Interval, Rescaling, TrailStep, trail
+from torchlint.facts import ImageRescaled, Interval, Rescaling, TrailStep, claims, trail
 from torchlint.rule import Finding, Fix, Severity, fix, rule, unwrapped
 
 #: What bytes are divided by, at least and at most, and the greatest value of what is scaled or normalised already.
 LEAST, MOST, SMALL = 250.0, 260.0, 20.0
 
+#: How far beyond their ends normalised values may lie by rounding and by resizing.
+ROUNDING = 0.3
 
-@rule(code="TL206", name="double-normalization", since="0.1.0", severity=Severity.ERROR)
+
+def _claim(image: ImageRescaled) -> claims.Claimed | None:
+    """That next to nothing is left of the image; or, where the usual statistics are taken off, that it leaves the range
+    which they give once."""
+    done = image.done
+    before = done.before
+    if before is None or before.meaning is None or before.meaning.kind != "image":
+        return None
+    if _divides_bytes(done):
+        ends = (None, 0.0) if done.moves else (-SMALL / LEAST, SMALL / LEAST)
+        return claims.picture_within_range(done.given_by, *ends)
+    once = done.applied(Interval(0.0, 1.0)) if done.usual and done.moves else None
+    return (
+        None if once is None else claims.picture_outside_range(done.given_by, once.low - ROUNDING, once.high + ROUNDING)
+    )
+
+
+@rule(code="TL206", name="double-normalization", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def double_normalization(image: ImageRescaled) -> Iterator[Finding]:
     """Bytes are scaled down that are none any more, or the usual statistics are taken off twice."""
     done = image.done

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LayerCalled, ModelCalled, PixelStep, TrailStep, trail
+from torchlint.facts import LayerCalled, ModelCalled, PixelStep, TrailStep, claims, trail
 from torchlint.rule import Finding, Fix, Severity, fix, replaced, rule, wrapped
 
 NAMES = {"L": "grey", "RGB": "in colour (RGB)", "BGR": "in colour (BGR)", "RGBA": "in colour with opacity (RGBA)",
@@ -12,7 +12,12 @@ NAMES = {"L": "grey", "RGB": "in colour (RGB)", "BGR": "in colour (BGR)", "RGBA"
 WORDS = {1: "one channel", 3: "three channels", 4: "four channels"}
 
 
-@rule(code="TL218", name="image-channel-mismatch", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LayerCalled | ModelCalled) -> claims.Claimed | None:
+    """That the model refuses the image for its channels."""
+    return claims.shapes_fail(call) if call.fault is not None and call.fault.kind == "counted" else None
+
+
+@rule(code="TL218", name="image-channel-mismatch", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def image_channel_mismatch(call: LayerCalled | ModelCalled) -> Iterator[Finding]:
     """The colours of an image are known, and not what the first convolution takes."""
     if call.fault is None or call.fault.kind != "counted" or call.input.meaning is None:

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import ImageShown, Levels, TrailStep, trail
+from torchlint.facts import ImageShown, Levels, TrailStep, claims, trail
 from torchlint.rule import Finding, Fix, Severity, fix, rule, wrapped
 
 FLOATS = frozenset({"float", "float16", "bfloat16", "float32", "float64"})
 
+#: How far beyond black and white, in parts of their distance, a picture may go by rounding.
+SLACK = 0.06
 
-@rule(code="TL209", name="image-shown-normalized", since="0.1.0", severity=Severity.WARNING)
+
+def _claim(shown: ImageShown) -> claims.Claimed | None:
+    """That a picture leaves the range that it is shown in, or that one which is written as bytes lies in [0, 1]."""
+    given, levels = shown.input, shown.levels
+    if not shown.takes or shown.restored or (levels is not None and levels.cut):
+        return None
+    if shown.takes == "bytes" and shown.function == "imwrite" and given.dtype in FLOATS:
+        if levels is None or not levels.raised:
+            return claims.picture_within_range(given, 0.0, 1.0)
+    if levels is None:
+        return None
+    bounded = given.range is not None and given.range.tight and not given.range.unbounded
+    if levels.model and not bounded:
+        return None  # before it is trained it may give anything
+    white = 1.0 if shown.takes == "unit" or given.dtype in FLOATS else 255.0
+    return claims.picture_outside_range(given, -SLACK * white, (1.0 + SLACK) * white)
+
+
+@rule(code="TL209", name="image-shown-normalized", since="0.1.0", severity=Severity.WARNING, claim=_claim)
 def image_shown_normalized(shown: ImageShown) -> Iterator[Finding]:
     """A normalised image is shown as it is, or a float image in [0, 1] is written as bytes."""
     if not shown.takes or shown.restored or (shown.levels is not None and shown.levels.cut):

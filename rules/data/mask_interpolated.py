@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import KEEPING, LossCalled, PixelStep, TrailStep, history, trail
+from torchlint.facts import KEEPING, LossCalled, PixelStep, TrailStep, claims, history, trail
 from torchlint.rule import Finding, Fix, Severity, argument_added, fix, rule
 
 #: Numbers by which Pillow and OpenCV mean the nearest neighbour.
@@ -16,7 +16,22 @@ LEAVING = KEEPING | {"div", "mul", "round", "rint", "one_hot", "clamp", "clip"}
 SPLINES = {"0": "nearest", "1": "bilinear", "2": "biquadratic", "3": "bicubic"}
 
 
-@rule(code="TL211", name="mask-interpolated", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That resizing or turning a mask makes ids that it did not hold."""
+    if not call.many_ids:
+        return None
+    steps = [
+        step
+        for step in history(call.target)
+        if _interpolation(step) and not _settled(step) and step.setting("fill") in (None, 0)
+    ]
+    if not steps:
+        return None
+    mixed = next((step for step in steps if _interpolation(step) != "nearest"), steps[0])
+    return claims.new_values(mixed.after, mixed.before, mixed.at)
+
+
+@rule(code="TL211", name="mask-interpolated", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def mask_interpolated(call: LossCalled) -> Iterator[Finding]:
     """The target is a mask of class ids, and an interpolation on its way makes other ids of two that are neighbours."""
     if not call.many_ids:

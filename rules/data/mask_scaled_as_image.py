@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from torchlint.facts import KEEPING, LossCalled, PixelStep, Place, TrailStep, history, trail
+from torchlint.facts import KEEPING, LossCalled, PixelStep, Place, TrailStep, claims, history, trail
 from torchlint.rule import Finding, Fix, Severity, fix, renamed, rule
 
 #: Transforms that divide bytes by 255, beside arithmetic.
@@ -14,7 +14,22 @@ PLACING = frozenset({"resize", "crop", "pad", "geometric", "identity", "to_image
 BYTES = 255.0
 
 
-@rule(code="TL210", name="mask-scaled-as-image", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That what is made of a mask, whose ids go beyond 1, lies in [0, 1], or is negative where it was normalised."""
+    steps = history(call.target)
+    shifted = any(step.does == "normalize" and step.transform for step in steps)
+    if shifted and (call.region or call.many_ids):
+        return claims.picture_outside_range(call.target, 0.0, None)
+    changed = [number for number, step in enumerate(steps) if _scales(step)]
+    if not call.many_ids:
+        return None
+    rows = next((step for step in steps if step.does == "one_hot"), None)
+    if changed and not all(_keeps(later) for later in steps[changed[0] + 1 :]):
+        return None
+    return claims.picture_within_range(call.target if rows is None else rows.before, 0.0, 1.0)
+
+
+@rule(code="TL210", name="mask-scaled-as-image", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def mask_scaled_as_image(call: LossCalled) -> Iterator[Finding]:
     """The target is a mask of class ids, and its ids were divided by 255 or shifted on the way to the loss."""
     steps = history(call.target)

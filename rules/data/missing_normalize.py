@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import ModelCalled, Place, Tensor, TrailStep, trail
+from torchlint.facts import ModelCalled, Place, Tensor, TrailStep, claims, trail
 from torchlint.rule import Finding, Severity, rule
 
 
-@rule(code="TL201", name="missing-normalize", since="0.1.0", severity=Severity.WARNING)
+def _claim(call: ModelCalled) -> claims.Claimed | None:
+    """That what is made of a picture lies in [0, 1] where it reaches trained weights, or a classifier in colour."""
+    image, weights = call.input, call.weights
+    if call.task not in ("classifier", "segmenter") or call.unlike or (weights is not None and weights.mean):
+        return None
+    if not (weights or (call.task == "classifier" and _in_colour(image))) or (call.filled and not weights):
+        return None
+    return claims.picture_within_range(image, 0.0, 1.0) if _is_image(image) else None
+
+
+def _is_image(image: Tensor) -> bool:
+    return image.meaning is not None and image.meaning.kind == "image"
+
+
+@rule(code="TL201", name="missing-normalize", since="0.1.0", severity=Severity.WARNING, claim=_claim)
 def missing_normalize(call: ModelCalled) -> Iterator[Finding]:
     """An image reaches trained weights, or a classifier in colour, as it left the scaling to [0, 1]."""
     image, weights = call.input, call.weights

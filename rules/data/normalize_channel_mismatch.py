@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import ImageRescaled, TrailStep, render, trail
+from torchlint.facts import ImageRescaled, TrailStep, claims, render, trail
 from torchlint.rule import Finding, Severity, rule
 
 
-@rule(code="TL205", name="normalize-channel-mismatch", since="0.1.0", severity=Severity.ERROR)
+def _claim(image: ImageRescaled) -> claims.Claimed | None:
+    """That the normalization raises an exception about shapes. Version 2 of torchvision makes three channels of one."""
+    done = image.done
+    if not done.name or not done.moves or done.mean is None or done.std is None:
+        return None
+    before = done.before
+    if before is None or before.holder != "tensor" or not done.library.startswith("torchvision"):
+        return None
+    channels = before.shape[-3] if before.shape is not None and len(before.shape) >= 3 else None
+    if channels == 1 and done.library.endswith(("v2", "v2.functional")) and len(done.mean) == len(done.std):
+        return None
+    return claims.picture_fails(done.given_by, done.at)
+
+
+@rule(code="TL205", name="normalize-channel-mismatch", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def normalize_channel_mismatch(image: ImageRescaled) -> Iterator[Finding]:
     """Neither do the statistics fit each other, or do they fit the channels of the tensor."""
     done = image.done

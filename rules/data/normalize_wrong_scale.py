@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import ImageRescaled, Rescaling, TrailStep, trail
+from torchlint.facts import ImageRescaled, Rescaling, TrailStep, claims, trail
 from torchlint.rule import Finding, Fix, Severity, fix, rule, wrapped
 
 #: The least mean that only bytes have, the least deviation, and the least upper end of bytes.
 BYTE_MEAN, BYTE_STD, BYTES = 4.0, 4.0, 200.0
 
+#: How far from 0 nothing goes that was normalised with the right scale; and how far what is next to nothing.
+FARTHEST, NOTHING = 20.0, 0.3
 
-@rule(code="TL204", name="normalize-wrong-scale", since="0.1.0", severity=Severity.ERROR)
+
+def _claim(image: ImageRescaled) -> claims.Claimed | None:
+    """That statistics of [0, 1] leave far larger numbers, and those of bytes nothing above 0, or next to nothing."""
+    done = image.done
+    before = done.before
+    if not done.known or not done.moves or done.mean is None or done.std is None or before is None:
+        return None
+    if before.meaning is None or before.meaning.kind != "image" or before.meaning.normalized:
+        return None
+    if any(s <= 0 for s in done.std) or any(m <= 0 for m in done.mean):
+        return None
+    if min(done.mean) >= BYTE_MEAN and min(done.std) >= BYTE_STD:
+        return claims.picture_within_range(done.given_by, None, 0.0)
+    if min(done.std) >= BYTE_STD:
+        return claims.picture_within_range(done.given_by, -NOTHING, NOTHING)
+    return claims.picture_outside_range(done.given_by, -FARTHEST, FARTHEST) if max(done.std) < 1.0 else None
+
+
+@rule(code="TL204", name="normalize-wrong-scale", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def normalize_wrong_scale(image: ImageRescaled) -> Iterator[Finding]:
     """The statistics belong to another scale than the values have."""
     done = image.done

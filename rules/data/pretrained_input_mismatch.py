@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import ModelCalled, PixelStep, Tensor, TrailStep, Weights, history, trail
+from torchlint.facts import ModelCalled, PixelStep, Tensor, TrailStep, Weights, claims, history, trail
 from torchlint.rule import Finding, Fix, Severity, fix, replaced, rule, wrapped
 
 #: How many times as wide as expected, or as narrow, a range has to be. Statistics of another set of photographs stay
@@ -15,7 +15,33 @@ CLEARLY = 2.0
 FARTHEST = 20.0
 
 
-@rule(code="TL202", name="pretrained-input-mismatch", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: ModelCalled) -> claims.Claimed | None:
+    """That what is made of a picture is nowhere near the range that the weights know: [0, 1] as it was scaled, or a
+    much narrower or wider range than theirs."""
+    image, weights = call.input, call.weights
+    if weights is None or len(weights.mean) != 3 or call.channels != 3 or call.task == "generative" or call.unlike:
+        return None
+    if image.meaning is None or image.meaning.kind != "image":
+        return None
+    if image.meaning.scale == "unit" and not image.meaning.normalized:
+        return claims.picture_within_range(image, 0.0, 1.0)
+    low, high = _known(weights)
+    found = image.range
+    if found is not None and found.tight and _differs(image, weights):
+        if found.high - found.low > high - low:
+            return claims.picture_outside_range(image, CLEARLY * low, CLEARLY * high)
+        slack = 0.01 * (found.high - found.low)
+        return claims.picture_within_range(image, found.low - slack, found.high + slack)
+    return claims.picture_within_range(image, low / CLEARLY, high / CLEARLY)
+
+
+def _known(weights: Weights) -> tuple[float, float]:
+    """The range of images that the weights know."""
+    ends = [(-m / s, (1 - m) / s) for m, s in zip(weights.mean, weights.std, strict=True)]
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+@rule(code="TL202", name="pretrained-input-mismatch", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def pretrained_input_mismatch(call: ModelCalled) -> Iterator[Finding]:
     """An image reaches trained weights in [0, 1], or normalised to clearly another range than theirs."""
     image, weights = call.input, call.weights
@@ -56,8 +82,8 @@ def pretrained_input_mismatch(call: ModelCalled) -> Iterator[Finding]:
 def _differs(image: Tensor, weights: Weights) -> bool:
     """Whether the image's range is clearly wider or narrower than that of images which the weights know."""
     assert image.range is not None
-    ends = [(low / std, high / std) for low, high, std in ((-m, 1 - m, s) for m, s in zip(weights.mean, weights.std))]
-    expected = max(high for _, high in ends) - min(low for low, _ in ends)
+    low, high = _known(weights)
+    expected = high - low
     width = image.range.high - image.range.low
     return width > 0 and not 1 / CLEARLY < width / expected < CLEARLY
 

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import Place, Prepared, PreprocessingCompared, TrailStep, alike, difference, trail
+from torchlint.facts import Place, Prepared, PreprocessingCompared, TrailStep, alike, claims, difference, trail
 from torchlint.rule import Finding, Severity, rule
 
 FLOATS = frozenset({"float", "float16", "bfloat16", "float32", "float64"})
 
+#: What a transform does that draws where pixels go, and leaves their numbers alone.
+PLACING = frozenset({"geometric", "crop", "resize", "pad", "identity"})
 
-@rule(code="TL214", name="train-eval-preprocessing-mismatch", since="0.1.0", severity=Severity.WARNING)
+
+def _claim(call: PreprocessingCompared) -> claims.Claimed | None:
+    """That one colour becomes other numbers here than in training."""
+    if any(step.random and step.does not in PLACING for step in (*call.given.steps, *call.training.steps)):
+        return None
+    return claims.pixels_differ(call.given.image, call.training.image, call.place)
+
+
+@rule(code="TL214", name="train-eval-preprocessing-mismatch", since="0.1.0", severity=Severity.WARNING, claim=_claim)
 def train_eval_preprocessing_mismatch(call: PreprocessingCompared) -> Iterator[Finding]:
     """What a model is given without being trained is prepared in another way than what it is trained on."""
     what = difference(call.given, call.training)

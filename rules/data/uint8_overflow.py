@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import BytesComputed, Tensor, TrailStep, same_core, trail
+from torchlint.facts import BytesComputed, Tensor, TrailStep, claims, same_core, trail
 from torchlint.rule import Finding, Severity, fix, rule, wrapped
 
 SIGNS = {"add": "+", "sub": "−", "mul": "·", "pow": "**"}
 
 
-@rule(code="TL217", name="uint8-overflow", since="0.1.0", severity=Severity.ERROR)
+def _claim(computed: BytesComputed) -> claims.Claimed | None:
+    """That the result does not fit into a byte."""
+    return claims.overflows(computed) if computed.exact is not None and _on_pictures(computed) else None
+
+
+def _on_pictures(computed: BytesComputed) -> bool:
+    """Whether this is arithmetic on pictures, and neither on labels nor on masks that are stored as bytes, too."""
+    sides = (computed.left, computed.right)
+    if not all(_is_picture(side) for side in sides) or same_core(*_both(sides)):
+        return False
+    if any(side in (0.0, 1.0) for side in sides) and computed.op in ("add", "sub"):
+        return False  # labels are counted from 1 that way, and 0 becomes 255, which is ignored
+    alone = any(isinstance(side, float) for side in sides)
+    if (computed.op in ("mul", "pow") or (computed.op == "add" and not alone)) and not any(map(_in_colour, sides)):
+        return False  # masks of zeros and ones, and of objects that do not overlap
+    return computed.op != "mul" or alone
+
+
+@rule(code="TL217", name="uint8-overflow", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def uint8_overflow(computed: BytesComputed) -> Iterator[Finding]:
     """Images in bytes are computed with, and leave [0, 255]."""
     exact, sides = computed.exact, (computed.left, computed.right)
-    if (
-        exact is None
-        or exact.within(0, 255)
-        or not all(_is_picture(side) for side in sides)
-        or same_core(*_both(sides))
-    ):
-        return
-    if any(side in (0.0, 1.0) for side in sides) and computed.op in ("add", "sub"):
-        return  # labels are counted from 1 that way, and 0 becomes 255, which is ignored
-    alone = any(isinstance(side, float) for side in sides)
-    if (computed.op in ("mul", "pow") or (computed.op == "add" and not alone)) and not any(map(_in_colour, sides)):
-        return  # masks of zeros and ones, and of objects that do not overlap, are stored as bytes, too
-    if computed.op == "mul" and not alone:
+    if exact is None or exact.within(0, 255) or not _on_pictures(computed):
         return
     method = ".astype({numpy.int16})" if computed.holder == "numpy" else ".to({torch.int16})"
     shown = method.replace("{numpy.int16}", "np.int16").replace("{torch.int16}", "torch.int16")

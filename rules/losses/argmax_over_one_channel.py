@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import OpCalled, trail
+from torchlint.facts import OpCalled, claims, trail
 from torchlint.rule import Finding, Fix, Severity, fix, rule, unwrapped
 
 #: Operations that give indices and nothing else, and those that give values too.
@@ -12,7 +12,14 @@ INDICES = frozenset({"argmax", "argmin"})
 VALUES_TOO = frozenset({"max", "topk"})
 
 
-@rule(code="TL120", name="argmax-over-one-channel", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: OpCalled) -> claims.Claimed | None:
+    """That there is one entry along the dimension whose index is asked for."""
+    if call.op not in INDICES and not (call.op in VALUES_TOO and "eq" in call.used):
+        return None
+    return claims.size_is_one(call.input, call.along(), call.input_at) if claims.along_outputs(call) else None
+
+
+@rule(code="TL120", name="argmax-over-one-channel", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def argmax_over_one_channel(call: OpCalled) -> Iterator[Finding]:
     """The index along a dimension of size 1 is asked for."""
     if call.op not in INDICES and not (call.op in VALUES_TOO and "eq" in call.used):

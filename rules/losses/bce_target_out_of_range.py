@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import Interval, LossCalled, Tensor, reached, trail
+from torchlint.facts import Interval, LossCalled, Tensor, claims, reached, trail
 from torchlint.rule import Finding, Severity, rule
 
 #: How far a target of the loss on logits may leave [0, 1]: noisy labels of adversarial training reach 1.2 on purpose.
 NOISE, ROUNDING = 0.35, 1e-3
 
 
-@rule(code="TL117", name="bce-target-out-of-range", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That what is made of a picture, or of other data, for the target leaves [0, 1]."""
+    if call.target is None or call.turned or not _on_bits(call) or not _is_data(call, call.target):
+        return None
+    slack = ROUNDING if call.family == "bce" else NOISE
+    return claims.picture_outside_range(call.target, None if _masked_later(call) else -slack, 1.0 + slack)
+
+
+@rule(code="TL117", name="bce-target-out-of-range", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def bce_target_out_of_range(call: LossCalled) -> Iterator[Finding]:
     """The target of a binary cross-entropy is known to leave [0, 1]."""
     target = call.target

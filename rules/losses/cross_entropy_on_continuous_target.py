@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, trail
+from torchlint.facts import LossCalled, Tensor, claims, trail
 from torchlint.rule import Finding, Severity, rule
 
 
-@rule(code="TL109", name="cross-entropy-on-continuous-target", since="0.1.0", severity=Severity.WARNING)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That a target of floats does not sum to 1 over the classes, as what is made of a picture does not."""
+    output, target = call.input, call.target
+    if call.applies != "softmax" or call.wants != "class-index" or call.turned or output is None or target is None:
+        return None
+    if target.meaning is None or not _is_continuous(target) or not _same_classes(output, target):
+        return None
+    return claims.picture_unnormalised(target, 1)
+
+
+@rule(code="TL109", name="cross-entropy-on-continuous-target", since="0.1.0", severity=Severity.WARNING, claim=_claim)
 def cross_entropy_on_continuous_target(call: LossCalled) -> Iterator[Finding]:
     """A cross-entropy over classes takes the channels or pixels of an image as the classes' probabilities."""
     output, target = call.input, call.target

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, several_hot, trail
+from torchlint.facts import LossCalled, Tensor, claims, several_hot, trail
 from torchlint.rule import Finding, Severity, rule
 
 
-@rule(code="TL124", name="exclusive-loss-for-multilabel", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """Of labels of which each is 0 or 1 by itself, that they do not sum to 1 over the classes; or, where a loss would
+    take several at once, that the output always does."""
+    output, target = call.input, call.target
+    if output is None or target is None or call.written_at is not None or call.turned or not several_hot(target):
+        return None
+    if not _same_rank(output, target) or (target.dtype or "").startswith(("int", "uint", "bool")):
+        return None
+    if call.family == "bce":
+        return claims.normalised(output, call.input_at)
+    if call.applies != "softmax" or call.wants != "class-index":
+        return None
+    return claims.picture_unnormalised(target, 1)
+
+
+@rule(code="TL124", name="exclusive-loss-for-multilabel", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def exclusive_loss_for_multilabel(call: LossCalled) -> Iterator[Finding]:
     """Labels of which each is 0 or 1 by itself meet a softmax."""
     output, target = call.input, call.target

@@ -10,6 +10,7 @@ from torchlint.facts import (
     LossCalled,
     Place,
     Tensor,
+    claims,
     computed_by_model,
     core,
     ending,
@@ -25,7 +26,60 @@ SLACK = 0.02
 WEAK = 2.0
 
 
-@rule(code="TL118", name="head-range-mismatch", since="0.1.0", severity=Severity.ERROR)
+def _claim(fact: LossCalled | CriticCalled) -> claims.Claimed | None:
+    """That the output stays where it cannot reach what it is held against."""
+    if isinstance(fact, CriticCalled):
+        if not _comparable(fact.data, fact.made):
+            return None
+        return _claim_of_range(fact.made, fact.data.range, fact.data, None)
+    if fact.takes == "value" and fact.wants == "value" and fact.written_at is None:
+        output, target, at = fact.input, fact.target, fact.input_at
+        if output is not None and target is not None and not _computed(output) and _computed(target):
+            output, target, at = target, output, fact.target_at
+        if output is None or target is None or not _computed(output) or not _is_aim(fact, output, target):
+            return None
+        return _claim_of_range(output, reached(target), target, at)
+    if fact.takes == "logits" and fact.applies and not fact.turned:
+        return _claim_of_scores(fact)
+    return None
+
+
+def _claim_of_range(output: Tensor, aim: Interval | None, target: Tensor, at: Place | None) -> claims.Claimed | None:
+    """That an output lacks a part of the range of its target, or has a half that no target uses."""
+    if aim is None or not aim.tight or aim.low == aim.high:
+        return None
+    head = _head(output)
+    if head is not None and (why := _mismatch(head, aim, target)) is not None:
+        if why.startswith("only"):
+            return claims.within_range(output, *_ends(head), at)
+        return claims.outside_range(output, 0.0, 1.0, at)
+    if aim.unbounded or aim.low >= 0.0:
+        return None  # nothing below 0 is asked for, and a model that has seen nothing may stay above the least value
+    return claims.within_range(output, aim.low + 2.0 * SLACK * (aim.high - aim.low), None, at)
+
+
+def _ends(head: Interval) -> tuple[float | None, float | None]:
+    low, high = (None if abs(end) == float("inf") else end for end in (head.low, head.high))
+    return low, high
+
+
+def _claim_of_scores(call: LossCalled) -> claims.Claimed | None:
+    """That scores are bounded before an activation, or never negative before a sigmoid."""
+    given = call.input
+    if given is None or not _computed(given) or given.meaning is None:
+        return None
+    if given.meaning.kind not in ("activation", "logits"):
+        return None
+    head = _head(given)
+    if head is not None and max(abs(head.low), abs(head.high)) <= WEAK:
+        return claims.within_range(given, -WEAK, WEAK, call.input_at)
+    if call.applies != "sigmoid":
+        return claims.within_range(given, -WEAK, WEAK, call.input_at)
+    negative = head is not None and head.high <= 0.0
+    return claims.within_range(given, None if negative else 0.0, 0.0 if negative else None, call.input_at)
+
+
+@rule(code="TL118", name="head-range-mismatch", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def head_range_mismatch(fact: LossCalled | CriticCalled) -> Iterator[Finding]:
     """What is known of an output's range rules out values that it is to take, or half of its range is of no use."""
     if isinstance(fact, CriticCalled):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import OpCalled, Place, Tensor, core, trail
+from torchlint.facts import OpCalled, Place, Tensor, claims, core, trail
 from torchlint.rule import Finding, Fix, Severity, fix, replaced, rule, wrapped
 
 COMPARISONS = frozenset({"gt", "ge", "lt", "le"})
@@ -16,7 +16,21 @@ REGRESSIONS = frozenset({"mse", "l1", "smooth-l1", "huber", "hinge", "soft-margi
 TAKEN = frozenset({"eq", "float", "long", "int", "to", "type", "astype", "byte", "double", "half", "type_as", "numpy"})
 
 
-@rule(code="TL119", name="logits-thresholded-as-probability", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: OpCalled) -> claims.Claimed | None:
+    """Of what is compared with a threshold for probabilities, that it leaves [0, 1]; of what is compared with 0, that
+    it never does."""
+    threshold = call.other() if call.op in COMPARISONS else None
+    kind = call.input.meaning.kind if call.input.meaning is not None else ""
+    if call.losses & REGRESSIONS or not (call.activated or kind == "probability"):
+        return None
+    if call.op == "round" or (isinstance(threshold, float) and 0.0 < threshold < 1.0):
+        return claims.outside_range(call.input, 0.0, 1.0, call.input_at)
+    if threshold == 0.0 and call.used & TAKEN and "where" not in call.used and kind in ("logits", "probability"):
+        return claims.within_range(call.input, 0.0, 1.0, call.input_at)
+    return None
+
+
+@rule(code="TL119", name="logits-thresholded-as-probability", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def logits_thresholded_as_probability(call: OpCalled) -> Iterator[Finding]:
     """A head that is trained on scores is read as a probability, or the other way round."""
     kind = call.input.meaning.kind if call.input.meaning is not None else ""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossWeighted, render, trail
+from torchlint.facts import LossWeighted, claims, render, trail
 from torchlint.rule import Changes, Finding, Severity, argument_added, fix, replaced, rule
 
 #: Losses whose value for each element has the shape of the target, and not that of the input.
 BY_TARGET = frozenset({"CrossEntropyLoss", "cross_entropy", "NLLLoss", "nll_loss"})
 
 
-@rule(code="TL127", name="loss-reduced-too-early", since="0.1.0", severity=Severity.ERROR)
+def _claim(weighted: LossWeighted) -> claims.Claimed | None:
+    """That what is weighted sample by sample is one number."""
+    return claims.single_number(weighted.loss, weighted.place)
+
+
+@rule(code="TL127", name="loss-reduced-too-early", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def loss_reduced_too_early(weighted: LossWeighted) -> Iterator[Finding]:
     """What only makes sense of one loss for each sample is done with one number for the whole batch."""
     reduces = {"mean": "averages over the batch", "sum": "sums over the batch"}.get(weighted.reduction)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import ImageShown, core, trail
+from torchlint.facts import ImageShown, claims, core, trail
 from torchlint.rule import Finding, Fix, Severity, fix, rule, wrapped
 
 #: Losses that train a head towards values that may be shown as they are.
 REGRESSIONS = frozenset({"mse", "l1", "smooth-l1", "huber"})
 
 
-@rule(code="TL125", name="missing-output-activation", since="0.1.0", severity=Severity.WARNING)
+def _claim(shown: ImageShown) -> claims.Claimed | None:
+    """That what is shown leaves [0, 1], though a loss passes the same values through an activation."""
+    if not shown.activated or shown.losses & REGRESSIONS:
+        return None
+    return claims.outside_range(shown.source, 0.0, 1.0, shown.input_at)
+
+
+@rule(code="TL125", name="missing-output-activation", since="0.1.0", severity=Severity.WARNING, claim=_claim)
 def missing_output_activation(shown: ImageShown) -> Iterator[Finding]:
     """A picture is made of scores that the loss passes through an activation."""
     meaning = shown.source.meaning

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, core, differs, trail
+from torchlint.facts import LossCalled, Tensor, claims, core, differs, trail
 from torchlint.rule import Finding, Fix, Severity, fix, renamed, rule
 
 REGRESSION = frozenset({"mse", "l1", "smooth-l1", "huber"})
 FLOATS = frozenset({None, "float", "float16", "bfloat16", "float32", "float64"})
 
 
-@rule(code="TL107", name="mse-on-binary-target", since="0.1.0", severity=Severity.WARNING)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """Of an output that is fitted to labels of 0 and 1: that it is bounded by a sigmoid, or, where it is a map of raw
+    scores, that it leaves [0, 1]."""
+    if call.family not in REGRESSION or call.input is None or call.target is None or not _binary_labels(call.target):
+        return None
+    if _is_score_map(call.input) and _is_mask(call.target):
+        return claims.outside_range(call.input, 0.0, 1.0, call.input_at)
+    return claims.within_range(call.input, 0.0, 1.0, call.input_at)
+
+
+@rule(code="TL107", name="mse-on-binary-target", since="0.1.0", severity=Severity.WARNING, claim=_claim)
 def mse_on_binary_target(call: LossCalled) -> Iterator[Finding]:
     """A sigmoid's output, or one channel of raw scores, is trained by regression towards labels that are 0 or 1."""
     if call.family not in REGRESSION or call.input is None or call.target is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
-from torchlint.facts import BackwardCalled, Cut, Place, trail
+from torchlint.facts import BackwardCalled, Cut, Place, claims, trail
 from torchlint.rule import Finding, Fix, Severity, fix, rule, unwrapped
 
 #: Operations through which a gradient goes and is zero.
@@ -82,18 +83,25 @@ ASKS = {
 }
 
 
-@rule(code="TL121", name="non-differentiable-loss", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: BackwardCalled) -> claims.Claimed | None:
+    """That no gradient reaches a parameter from the loss; of a loss that reaches some, from a term that is lost."""
+    lost = next((term for term in call.terms if term is not None), None)
+    return claims.no_gradient(call.loss if lost is None else lost, call.place)
+
+
+@rule(code="TL121", name="non-differentiable-loss", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def non_differentiable_loss(call: BackwardCalled) -> Iterator[Finding]:
     """The loss, or one of its terms, was computed from the model's output by something that has no gradient."""
     if call.whole:
         yield from _whole(call)
-    for term in call.lost:
-        for cut in _accidents(term):
+    for term, cuts in zip(call.terms, call.lost, strict=True):
+        for cut in _accidents(cuts):
             yield _finding(
                 cut.place,
                 cut,
                 f"a term of the loss reaches no weight: {ENDS[cut.op]}, so that term is a constant for `backward`; "
                 f"{_cure(cut)}",
+                claim=partial(claims.no_gradient, term, cut.place),
             )
             break
 
@@ -136,5 +144,11 @@ def _accidents(cuts: tuple[Cut, ...]) -> list[Cut]:
     return sorted(cuts, key=lambda cut: (cut.place.path, cut.place.n))
 
 
-def _finding(place: Place, cut: Cut, message: str, fixes: tuple[Fix, ...] = ()) -> Finding:
-    return Finding(place, message, trail=trail(cut.source), fixes=fixes)
+def _finding(
+    place: Place,
+    cut: Cut,
+    message: str,
+    fixes: tuple[Fix, ...] = (),
+    claim: Callable[[], claims.Claimed | None] | None = None,
+) -> Finding:
+    return Finding(place, message, trail=trail(cut.source), fixes=fixes, claim=claim)

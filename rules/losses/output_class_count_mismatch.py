@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from torchlint.facts import LossCalled, Tensor, trail
+from torchlint.facts import LossCalled, Tensor, claims, trail
 from torchlint.rule import Finding, Severity, rule
 
 INTEGERS = frozenset({"uint8", "int8", "int16", "int32", "int64"})
@@ -14,7 +14,21 @@ INTEGERS = frozenset({"uint8", "int8", "int16", "int32", "int64"})
 COUNTED = frozenset({"class-index", "noise", "binary"})
 
 
-@rule(code="TL123", name="output-class-count-mismatch", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That the loss refuses a class id that the data have, or the shape of rows of classes."""
+    target = call.target
+    if target is None or call.caught or not call.form.per_class or call.turned:
+        return None
+    if call.misfit is not None:
+        return claims.loss_fails(call, "shape") if call.misfit.kind == "classes" else None
+    known = target.meaning is not None and target.meaning.kind == "class-index" and target.meaning.classes
+    ends = target.range is not None and target.range.tight and not target.range.unbounded
+    if target.dtype not in INTEGERS or not (known or ends):
+        return None
+    return claims.loss_fails(call, "classes")
+
+
+@rule(code="TL123", name="output-class-count-mismatch", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def output_class_count_mismatch(call: LossCalled) -> Iterator[Finding]:
     """A class of the data has no output, or output and target count different classes."""
     outputs, target = call.classes, call.target

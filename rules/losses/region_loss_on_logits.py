@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, core
+from torchlint.facts import LossCalled, Tensor, claims, core
 from torchlint.rule import Finding, Fix, Severity, dropped, fix, rule, wrapped
 
 #: Meanings of values that are no probabilities.
@@ -16,7 +16,24 @@ RAW = {
 }
 
 
-@rule(code="TL122", name="region-loss-on-logits", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That the prediction is no probability where the loss takes one; that it is one already where the loss, or the
+    last operation before it, activates."""
+    given = call.input
+    if not call.region or given is None:
+        return None
+    if call.takes == "logits" and call.applies:
+        return claims.within_range(given, 0.0, 1.0, call.input_at)
+    if call.takes != "probability":
+        return None
+    inner = core(given)
+    before = inner.via.arguments.get("input") if isinstance(inner, Tensor) and inner.via is not None else None
+    if isinstance(before, Tensor) and _last(given) in ("sigmoid", "softmax"):
+        return claims.within_range(before, 0.0, 1.0, call.input_at)
+    return claims.outside_range(given, 0.0, 1.0, call.input_at)
+
+
+@rule(code="TL122", name="region-loss-on-logits", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def region_loss_on_logits(call: LossCalled) -> Iterator[Finding]:
     """A loss on probabilities is given scores or logarithms, or one that activates by itself is given probabilities."""
     given = call.input

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LossCalled, Tensor, core, trail
+from torchlint.facts import LossCalled, Tensor, claims, core, differs, trail
 from torchlint.rule import Finding, Severity, rule
 
 
-@rule(code="TL108", name="regression-loss-on-class-labels", since="0.1.0", severity=Severity.WARNING)
+def _claim(call: LossCalled) -> claims.Claimed | None:
+    """That the loss broadcasts class ids, or refuses them for their dtype; where it takes them as they are, no run can
+    tell that the numbers are names of classes."""
+    output, target = call.input, call.target
+    if call.takes != "value" or call.wants != "value" or output is None or target is None or target.meaning is None:
+        return None
+    if target.meaning.kind != "class-index":
+        return None
+    if output.shape is not None and target.shape is not None:
+        pairs = zip(output.shape, target.shape, strict=False)
+        if len(output.shape) != len(target.shape) or any(differs(a, b) for a, b in pairs):
+            return claims.loss_fails(call, "shape")
+    return claims.loss_fails(call, "dtype") if (target.dtype or "").startswith(("int", "uint")) else None
+
+
+@rule(code="TL108", name="regression-loss-on-class-labels", since="0.1.0", severity=Severity.WARNING, claim=_claim)
 def regression_loss_on_class_labels(call: LossCalled) -> Iterator[Finding]:
     """A regression loss compares what a model gives with the ids of classes."""
     if call.takes != "value" or call.wants != "value" or call.written_at is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import OpCalled, trail
+from torchlint.facts import OpCalled, claims, trail
 from torchlint.rule import Finding, Fix, Severity, fix, replaced, rule, unwrapped
 
 #: What a softmax gives for one class.
@@ -18,7 +18,14 @@ TWINS = {
 }
 
 
-@rule(code="TL110", name="softmax-over-one-class", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: OpCalled) -> claims.Claimed | None:
+    """That there is one class along the dimension of the softmax."""
+    if call.op not in CONSTANTS or not claims.along_outputs(call):
+        return None
+    return claims.size_is_one(call.input, call.along(), call.input_at)
+
+
+@rule(code="TL110", name="softmax-over-one-class", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def softmax_over_one_class(call: OpCalled) -> Iterator[Finding]:
     """The layer before the softmax has one output along the dimension that it normalises over."""
     constant = CONSTANTS.get(call.op)

@@ -4,11 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import DistributionUsed, Meeting, TrailStep, trail
+from torchlint.facts import DistributionUsed, Meeting, TrailStep, claims, trail
 from torchlint.rule import Finding, Fix, Severity, fix, replaced, rule
 
 
-@rule(code="TL111", name="softmax-wrong-dim", since="0.1.0", severity=Severity.ERROR)
+def _claim(used: DistributionUsed) -> claims.Claimed | None:
+    """That what takes classes along a dimension is given something that does not sum to 1 along it."""
+    meetings = [meeting for each in used.meetings for meeting in each if _takes_classes(used, meeting)]
+    if used.dim_at is None or not meetings:
+        return None
+    wrong = [meeting for meeting in meetings if _at_odds(used, meeting)]
+    meeting = (wrong or meetings)[0]
+    meaning = meeting.input.meaning
+    log = meaning is not None and meaning.kind == "log-distribution"
+    return claims.unnormalised(meeting.input, meeting.wanted, meeting.place, log=log)
+
+
+def _takes_classes(used: DistributionUsed, meeting: Meeting) -> bool:
+    """Whether a use is sure to want a distribution over the classes of each sample."""
+    if meeting.op == "loss":
+        return True
+    if meeting.op == "divergence":
+        return meeting.wanted in (1, -1)
+    if not used.of_layer or meeting.wanted == 0:
+        return False
+    if meeting.rank in (None, 2):
+        return meeting.wanted in (1, -1)
+    return meeting.op in ("multinomial", "Categorical") or (
+        meeting.op in ("argmax", "max", "topk") and meeting.compared
+    )
+
+
+@rule(code="TL111", name="softmax-wrong-dim", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def softmax_wrong_dim(used: DistributionUsed) -> Iterator[Finding]:
     """Some use of the distribution takes the classes along another dimension."""
     if used.dim_at is None:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import Dim, Reshaped, render, trail
+from torchlint.facts import Dim, Reshaped, claims, render, trail
 from torchlint.rule import Finding, Severity, rule
 
 
-@rule(code="TL315", name="batch-merged-by-view", since="0.1.0", severity=Severity.ERROR)
+def _claim(view: Reshaped) -> claims.Claimed | None:
+    """That the first row of the view holds more than the first sample's states."""
+    shape, target = view.input.shape, view.result.shape
+    if view.state is None or shape is None or target is None or len(shape) != 3 or not target:
+        return None
+    row = 1
+    for dim in target[1:]:
+        row = row * dim if isinstance(dim, int) else 0
+    if not isinstance(shape[2], int) or row != view.state * shape[2]:
+        return None  # its rows are not meant for samples
+    return claims.samples_mix(view.result, view.input, 1, view.input_at)
+
+
+@rule(code="TL315", name="batch-merged-by-view", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def batch_merged_by_view(view: Reshaped) -> Iterator[Finding]:
     """The last state of a recurrent layer, (layers × directions, batch, features), is viewed as one row a sample."""
     shape, target = view.input.shape, view.result.shape

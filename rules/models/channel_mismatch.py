@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlint.facts import LayerCalled, TrailStep, trail
+from torchlint.facts import LayerCalled, TrailStep, claims, trail
 from torchlint.rule import Finding, Severity, rule
 
 
-@rule(code="TL301", name="channel-mismatch", since="0.1.0", severity=Severity.ERROR)
+def _claim(call: LayerCalled) -> claims.Claimed | None:
+    """That the model raises an exception about shapes in this layer."""
+    return claims.shapes_fail(call)
+
+
+@rule(code="TL301", name="channel-mismatch", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def channel_mismatch(call: LayerCalled) -> Iterator[Finding]:
     """The channels of a layer's input are known, and not those that the layer was made for."""
     if call.given is None or call.given == call.expected or call.fault is not None:

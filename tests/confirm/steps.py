@@ -138,6 +138,12 @@ simple(
     by_hand_lerp=lambda c, x: (x - c.other(x)).mul_(c.unit(*x.shape)).add_(c.other(x)),
     by_hand_lerp_2=lambda c, x: (lambda a, t: (a - x) * t + x)(c.other(x), c.unit(*x.shape)),
     by_hand_lerp_3=lambda c, x: (lambda a, t: t * x + (1 - t) * a)(c.other(x), c.unit(*x.shape)),
+    by_hand_lerp_4=lambda c, x: (lambda a, b, t: (a - b) * t + b)(
+        c.bounded(*x.shape), c.bounded(*x.shape), c.unit(*x.shape)
+    ),
+    by_hand_lerp_5=lambda c, x: (lambda a, b, t: (a - b).mul_(t).add_(b.mul_(2)))(
+        c.bounded(*x.shape), c.bounded(*x.shape), c.unit(*x.shape)
+    ),
     half_up=lambda c, x: (torch.tanh(x) + 1) / 2,
     one_less=lambda c, x: 1 - torch.exp(-F.softplus(x)),
     floor_rounding=lambda c, x: torch.div(x, c.other(x), rounding_mode="floor"),

@@ -124,7 +124,7 @@ def test_colour_changes_nothing_but_colour() -> None:
 def test_json_has_ruffs_keys_and_ours() -> None:
     (plain, fixable) = json.loads(as_json([TRAILED, FIXABLE]))
     ruffs = {"cell", "code", "end_location", "filename", "fix", "location", "message", "noqa_row", "url"}
-    assert set(plain) == ruffs | {"name", "severity", "trail", "fixes"}
+    assert set(plain) == ruffs | {"name", "severity", "trail", "fixes", "verdict"}
     assert plain["location"] == {"row": 4, "column": 18}
     assert plain["end_location"] == {"row": 4, "column": 25}
     assert (plain["cell"], plain["fix"], plain["url"], plain["noqa_row"]) == (None, None, None, 4)

@@ -17,6 +17,9 @@ from torchlint.config.values import ConfigError, Settings
 
 NAMES = ("torchlint.toml", "pyproject.toml")
 
+#: Keys whose values are added to those of the file that is extended, rather than put in their place.
+GATHERED = ("contracts", "confirm")
+
 
 class Origin(NamedTuple):
     """Where a setting was given: a file and a line from 1, or words such as ``command line`` and 0."""
@@ -58,7 +61,7 @@ class Loaded(msgspec.Struct, frozen=True):
         found: dict[str, tuple[Origin, ...]] = {}
         for text, names in self.texts:
             for name in names:
-                before = found.get(name, ()) if name == "contracts" else ()
+                before = found.get(name, ()) if name in GATHERED else ()
                 found[name] = (*before, text.at(name))
         return found
 
@@ -168,13 +171,14 @@ def _load(path: Path, seen: tuple[Path, ...], patterns: str | None) -> Loaded:
 
 
 def _apply(loaded: Loaded, said: _Text, place: Place) -> Loaded:
-    """Settings with the keys that a text gives put in the place of theirs; contracts are added."""
+    """Settings with the keys that a text gives put in the place of theirs; contracts and hints are added."""
     changes: dict[str, Any] = {}
     for name, value in said.values.items():
         if name not in KEYS:
             raise ConfigError(f"{said.at(name)}: unknown key `{name}`{meant(name, KEYS)}")
         found = _value(said, name, value, place)
-        changes[KEYS[name].field] = loaded.settings.contracts + found if name == "contracts" else found
+        before = getattr(loaded.settings, KEYS[name].field)
+        changes[KEYS[name].field] = before + found if name in GATHERED else found
     return Loaded(replace(loaded.settings, **changes), (*loaded.texts, (said, tuple(said.values))))
 
 

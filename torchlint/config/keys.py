@@ -185,6 +185,24 @@ def _contracts_schema() -> Mapping[str, Any]:
     return schema()
 
 
+def _hints(value: Any, place: Place) -> Any:
+    from torchlint.config.hints import read
+
+    return read(value, place)
+
+
+def _hints_schema() -> Mapping[str, Any]:
+    from torchlint.config.hints import schema
+
+    return schema()
+
+
+def _hints_written(value: Any) -> Any:
+    from torchlint.config.hints import written
+
+    return written(value)
+
+
 STRINGS = Kind("a list of strings", _strings_schema, lambda value, place: _list(value, "a list of strings"))
 PATTERNS = Kind("a list of patterns", _strings_schema, _patterns, lambda value: [pattern.text for pattern in value])
 PER_FILE = Kind(
@@ -200,6 +218,7 @@ PER_FILE = Kind(
 FLAG = Kind("true or false", lambda: {"type": "boolean"}, _flag)
 FILE = Kind("a path", lambda: {"type": "string", "pattern": r"\S"}, _file)
 CONTRACTS = Kind("paths, or tables", _contracts_schema, _contracts, lambda value: [table.origin for table in value])
+HINTS = Kind("a table", _hints_schema, _hints, _hints_written)
 
 #: What `output-format` may be: the formats of the layer above, which a test compares.
 FORMATS = (
@@ -288,6 +307,13 @@ _ROWS = (
         "what your own losses, heads and wrappers do: see [below](#teaching-it-your-code)",
         "[]",
         '["lint/ours.toml"]',
+    ),
+    Key(
+        "confirm",
+        HINTS,
+        "what a project may say of [runs of its models](#confirm-by-running): `enabled = false`, `inputs`, `arguments`",
+        "{}",
+        '{enabled = false, inputs = {"models.py:Net" = [[2, 3, 32, 32]]}, arguments = {"models.py:Net" = {width = 8}}}',
     ),
 )
 KEYS: Mapping[str, Key] = {key.name: key for key in _ROWS}

@@ -24,6 +24,23 @@ class Pattern(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Hints:
+    """What a project says of runs of its own models: that there are to be none (`off`), and data for them.
+
+    inputs: shapes of a model's inputs; arguments: values for its constructor. Both are by ``file.py:Class``, a pattern
+    whose text is the class behind the path of its file and a colon, relative to the pattern's folder.
+    """
+
+    off: bool = False
+    inputs: tuple[tuple[Pattern, tuple[tuple[int, ...], ...]], ...] = ()
+    arguments: tuple[tuple[Pattern, tuple[tuple[str, Any], ...]], ...] = ()
+
+    def __add__(self, other: Hints) -> Hints:
+        """These with stronger ones: what is off stays off, and of two hints for a class the stronger one holds."""
+        return Hints(self.off or other.off, (*self.inputs, *other.inputs), (*self.arguments, *other.arguments))
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How a file is linted: one field a key of the table `torchlint.config.keys.KEYS`, where each is explained.
 
@@ -48,6 +65,7 @@ class Settings:
     respect_gitignore: bool = True
     markdown: bool = False
     contracts: tuple[Table, ...] = ()
+    confirm: Hints = Hints()
     baseline: str | None = None
     output_format: str | None = None
     fix: bool = False

@@ -2,12 +2,14 @@
 
 Definitions.
 
-* *Warm process*: one process of the project's interpreter that has torch loaded (`child/zygote.py`). It runs no code of the
-  project.
-* *Job*: a JSON object for `work.run` in a fork of the warm process. The fork confines itself first (`child/confine.py`).
-* *Canary*: a first child that really tries what must not work (`child/canary.py`). What was held of it is the *level*.
-* *Answer*: how a job ended, and its JSON object. Its size and its nonce have been looked at, its content has not: it was
-  computed by code of the project, and the caller checks it as it would check a stranger's.
+* *Warm process*: one process of the project's interpreter that has torch loaded (`child/zygote.py`). It runs no code
+  of the project.
+* *Job*: a JSON object for `work.run` in a fork of the warm process. The fork confines itself first
+  (`child/confine.py`).
+* *Canary*: a first child that really tries what must not work (`child/canary.py`). What was held of it is the
+  *level*.
+* *Answer*: how a job ended, and its JSON object. Its size and its nonce have been looked at, its content has not: it
+  was computed by code of the project, and the caller checks it as it would check a stranger's.
 
 Example.
 
@@ -17,9 +19,10 @@ Example.
         answer = host.run({"root": str(root), "files": {}, "claims": []})
         if answer.status is Status.OK: ...                                    # answer.result is a dict
 
-Known limit: a job's code shares its process with the code that writes the answer. It can walk the stack for the nonce and
-write any answer to its own job that it likes (`tests/confirm/test_isolation.py` shows it); no measure within a process
-prevents that. It cannot answer for another job. Confined or not, a project decides what is confirmed of itself.
+Known limit: a job's code shares its process with the code that writes the answer. It can walk the stack for the
+nonce and write any answer to its own job that it likes (`tests/confirm/test_isolation.py` shows it); no measure
+within a process prevents that. It cannot answer for another job. Confined or not, a project decides what is
+confirmed of itself.
 
 Linux only so far: elsewhere `Host.start` refuses.
 """
@@ -59,9 +62,9 @@ GRACE = 10.0
 class Limits(msgspec.Struct, frozen=True):
     """What a job may use.
 
-    `cpu` is in seconds of processor time, rounded up to whole ones by the kernel; the wall limit is `wall_factor` times
-    that. `memory` is in bytes of address space over what the warm process has; `result` in bytes of an answer; `output` in
-    bytes that are kept of what the warm process writes to its standard error (a job has none). After
+    `cpu` is in seconds of processor time, rounded up to whole ones by the kernel; the wall limit is `wall_factor`
+    times that. `memory` is in bytes of address space over what the warm process has; `result` in bytes of an answer;
+    `output` in bytes that are kept of what the warm process writes to its standard error (a job has none). After
     `jobs_before_replacing` jobs a new warm process is started.
     """
 
@@ -134,6 +137,33 @@ class Refused(msgspec.Struct, frozen=True):
     not_held: tuple[str, ...] = ()
 
 
+BASIC = frozenset(
+    (
+        "open a connection",
+        "write a file",
+        "change a file",
+        "delete a file",
+        "run a program",
+        "raise its limits",
+        "take more memory",
+    )
+)
+TRIES = (
+    *sorted(BASIC),
+    "send a datagram",
+    "read a file outside the project",
+    "read another process's environment",
+    "change a file's mode",
+    "change a file's times",
+    "use io_uring",
+    "trace another process",
+    "have the kernel signal another process",
+    "signal another process",
+    "start a process",
+    "make a user namespace",
+)
+"""What the canary tries, as it names it. What it does not come to say anything of is not held."""
+
 PROBE = """
 import importlib.metadata, importlib.util, json, sys
 found = importlib.util.find_spec
@@ -182,9 +212,9 @@ def ask(path: str) -> Interpreter | str:
 def find_interpreter(wanted: str | None, environ: Mapping[str, str]) -> Interpreter | NoInterpreter:
     """The Python that runs models.
 
-    `wanted` (a path, a name on the `PATH`, or an environment's folder) is the only one asked if given. Otherwise it is the
-    first that has torch of the active environment's (`VIRTUAL_ENV`, `CONDA_PREFIX`) and the one that runs torchlint.
-    Packages of the user's site are not seen.
+    `wanted` (a path, a name on the `PATH`, or an environment's folder) is the only one asked if given. Otherwise it
+    is the first that has torch of the active environment's (`VIRTUAL_ENV`, `CONDA_PREFIX`) and the one that runs
+    torchlint. Packages of the user's site are not seen.
     """
     asked = candidates(wanted, environ)
     reasons: list[str] = []
@@ -228,7 +258,7 @@ class Warm:
         home.mkdir(exist_ok=True)
         self.socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with other, self.errors.open("wb") as errors:
-            # Not `-I`: it would ignore PYTHONHASHSEED. The environment is fixed, and the script's folder is torchlint's.
+            # Not `-I`, which ignores PYTHONHASHSEED: the environment is fixed, the script's folder is torchlint's.
             self.process = subprocess.Popen(
                 [interpreter.path, "-s", "-B", str(CHILD / "zygote.py"), str(other.fileno())],
                 env=environment(str(home)),
@@ -274,10 +304,11 @@ class Warm:
 
 
 class Host:
-    """Runs jobs, one at a time, each in a confined fork of a warm process. A context manager; see the module's docstring.
+    """Runs jobs, one at a time, each in a confined fork of a warm process. A context manager; see the module's
+    docstring.
 
-    `level` is what the canary showed; `interpreter` carries the version of torch that was loaded, and whether torchvision
-    could be.
+    `level` is what the canary showed; `interpreter` carries the version of torch that was loaded, and whether
+    torchvision could be.
     """
 
     def __init__(
@@ -307,9 +338,9 @@ class Host:
     ) -> Host | Refused:
         """Start a warm process whose jobs may read `root`, and try what it holds.
 
-        A private folder is made in `folder` (the system's for temporary files, if none is given) and removed at the end.
-        Returns `Refused` where the level wanted is not reached or torch cannot be loaded. `work` (a folder with another
-        `work.py`) and `layers` are for tests.
+        A private folder is made in `folder` (the system's for temporary files, if none is given) and removed at the
+        end. Returns `Refused` where the level wanted is not reached or torch cannot be loaded. `work` (a folder with
+        another `work.py`) and `layers` are for tests.
         """
         if sys.platform != "linux":
             return Refused("running models in isolation is not supported yet on this system")
@@ -377,14 +408,49 @@ class Host:
         return None
 
     def _try(self) -> tuple[Level, tuple[str, ...]]:
-        """The level that holds, and what does not."""
-        return Level.BASIC if "limits" in self._setup["layers"] else Level.NONE, ("everything but limits",)
+        """The level that holds, and what does not: what the canary said, and what is seen of its doings from here."""
+        folder = self._private / "canary"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for name in ("secret", "existing", "doomed", "mode"):
+            (folder / name).write_text("before")
+        before = (folder / "mode").stat()
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            for listener in (tcp, udp):
+                listener.bind(("127.0.0.1", 0))
+            tcp.listen()
+            plan = {
+                "tcp": tcp.getsockname()[1],
+                "udp": udp.getsockname()[1],
+                "folder": str(folder),
+                "memory": self.limits.memory + (1 << 20),
+            }
+            data, ended = self._exchange({"cpu": 5, "wall": 20.0, "canary": plan}, b"")
+            said: dict[str, bool] = {}
+            with contextlib.suppress(msgspec.DecodeError):
+                for line in data.splitlines():
+                    said.update(msgspec.json.decode(line, type=dict[str, bool]))
+            after = (folder / "mode").stat()
+            seen = {
+                "open a connection": is_quiet(tcp),
+                "send a datagram": is_quiet(udp),
+                "write a file": not (folder / "new").exists(),
+                "change a file": (folder / "existing").read_text() == "before",
+                "delete a file": (folder / "doomed").exists(),
+                "change a file's mode": after.st_mode == before.st_mode,
+                "change a file's times": after.st_mtime_ns == before.st_mtime_ns,
+                "signal another process": ended is not None and ended.get("victim") is True,
+            }
+        not_held = tuple(name for name in TRIES if not (said.get(name, False) and seen.get(name, True)))
+        if not not_held:
+            return Level.STRONG, ()
+        return (Level.NONE if BASIC.intersection(not_held) else Level.BASIC), not_held
 
     def run(self, job: dict[str, Any], cpu: float | None = None) -> Answer:
         """Run `work.run(job)` in a child and say how it ended. Never raises for what the job does.
 
-        `cpu` is the processor time in seconds, if not that of the limits. Interrupted (`KeyboardInterrupt`), it ends the
-        child before it raises.
+        `cpu` is the processor time in seconds, if not that of the limits. Interrupted (`KeyboardInterrupt`), it ends
+        the child before it raises.
         """
         if self._warm is None or self._warm.jobs >= self.limits.jobs_before_replacing:
             if self._replace() is not None:
@@ -440,6 +506,13 @@ class Host:
                 if over:
                     return bytes(written), self._warm.receive(0.0)
         return bytes(written), None
+
+
+def is_quiet(listener: socket.socket) -> bool:
+    """Whether nobody has connected or sent anything to a socket."""
+    waiting = select.poll()
+    waiting.register(listener, select.POLLIN)
+    return not waiting.poll(0)
 
 
 def drain(reading: int, written: bytearray, most: int) -> bool:

@@ -263,25 +263,26 @@ def _model(run: Run, image: Tensor, guard: Guard, task: str, unlike: bool) -> Mo
     mode = run.channels, run.training, run.graded
     found = None if run.channels is None else fault(image, run.channels)
     loaded = is_loaded(run.model), run.filled
-    return ModelCalled(run.place, words, run.name, run.weights, image, task, *mode, unlike, found, *loaded)
+    return ModelCalled(run.place, words, run.name, run.weights, image, task, *mode, unlike, found, *loaded, run)
 
 
 def _layers(events: Sequence[Event]) -> Iterable[Occurrence]:
     groups: dict[tuple[Place, int], list[LayerEvent]] = {}
+    runs = {event.run.number: event.run for event in events if isinstance(event, RunEvent)}
     for event in events:
         if isinstance(event, LayerEvent) and not event.caught:
             groups.setdefault((event.place, event.call), []).append(event)
     for group in groups.values():
-        facts = tuple(_layer(e, e.expected) for e in group if e.expected is not None)
+        facts = tuple(_layer(e, e.expected, runs.get(e.run)) for e in group if e.expected is not None)
         wrong = any(fact.given not in (None, fact.expected) or fact.fault is not None for fact in facts)
         if wrong and len(facts) == len(group):
             yield Occurrence((facts,))
 
 
-def _layer(e: LayerEvent, expected: int) -> LayerCalled:
+def _layer(e: LayerEvent, expected: int, run: Run | None) -> LayerCalled:
     made, short = e.layer.made or e.place, e.layer.short
     found = fault(e.input, expected) if short == "Conv2d" else None
-    return LayerCalled(e.place, spell_guard(e.guard), short, made, e.parameter, expected, e.given, e.input, found)
+    return LayerCalled(e.place, spell_guard(e.guard), short, made, e.parameter, expected, e.given, e.input, found, run)
 
 
 def _transforms(events: Sequence[Event]) -> Iterable[Occurrence]:

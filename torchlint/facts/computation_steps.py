@@ -12,18 +12,20 @@ With ``pictures`` ``x`` itself is followed back: ``Data(PIL image)``, ``Op("to_t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 import msgspec
 
 from torchlint import claim as c
-from torchlint.facts.computation import VALUELESS, parts
+from torchlint.facts.computation import VALUELESS, operand, parts
 from torchlint.flow.interval import Interval
 from torchlint.flow.library.apply import Ellipse
+from torchlint.flow.library.reading import dtype_name
 from torchlint.flow.shape import Dim, Linear
 from torchlint.flow.subscripts import Slice
 from torchlint.flow.values import (
+    UNKNOWN,
     Alternatives,
     Applied,
     Const,
@@ -35,7 +37,6 @@ from torchlint.flow.values import (
     Measured,
     Number,
     Object,
-    Output,
     Place,
     Run,
     Several,
@@ -83,15 +84,29 @@ class Computation:
         """The number of the step that gives a value; steps that it needs are written down before it."""
         known = self._known.get(id(value))
         if value is None:
-            return self._add(c.Unknown("nothing is known"))
+            return self.add(c.Unknown("nothing is known"))
         if known is not None:
             return known[1]
         self._depth += 1
         try:
             long = len(self.steps) > MOST_STEPS or self._depth > DEEPEST
-            number = self._add(c.Unknown("too long") if long else self._of(value))
+            number = self.add(c.Unknown("too long") if long else self._of(value))
         finally:
             self._depth -= 1
+        self._known[id(value)] = (value, number)
+        return number
+
+    def call(self, run: Run) -> int:
+        """The number of a step that calls a model, whatever it returns."""
+        return self.add(self._called(run, ()))
+
+    def operation(self, via: Via) -> int:
+        """The number of a step that does an operation of one result, whatever is known of that."""
+        return self.add(self._operation(UNKNOWN, via))
+
+    def described(self, value: Tensor) -> int:
+        """The number of a step that draws a value as it is described, wherever it came from."""
+        number = self.add(data(value))
         self._known[id(value)] = (value, number)
         return number
 
@@ -100,11 +115,12 @@ class Computation:
         known = self._known.get(id(run.model))
         if known is not None:
             return known[1]
-        number = self._add(self._constructed(run))
+        number = self.add(self._constructed(run))
         self._known[id(run.model)] = (run.model, number)
         return number
 
-    def _add(self, step: c.Step) -> int:
+    def add(self, step: c.Step) -> int:
+        """Write a step down, and give its number."""
         self.steps.append(step)
         return len(self.steps) - 1
 
@@ -129,10 +145,24 @@ class Computation:
         if isinstance(value, Number):
             return _number(value)
         if isinstance(value, Alternatives):
-            return c.Unknown("one of several values")
+            return self._alternatives([option for _, option in value.options])
         if isinstance(value, Unknown) and value.origin is not None:
             return c.Unknown(value.origin.reason)
         return c.Unknown(type(value).__name__.lower() if not isinstance(value, Unknown) else "")
+
+    def _alternatives(self, options: Sequence[Value]) -> c.Step:
+        """One of several values: what they are, if they are the same but for where they are kept."""
+        tensors = [option for option in options if isinstance(option, Tensor)]
+        if len(tensors) == len(options):
+            cores = [_kept(tensor) for tensor in tensors]
+            if all(one is cores[0] for one in cores):
+                return self._of(cores[0])
+            described = [data(tensor) for tensor in tensors if not computed(tensor)]
+            if len(described) == len(tensors) and all(one == described[0] for one in described):
+                return described[0]
+        elif all(isinstance(option, Const) for option in options) and len(set(options)) == 1:
+            return self._of(options[0])
+        return c.Unknown("one of several values")
 
     def _entries(self, value: Dict) -> c.Step:
         if value.meta.get("open") or not all(isinstance(key, str) for key in value.items):
@@ -142,19 +172,18 @@ class Computation:
     def _tensor(self, value: Tensor) -> c.Step:
         output = None if value.run is None else value.run.output(value)
         if output is not None:
-            return self._called(output)
+            return self._called(output.run, tuple(output.part))
         via = value.via
-        of_model = value.run is not None or value.grad == "attached"
+        of_model = computed(value)
         if via is not None and (of_model or (self._pictures and _made_of_data(via))):
             return self._operation(value, via)
         return c.Unknown("several ways lead here") if of_model else data(value)
 
-    def _called(self, output: Output) -> c.Step:
-        run = output.run
+    def _called(self, run: Run, part: tuple[int | str, ...]) -> c.Step:
         model = self.model(run)
         inputs = tuple(map(self.step, run.inputs))
         keywords = {name: self.step(value) for name, value in run.keywords.items()}
-        return c.Called(model, inputs, self.place(run.place), tuple(output.part), keywords)
+        return c.Called(model, inputs, self.place(run.place), part, keywords)
 
     def _operation(self, value: Value, via: Via) -> c.Step:
         if isinstance(via, Measured):
@@ -166,7 +195,7 @@ class Computation:
         arguments = {
             name: self.step(argument)
             for name, argument in via.arguments.items()
-            if isinstance(argument, Value) and not name.startswith("_")
+            if isinstance(argument, Value) and not (name.startswith("_") or _is_device(name, argument))
         }
         op = via.does if isinstance(via, Applied) else via.op
         if op == "select" and "index" in arguments and "dim" not in arguments:
@@ -192,6 +221,47 @@ class Computation:
         given = model.meta.get("given")
         arguments, complete = ({}, False) if given is None else _scalars(_by_name(model, *given))
         return c.Model(name, model.cls.path, model.cls.name, made, arguments, complete, run.training)
+
+
+#: Arguments that say where numbers are kept, and not what they are.
+KEPT = frozenset({"device", "non_blocking", "memory_format", "pin_memory"})
+
+
+def _is_device(name: str, value: Value) -> bool:
+    """Whether an argument says where numbers are kept; ``x.to(…)`` has a dtype in the same place."""
+    return name in KEPT and not (isinstance(value, Tensor) or (isinstance(value, Library) and dtype_name(value)))
+
+
+#: Operations that move numbers elsewhere, and leave them as they are.
+KEEPERS = frozenset({"cuda", "cpu", "to", "Variable", "contiguous"})
+
+
+def _kept(value: Tensor) -> Tensor:
+    """The tensor before it was moved to where it is kept."""
+    while value.via is not None and value.via.op in KEEPERS:
+        inner = operand(value.via)
+        if not isinstance(inner, Tensor) or inner.dtype != value.dtype:
+            break
+        value = inner
+    return value
+
+
+def computed(value: Value | None, budget: int = 400) -> bool:
+    """Whether numbers go back to a model's, even if their gradient was cut off since; the size of a model's output is
+    none of its numbers."""
+    pending = list(parts(value))
+    seen: set[int] = set()
+    while pending and budget:
+        budget -= 1
+        one = pending.pop()
+        if isinstance(one, Tensor) and (one.run is not None or one.grad == "attached"):
+            return True
+        via = one.via if isinstance(one, (Tensor, Number)) else None
+        if via is not None and id(via) not in seen:
+            seen.add(id(via))
+            given = islice(via.arguments.values(), via.op in VALUELESS, None)
+            pending.extend(part for argument in given for part in parts(argument))
+    return False
 
 
 def _part(value: Value, via: Via) -> tuple[int, ...] | None:

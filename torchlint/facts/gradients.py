@@ -222,9 +222,11 @@ def _backward(
         return BackwardCalled(place, words, given, tuple(found.cuts), not found.assumed, found.fresh)
     if not found.alive or given is None:
         return BackwardCalled(place, words, given)
-    terms = [term for summand in summands(loss) if summand is not loss and (term := reach(summand)).lost]
-    lost = tuple(tuple(term.cuts) for term in terms if term.fresh is None)
-    return BackwardCalled(place, words, given, lost=lost, opposed=opposed)
+    terms = [(summand, term) for summand in summands(loss) if summand is not loss and (term := reach(summand)).lost]
+    kept = [(summand, term) for summand, term in terms if term.fresh is None]
+    lost = tuple(tuple(term.cuts) for _, term in kept)
+    these = tuple(summand if isinstance(summand, Tensor) else None for summand, _ in kept)
+    return BackwardCalled(place, words, given, lost=lost, opposed=opposed, terms=these)
 
 
 class Mean(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torchlint.facts.base import Fact
 from torchlint.facts.channels import Fault
-from torchlint.flow.values import Place, Tensor, Weights
+from torchlint.flow.values import Place, Run, Tensor, Weights
 
 
 class LayerCalled(Fact, frozen=True):
@@ -13,7 +13,7 @@ class LayerCalled(Fact, frozen=True):
     layer: ``Conv2d``; made: where it was constructed; expected: its input channels; given: those of the input at
     the layer's channel dimension, or None; input: the tensor; parameter: the constructor parameter that says
     `expected` (``in_channels``, ``in_features``, ``num_features``); fault: what is wrong with the channels of an image
-    that reaches a convolution. `place` is the call.
+    that reaches a convolution; run: the call of a model in which that happens. `place` is the call of the layer.
     """
 
     layer: str
@@ -23,6 +23,7 @@ class LayerCalled(Fact, frozen=True):
     given: int | None
     input: Tensor
     fault: Fault | None = None
+    run: Run | None = None
 
 
 class ModelCalled(Fact, frozen=True):
@@ -34,7 +35,7 @@ class ModelCalled(Fact, frozen=True):
     a known architecture takes, None for a layer of the program; training, graded: as in `Run`; unlike: whether it is
     trained on images of another range, other statistics or another order, and not by this call; fault: what is wrong
     with the channels of the image there; loaded: whether other weights were loaded into it; filled: whether
-    that was certainly done before.
+    that was certainly done before; run: the call.
     """
 
     model: str
@@ -48,6 +49,7 @@ class ModelCalled(Fact, frozen=True):
     fault: Fault | None = None
     loaded: bool = False
     filled: bool = False
+    run: Run | None = None
 
 
 class CriticCalled(Fact, frozen=True):

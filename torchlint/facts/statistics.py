@@ -44,7 +44,7 @@ class Rescaling(msgspec.Struct, frozen=True, eq=False):
     transform divides by before. name: the transform's or function's, empty for arithmetic; library: the module that
     has it; settings: its own. place: where it would be changed; at: where it is complete. before, after: the values,
     None where nothing is known of them; moves: whether a mean is taken off, even one that is not known. steps: the
-    operations of a run. Two of them are equal if all but their settings and steps are.
+    operations of a run; via: the transform. Two of them are equal if all but their settings, steps and transforms are.
     """
 
     name: str
@@ -59,6 +59,12 @@ class Rescaling(msgspec.Struct, frozen=True, eq=False):
     library: str = ""
     settings: Mapping[str, Value] = msgspec.field(default_factory=dict)
     steps: tuple[Via, ...] = ()
+    via: Via | None = None
+
+    @property
+    def given_by(self) -> Tensor | Via | None:
+        """What comes out, or where that is not known the transform that gives it."""
+        return self.via if self.after is None else self.after
 
     def _compared(self) -> tuple[object, ...]:
         return (self.name, self.place, self.at, self.before, self.after, self.mean, self.std, self.moves, self.limit,
@@ -86,8 +92,11 @@ class Rescaling(msgspec.Struct, frozen=True, eq=False):
     @property
     def result(self) -> Interval | None:
         """The range of what comes out, exact if that of what goes in is."""
-        given = self.given
-        if given is None or self.mean is None or self.std is None or not self.known:
+        return None if self.given is None else self.applied(self.given)
+
+    def applied(self, given: Interval) -> Interval | None:
+        """The range of what the statistics make of values of that range; None if they are not known."""
+        if self.mean is None or self.std is None or not self.known:
             return None
         count = max(len(self.mean), len(self.std))
         pairs = [(self.mean[i % len(self.mean)], self.std[i % len(self.std)]) for i in range(count)]
@@ -244,7 +253,7 @@ def images_rescaled(events: Sequence[Event]) -> Iterable[Occurrence]:
             step = step_of(event.via)
             one = of_transform(step) if step.does == "normalize" or step.does in SCALING else None
             if one is not None and (event.input.range is not None or event.input.shape is not None):
-                one = replace(one, library=event.full.rpartition(".")[0])
+                one = replace(one, library=event.full.rpartition(".")[0], via=event.via)
                 fact = ImageRescaled(one.place, spell_guard(event.guard), one, rescalings(event.input))
                 groups.setdefault((event.place, event.made, event.call), []).append(fact)
         elif isinstance(event, OpEvent) and event.via.op in ARITHMETIC and _pictured(event.result):

@@ -28,11 +28,12 @@ class BackwardCalled(Fact, frozen=True):
 
     What a Lightning module's ``training_step`` returns is the start of one, too.
 
-    loss: what it starts from, None if that is not known. whole: where its gradient was lost, if none of it reaches a
-    parameter; certain: whether that is known without taking for granted that an unknown target of a loss has none.
-    fresh: where it was made to ask for a gradient of its own after the way back was lost. lost: for each of its terms
-    that reaches no parameter, while others do, where its gradient was lost. opposed: pairs of outputs of one model
-    whose means enter the loss with opposite signs, as those of a Wasserstein critic do.
+    loss: what it starts from, None if that is not known. whole: where its gradient was lost, if none of it reaches
+    a parameter; certain: whether that is known without taking for granted that an unknown target of a loss has
+    none. fresh: where it was made to ask for a gradient of its own after the way back was lost. lost: for each of
+    its terms that reaches no parameter, while others do, where its gradient was lost, and `terms` are those terms.
+    opposed: pairs of outputs of one model whose means enter the loss with opposite signs, as those of a Wasserstein
+    critic do.
     """
 
     loss: Tensor | None
@@ -41,6 +42,7 @@ class BackwardCalled(Fact, frozen=True):
     fresh: Cut | None = None
     lost: tuple[tuple[Cut, ...], ...] = ()
     opposed: tuple[tuple[Tensor, Tensor], ...] = ()
+    terms: tuple[Tensor | None, ...] = ()
 
 
 class TrainingIteration(Fact, frozen=True):

@@ -115,7 +115,7 @@ class SinkEvent(Event, frozen=True, eq=False):
 
 class LayerEvent(Event, frozen=True, eq=False):
     """A layer that expects a number of channels (None if it is not known) was given `input` (no alternatives left in
-    it); caught: as in `LossCalled`."""
+    it); caught: as in `LossCalled`; run: the number of the call of a model in which that happened, 0 for none."""
 
     layer: Object
     parameter: str
@@ -124,6 +124,7 @@ class LayerEvent(Event, frozen=True, eq=False):
     input: Tensor
     call: int
     caught: bool = False
+    run: int = 0
 
 
 class ReachedEvent(Event, frozen=True, eq=False):

@@ -188,6 +188,7 @@ def _record(m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place
             tensor,
             call,
             m.catching == m.loops,
+            m.running,
         )
     )
 

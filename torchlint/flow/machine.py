@@ -121,6 +121,7 @@ class Machine:
         self.mains: list[tuple[Namespace, list[ir.Stmt]]] = []
         self.active: list[int] = []
         self.runs = 0
+        self.outermost = self.running = 0
         self.drawn = 0
         self.draws: dict[int, tuple[Value, int]] = {}
         self.loops = 0
@@ -515,7 +516,7 @@ class Machine:
         self.active.clear()
         self.log, depth = None, len(self.frames)
         self.logs.clear()
-        self.runs = self.loops = 0
+        self.runs = self.running = self.loops = 0
         self.scopes = None
         try:
             run()

@@ -6,7 +6,8 @@ Definitions
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from msgspec.structs import replace
@@ -88,15 +89,16 @@ def call_module(
     """A call of a model of the project: its ``forward``, with the call noted on what it returns."""
     forward = attributes.find_method(m, instance, "forward")
     mark = len(m.events)
-    m.runs += 1
-    try:
-        if forward is not None:
-            value = calls.call_function(m, forward, [instance, *args], keywords, instance)
-        else:
-            value = run_library_part(m, instance, args, keywords, place)
-    finally:
-        m.runs -= 1
-    return note(m, value, _run(m, instance, instance.cls.name, args, keywords, place, mark))
+    with _numbered(m) as number:
+        m.runs += 1
+        try:
+            if forward is not None:
+                value = calls.call_function(m, forward, [instance, *args], keywords, instance)
+            else:
+                value = run_library_part(m, instance, args, keywords, place)
+        finally:
+            m.runs -= 1
+    return note(m, value, _run(m, instance, instance.cls.name, args, keywords, place, mark, number))
 
 
 def _run(
@@ -107,12 +109,29 @@ def _run(
     keywords: Mapping[str, Value],
     place: Place,
     mark: int,
+    number: int,
 ) -> Run:
     found = weights.arrival(m, mark)
     image, channels, trained = (None, None, None) if found is None else found
     filled = image is not None and weights.is_filled(m, model)
     mode = in_training(m, model)
-    return Run(model, name, place, tuple(args), image, trained, mode, m.grad, channels, filled, keywords=dict(keywords))
+    inputs, named = tuple(args), dict(keywords)
+    return Run(
+        model, name, place, inputs, image, trained, mode, m.grad, channels, filled, keywords=named, number=number
+    )
+
+
+@contextmanager
+def _numbered(m: Machine) -> Iterator[int]:
+    """A call of a model, with the number of the outermost call that it is in."""
+    before = m.running
+    if m.runs == 0:
+        m.outermost += 1
+        m.running = m.outermost
+    try:
+        yield m.running
+    finally:
+        m.running = before
 
 
 def in_training(m: Machine, model: Value) -> bool | None:
@@ -189,8 +208,10 @@ def call_library_module(
         if owner.short != "Sequential":
             return UNKNOWN
         mark = len(m.events)
-        value = layers.run_children(m, owner.attrs.get("()"), args, place)
-        return note(m, value, _run(m, owner, owner.short, args, keywords, place, mark)) if m.runs == 0 else value
+        with _numbered(m) as number:
+            value = layers.run_children(m, owner.attrs.get("()"), args, place)
+        run = _run(m, owner, owner.short, args, keywords, place, mark, number)
+        return note(m, value, run) if m.runs == 0 else value
     row = m.contracts.lookup(owner.name)
     if not isinstance(row, tables.Module):
         return UNKNOWN

@@ -432,7 +432,8 @@ class Run(msgspec.Struct, frozen=True, eq=False):
 
     `image` is the image tensor as it reached the model's first convolution or a known architecture, if one did,
     `channels` how many channels that architecture takes, and `weights` the trained weights that it has;
-    `outputs` are the tensors that it returned; `keywords` the inputs that are given by name;
+    `outputs` are the tensors that it returned; `keywords` the inputs that are given by name; `number` that of the
+    outermost call that it is, or is in;
     `name` what to call the model; `training` whether it was in training mode, if that is known; `graded` whether
     gradients were recorded; `filled` whether the weights were certainly loaded from elsewhere before.
     """
@@ -449,6 +450,7 @@ class Run(msgspec.Struct, frozen=True, eq=False):
     filled: bool = False
     outputs: list[Output] = msgspec.field(default_factory=list)
     keywords: Mapping[str, Value] = msgspec.field(default_factory=dict)
+    number: int = 0
 
     def output(self, tensor: Tensor) -> Output | None:
         """The outermost call that returned this tensor as it is, this one or one around it; None if none did."""

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torchlint import __version__
 from torchlint.config import ConfigError, Settings
@@ -16,7 +17,7 @@ from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, select
 from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR, UNHEARD
 from torchlint.engine.lint import Request, Result, lint
-from torchlint.engine.run import sift, syntax_errors
+from torchlint.engine.run import Claims, sift, syntax_errors
 from torchlint.flow.library.tables import ContractError, Table
 from torchlint.frontends.configuration import Configuration, said_by
 from torchlint.frontends.documents import Documents
@@ -24,7 +25,7 @@ from torchlint.frontends.files import Sources, decode_or_none, find, is_searchab
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
 from torchlint.frontends.output import closing_line, fixable_line, publish, render, spare, warn
-from torchlint.frontends.places import cache_folder, own_version, processors
+from torchlint.frontends.places import cache_folder, own_version, processors, user_file
 from torchlint.frontends.progress import Progress
 from torchlint.frontends.replay import Recorder, unheard
 from torchlint.frontends.store import DiskStore
@@ -32,6 +33,9 @@ from torchlint.frontends.terminal import wants_colour
 from torchlint.report.findings import About, Findings
 from torchlint.report.text import Paint, visible, visible_path
 from torchlint.source.digest import digest
+
+if TYPE_CHECKING:
+    from torchlint.frontends.confirming import Confirmed, Consent
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -54,6 +58,7 @@ def once(arguments: argparse.Namespace, seen: Callable[[Iterable[str]], None] = 
         UsageError, ConfigError: there is nothing sensible to do.
     """
     session = Session(arguments)
+    session.consent = consented(session)
     given = session.contents()
     if arguments.show_files:
         session.spoil()
@@ -78,6 +83,30 @@ def once(arguments: argparse.Namespace, seen: Callable[[Iterable[str]], None] = 
     return conclude(session, result)
 
 
+def consented(session: Session) -> Consent | None:
+    """What may be run of the linted project, by the command line and the user's own configuration; None for nothing.
+
+    Raises:
+        UsageError, ConfigError: they are wrong.
+    """
+    arguments = session.arguments
+    file = "" if arguments.isolated else user_file(os.environ)
+    if arguments.confirming is False:
+        return None
+    there = bool(file) and os.path.lexists(file)
+    if session.recorder is not None and file:
+        if there:
+            session.recorder.files([file])
+        else:
+            session.recorder.file(file, None)
+    asked = any(value for name, value in vars(arguments).items() if name.startswith("confirm"))
+    if not there and not asked:
+        return None
+    from torchlint.frontends.confirming import consent
+
+    return consent(session, file if there else "")
+
+
 def conclude(session: Session, result: Result, fixed: Sequence[Diagnostic] | None = None) -> int:
     """Print what there is to say of the files that were linted last, and give the exit status.
 
@@ -89,6 +118,11 @@ def conclude(session: Session, result: Result, fixed: Sequence[Diagnostic] | Non
     arguments = session.arguments
     for note in result.notes:
         warn(note, arguments.quiet)
+    if session.consent is not None and session.consent.explain:
+        from torchlint.frontends.confirm_explain import explain
+
+        return explain(session, session.consent, result.diagnostics)
+    confirmed = _confirmed(session, result)
     report(session, result.diagnostics, aside=fixed is not None and session.piped)
     if arguments.statistics:
         from torchlint.report.statistics import statistics
@@ -97,7 +131,27 @@ def conclude(session: Session, result: Result, fixed: Sequence[Diagnostic] | Non
     if not arguments.quiet:
         sys.stderr.write(closing_line(result.diagnostics, len(session.given), session.known, fixed))
         sys.stderr.write(fixable_line(result.diagnostics, session.unsafe_fixes, offered=fixed is None))
+    if confirmed is not None:
+        if not arguments.quiet:
+            sys.stderr.write(confirmed.line())
+        if confirmed.problem:
+            sys.stderr.write(f"torchlint: error: {visible(confirmed.problem)}\n")
+            return ERROR
     return session.status(result.diagnostics)
+
+
+def _confirmed(session: Session, result: Result) -> Confirmed | None:
+    """Give the findings of a result the verdicts of a run, if that was allowed."""
+    if session.consent is None:
+        return None
+    from torchlint.frontends.confirming import confirm
+
+    with session.progress() as progress:
+        confirmed = confirm(session, session.consent, result.diagnostics, progress)
+    result.diagnostics = confirmed.diagnostics
+    for note in confirmed.notes:
+        warn(note, session.arguments.quiet)
+    return confirmed
 
 
 def report(session: Session, diagnostics: Sequence[Diagnostic], *, aside: bool = False) -> None:
@@ -119,6 +173,7 @@ def report(session: Session, diagnostics: Sequence[Diagnostic], *, aside: bool =
         version=__version__,
         paint=Paint(file is None and wants_colour(arguments.color, stream, os.environ)),
         unsafe=session.unsafe_fixes,
+        watched=file is None and stream.isatty(),
     )
     choice = arguments.output_format or session.configuration.of(os.curdir).output_format
     text = render(choice, findings, to_file=file is not None or aside)
@@ -142,6 +197,8 @@ class Session:
             self.recorder.above(os.path.abspath(path if os.path.isdir(path) else os.path.dirname(path)))
         self.configuration = Configuration(arguments.config, arguments.isolated, said_by(arguments))
         self.rules = _rules(arguments.rules_dir)
+        #: what may be run of the linted project: nothing, but for one command (`once`)
+        self.consent: Consent | None = None
         self.given: Mapping[str, bytes] = {}
         self.documents = Documents({})
         self.sources = Sources({})
@@ -252,6 +309,7 @@ class Session:
             progress,
             foreign_comments=self.foreign_comments,
             tops=self._tops(given),
+            claims=Claims.NONE if self.consent is None else Claims.FOUND,
         )
         with without_collector():
             try:
@@ -373,6 +431,10 @@ class Session:
         """The exit status of a run that leaves these findings."""
         if self.unread or self.rules.problems or any(one.code == INTERNAL_ERROR.code for one in diagnostics):
             return ERROR
+        if self.consent is not None:
+            from torchlint.frontends.confirming import counts
+
+            diagnostics = [one for one in diagnostics if counts(one, self.consent)]
         return FINDINGS if diagnostics and not self.arguments.exit_zero else CLEAN
 
 

@@ -1,4 +1,5 @@
-"""``torchlint config``: the settings in force for a file, and where each was given."""
+"""``torchlint config``: the settings in force for a file, and where each was given; and what the user's own
+configuration allows to be run."""
 
 from __future__ import annotations
 
@@ -10,8 +11,10 @@ from typing import Any
 
 from torchlint.config import Origin, Settings
 from torchlint.config.keys import DEFAULTS, KEYS, Key, toml
+from torchlint.config.user import Allowed, read
 from torchlint.frontends.configuration import Configuration, said_by
 from torchlint.frontends.outcome import CLEAN
+from torchlint.frontends.places import user_file
 from torchlint.report.text import visible
 from torchlint.source.discover import is_passed_over
 
@@ -32,16 +35,22 @@ def config(arguments: argparse.Namespace) -> int:
     settings, origins = configuration.of(path), configuration.origins(path)
     file = configuration.file(path)
     respects = settings.respect_gitignore
+    allowed = Allowed() if arguments.isolated else read(user_file(os.environ))
     excluded = os.path.exists(path) and is_passed_over(path, configuration.excluded, respects)
     if arguments.layout == "json":
-        sys.stdout.write(_as_json(path, file, excluded, settings, origins))
+        sys.stdout.write(_as_json(path, file, excluded, settings, origins, allowed))
     else:
-        sys.stdout.write(_as_text(path, file, excluded, settings, origins))
+        sys.stdout.write(_as_text(path, file, excluded, settings, origins, allowed))
     return CLEAN
 
 
 def _as_text(
-    path: str, file: str | None, excluded: bool, settings: Settings, origins: Mapping[str, Sequence[Origin]]
+    path: str,
+    file: str | None,
+    excluded: bool,
+    settings: Settings,
+    origins: Mapping[str, Sequence[Origin]],
+    allowed: Allowed,
 ) -> str:
     head = f"# {path}: " + (f"settings of {file}" if file else "no configuration file")
     lines = [head + ("; it is passed over, as excluded or ignored by git" if excluded else ""), ""]
@@ -50,6 +59,8 @@ def _as_text(
     lines += [f"{line:<{width}}  # {origin}" for line, origin in rows]
     if settings.ignored_here:
         lines += ["", f"# not run in this file: {', '.join(settings.ignored_here)}"]
+    if allowed.file:
+        lines += ["", f"# your own configuration ({allowed.file}): confirm.{allowed.line()}"]
     return "".join(visible(line) + "\n" for line in lines)
 
 
@@ -79,7 +90,12 @@ def _written(key: Key, settings: Settings) -> Any:
 
 
 def _as_json(
-    path: str, file: str | None, excluded: bool, settings: Settings, origins: Mapping[str, Sequence[Origin]]
+    path: str,
+    file: str | None,
+    excluded: bool,
+    settings: Settings,
+    origins: Mapping[str, Sequence[Origin]],
+    allowed: Allowed,
 ) -> str:
     import json
 
@@ -97,5 +113,6 @@ def _as_json(
         "excluded": excluded,
         "ignored_here": list(settings.ignored_here),
         "settings": rows,
+        "own": {"file": allowed.file, "confirm": allowed.written()} if allowed.file else None,
     }
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"

@@ -67,6 +67,30 @@ def _jobs(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return found
+
+
+#: What stands behind a number of bytes.
+_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+
+
+def _size(text: str) -> int:
+    """``4G`` in bytes."""
+    number = text.strip().upper().removesuffix("B").removesuffix("I")
+    digits = number.rstrip("".join(_UNITS))
+    unit = number[len(digits) :]
+    if not digits.isdecimal() or unit not in _UNITS or not 0 < int(digits) << _UNITS[unit] < 1 << 62:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory, as 512M or 4G is")
+    return int(digits) << _UNITS[unit]
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser of one command. Options are written in full, so that an option of a later version changes no script."""
 
@@ -134,6 +158,7 @@ def _check_parser() -> argparse.ArgumentParser:
     _add_fixes(parser)
     _add_rules_dir(_add_selection(parser))
     _add_accepting(parser)
+    _add_confirming(parser)
     files = _add_files(parser)
     files.add_argument("--stdin-filename", metavar="FILE", help="the name of the file that standard input holds")
     _add_configuration(parser)
@@ -277,6 +302,42 @@ def _add_accepting(parser: argparse.ArgumentParser) -> None:
         help="list all findings in this file, to be passed over with --baseline",
     )
     accepting.add_argument("--add-noqa", action="store_true", help="add a noqa comment to every line with a finding")
+
+
+def _add_confirming(parser: argparse.ArgumentParser) -> None:
+    runs = parser.add_argument_group("confirming findings by running models, which runs code of the project")
+    runs.add_argument(
+        "--confirm",
+        dest="confirming",
+        action=argparse.BooleanOptionalAction,
+        help="build the models that findings are about, in isolated processes, and say what a run shows",
+    )
+    runs.add_argument(
+        "--confirm-python",
+        type=_named,
+        metavar="PATH",
+        help="the Python that has the project's torch; default: that of the active environment, else torchlint's own",
+    )
+    runs.add_argument(
+        "--confirm-isolation",
+        choices=("strong", "basic"),
+        help="the least isolation with which anything is run (default: strong)",
+    )
+    runs.add_argument("--confirm-cpu", type=_seconds, metavar="SECONDS", help="processor time a finding (default: 10)")
+    runs.add_argument("--confirm-memory", type=_size, metavar="SIZE", help="memory of a process (default: 4G)")
+    runs.add_argument(
+        "--confirm-select", type=_some_selectors, action="extend", metavar="RULES", help="the findings of these only"
+    )
+    runs.add_argument(
+        "--confirm-trust-refuted",
+        action="store_true",
+        help="findings that are refuted by proof, or at every size, do not count for the exit status",
+    )
+    runs.add_argument(
+        "--confirm-explain",
+        action="store_true",
+        help="print what would be run for each finding, and run nothing",
+    )
 
 
 def _add_configuration(parser: argparse.ArgumentParser) -> Options:

@@ -30,6 +30,18 @@ def cache_folder(environment: Mapping[str, str]) -> str:
     return user_cache_dir("torchlint", appauthor=False)
 
 
+def user_file(environment: Mapping[str, str]) -> str:
+    """The configuration of the person who runs torchlint, whether it is there or not."""
+    if sys.platform.startswith("linux"):  # as above
+        base = environment.get("XDG_CONFIG_HOME", "").strip()
+        folder = os.path.join(base if os.path.isabs(base) else os.path.expanduser("~/.config"), "torchlint")
+    else:
+        from platformdirs import user_config_dir
+
+        folder = user_config_dir("torchlint", appauthor=False)
+    return os.path.join(folder, "config.toml")
+
+
 def processors() -> int:
     """How many processors this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 KIND = "runs"
 #: What of the environment may change what a run says.
 VARIABLES = (
-    "CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "TERM", "TORCHLINT_CACHE_DIR",
+    "CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "HOME", "LINES", "NO_COLOR", "TERM", "TORCHLINT_CACHE_DIR",
+    "XDG_CONFIG_HOME",
 )  # fmt: skip
 #: What is looked for in the folder of a linted file and in each above it.
 ABOVE = ("torchlint.toml", "pyproject.toml", ".gitignore")

@@ -1,13 +1,14 @@
 """One line a finding: ``path:row:column: CODE message``; in a notebook ``path:cell 2:row:column: CODE message``.
 
-``[*]`` stands before the message of a finding that can be fixed.
+``[*]`` stands before the message of a finding that can be fixed, and what a run said of it behind the message:
+``[confirmed: witness]``.
 """
 
 from __future__ import annotations
 
 from torchlint.diagnostic import Diagnostic
 from torchlint.report.findings import Findings
-from torchlint.report.text import fixable, visible, visible_path, within
+from torchlint.report.text import fixable, mark, visible, visible_path, within
 
 
 def render(findings: Findings) -> str:
@@ -18,6 +19,5 @@ def render(findings: Findings) -> str:
 def _line(one: Diagnostic, findings: Findings) -> str:
     paint = findings.paint
     place = f"{paint('bold', visible_path(one.span.path))}:{within(one.span)}"
-    return (
-        f"{place}: {paint(one.severity.value, one.code)}{fixable(one, findings.unsafe, paint)} {visible(one.message)}\n"
-    )
+    code = f"{paint(one.severity.value, one.code)}{fixable(one, findings.unsafe, paint)}"
+    return f"{place}: {code} {visible(one.message)}{mark(one)}\n"

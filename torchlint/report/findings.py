@@ -29,6 +29,7 @@ class Findings(msgspec.Struct, frozen=True):
     files: what was linted, clean files too. folder: the full path of the folder where relative paths start.
     about: what is known of the rule of a code.
     unsafe: whether unsafe fixes count as fixes.
+    watched: whether a person looks at it on a terminal, so that what the linted program's exceptions say may be shown.
     problems: what else went wrong, such as a rule that could not be loaded. version: torchlint's.
     """
 
@@ -41,6 +42,7 @@ class Findings(msgspec.Struct, frozen=True):
     version: str = ""
     paint: Paint = Paint(on=False)
     unsafe: bool = False
+    watched: bool = False
 
     def fingerprints(self) -> list[str]:
         """One for each finding, no two alike: they stay while the source that is reported stays, wherever it moves.

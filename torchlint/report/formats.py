@@ -33,7 +33,7 @@ FORMATS = {
     "concise": Format("concise", "one line a finding", "people, editors' error parsers"),
     "full": Format("full", "frames of source with the trail; the default on a terminal", "people"),
     "grouped": Format("grouped", "the lines of each file below its name", "people"),
-    "json": Format("json", "ruff's JSON keys and `name`, `severity`, `trail`, `fixes`", "scripts"),
+    "json": Format("json", "ruff's JSON keys and `name`, `severity`, `trail`, `fixes`, `verdict`", "scripts"),
     "json-lines": Format("json_lines", "the same, one object a line", "scripts, log collectors"),
     "sarif": Format(
         "sarif", "SARIF 2.1.0 with code flows, fixes and rule pages", "GitHub code scanning, SARIF viewers"

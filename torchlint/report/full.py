@@ -13,7 +13,11 @@ Worked example, in which the trail crosses files::
        |
     12 |         return self.head(x)
        |                ------------ `Conv2d` gives unbounded values
+       = confirmed (witness): a value left [0, 1]: min −0.015, max 0.1; Net (train.py:4); seed 0, initial weights
        = help: `torchlint explain TL101`
+
+The line before the last is there if a run was asked. What an exception of the linted program said is shown to people on
+a terminal only: it is that program's own text.
 """
 
 from __future__ import annotations
@@ -30,23 +34,28 @@ FIRST_STEPS, LAST_STEPS = 3, 9
 def render(findings: Findings) -> str:
     """The frames, a blank line after each."""
     lines = Lines(findings.text)
-    return "".join(
-        "\n".join(_frame(one, lines, findings.paint, findings.unsafe)) + "\n\n" for one in findings.diagnostics
-    )
+    return "".join("\n".join(_frame(one, lines, findings)) + "\n\n" for one in findings.diagnostics)
 
 
-def _frame(one: Diagnostic, lines: Lines, paint: Paint, unsafe: bool) -> list[str]:
+def _frame(one: Diagnostic, lines: Lines, findings: Findings) -> list[str]:
+    paint = findings.paint
     rows = [one.span.start.row, *(step.span.start.row for step in one.trail)]
     margin = len(str(max(rows)))
     bar = " " * (margin + 1) + paint("frame", "|")
     severity = one.severity.value
-    mark = fixable(one, unsafe, paint)
-    out = [f"{paint(severity, f'{severity}[{one.code}]')}:{mark} {paint('bold', visible(one.message))}"]
+    fixes = fixable(one, findings.unsafe, paint)
+    out = [f"{paint(severity, f'{severity}[{one.code}]')}:{fixes} {paint('bold', visible(one.message))}"]
     out += [_place("-->", one.span, margin, paint), bar]
     out += _excerpt(one.span, "^", "", severity, lines, margin, paint, repeat=True)
     if one.trail:
         out += [bar, f"{' ' * (margin + 1)}{paint('frame', '=')} how it comes to this:"]
         out += _trail(one.trail, lines, margin, paint)
+    if one.verdict is not None:
+        equals = f"{' ' * (margin + 1)}{paint('frame', '=')}"
+        said = one.verdict.text or one.verdict.outcome.value
+        out.append(f"{equals} {paint(one.verdict.outcome.value, visible(said))}")
+        if one.verdict.message and findings.watched:
+            out.append(f"{equals} the exception said: {visible(one.verdict.message)}")
     for number, fix in enumerate(one.fixes):
         kind = "fix" if number == 0 else "or"
         note = "" if fix.safe else " (unsafe)"

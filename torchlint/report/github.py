@@ -7,8 +7,8 @@ Worked example::
 In what follows the second ``::``, a per cent sign and the ends of lines are escaped, in properties ``:`` and ``,``
 too. Columns are given only where a finding keeps to one line, as GitHub wants it. Files have their full path, since a
 job need not work in the repository's top folder. A finding in a notebook annotates the file at its first line, because
-rows of a cell are no lines of the file; the message names the cell. The way of the value and the fixes follow in the
-same annotation.
+rows of a cell are no lines of the file; the message names the cell. What a run said, the way of the value and the
+fixes follow in the same annotation.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def _command(one: Diagnostic, folder: str) -> str:
 
 def _lines(one: Diagnostic) -> list[str]:
     lines = [f"{place(one.span)}: {one.code} {one.message}"]
+    if one.verdict is not None and one.verdict.text:
+        lines.append(one.verdict.text)
     if one.trail:
         lines.append("how it comes to this:")
         told = [f"  {place(step.span)}: {step.note}" for step in one.trail]

@@ -12,7 +12,7 @@ from torchlint.diagnostic import Diagnostic, Location, Severity
 from torchlint.report.encode import dumps
 from torchlint.report.findings import Findings
 from torchlint.report.paths import shortest
-from torchlint.report.text import cell_note
+from torchlint.report.text import cell_note, with_verdict
 
 SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.INFO: "info"}
 FIRST = Location(1, 1)
@@ -28,7 +28,7 @@ def render(findings: Findings) -> str:
 def _issue(one: Diagnostic, fingerprint: str, folder: str) -> dict[str, Any]:
     start, end = (FIRST, FIRST) if one.span.cell else (one.span.start, one.span.end)
     return {
-        "description": f"{one.code}: {cell_note(one.span)}{one.message}",
+        "description": f"{one.code}: {cell_note(one.span)}{with_verdict(one)}",
         "check_name": one.code,
         "fingerprint": fingerprint,
         "severity": SEVERITIES[one.severity],

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from torchlint.diagnostic import Diagnostic
 from torchlint.report.findings import Findings
-from torchlint.report.text import fixable, visible, visible_path, within
+from torchlint.report.text import fixable, mark, visible, visible_path, within
 
 
 def render(findings: Findings) -> str:
@@ -21,5 +21,5 @@ def _block(path: str, group: list[Diagnostic], findings: Findings) -> str:
     lines: list[str] = []
     for one in group:
         code = paint(one.severity.value, one.code) + fixable(one, findings.unsafe, paint)
-        lines.append(f"  {within(one.span):<{width}}  {code} {visible(one.message)}\n")
+        lines.append(f"  {within(one.span):<{width}}  {code} {visible(one.message)}{mark(one)}\n")
     return f"{paint('bold', visible_path(path))}:\n{''.join(lines)}\n"

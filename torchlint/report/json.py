@@ -1,7 +1,8 @@
-"""Findings as JSON with ruff's keys, and a few of our own (`name`, `severity`, `trail`, `fixes`).
+"""Findings as JSON with ruff's keys, and a few of our own (`name`, `severity`, `trail`, `fixes`, `verdict`).
 
 `fix` is the first of `fixes`, which are different ways to mend one finding. Wherever a place is in a notebook, `cell`
-beside it is the number of the cell, from 1, whose rows are counted; elsewhere it is null.
+beside it is the number of the cell, from 1, whose rows are counted; elsewhere it is null. `verdict` is what a run said
+of the finding, null if none was asked.
 """
 
 from __future__ import annotations
@@ -34,6 +35,28 @@ def as_object(one: Diagnostic) -> dict[str, Any]:
         "severity": one.severity.value,
         "trail": [_step(step) for step in one.trail],
         "url": one.url or None,
+        "verdict": verdict(one),
+    }
+
+
+def verdict(one: Diagnostic) -> dict[str, Any] | None:
+    """What a run said of a finding, or None if none was asked; without the text of the linted program's exceptions."""
+    said = one.verdict
+    if said is None:
+        return None
+    return {
+        "outcome": said.outcome.value,
+        "grade": said.grade.value,
+        "reason": said.reason.value,
+        "text": said.text,
+        "numbers": said.numbers,
+        "shape": list(said.shape),
+        "recipe": said.recipe,
+        "guessed": list(said.guessed),
+        "inputs": list(said.inputs),
+        "operation": said.operation,
+        "torch": said.torch,
+        "isolation": said.isolation,
     }
 
 

@@ -36,7 +36,7 @@ def _suite(path: str, group: Sequence[Diagnostic]) -> str:
 def _case(one: Diagnostic) -> str:
     kind = "error" if one.code == INTERNAL_ERROR else "failure"
     row = "" if one.span.cell else f' line="{one.span.start.row}"'
-    told = [one.message]
+    told = [one.message, *([one.verdict.text] if one.verdict is not None and one.verdict.text else [])]
     told += [f"  {place(step.span)}: {step.note}" for step in one.trail]
     text = "\n".join(xml(line) for line in told)
     name, path = xml(f"{within(one.span)} {one.code} {one.name}"), xml(one.span.path)

@@ -15,6 +15,7 @@ from torchlint.diagnostic import Diagnostic, Fix, Location, Severity, Span
 from torchlint.report.encode import dumps
 from torchlint.report.findings import Findings, Lines
 from torchlint.report.paths import uri, utf16
+from torchlint.report.text import with_verdict
 
 SEVERITIES = {Severity.ERROR: 1, Severity.WARNING: 2, Severity.INFO: 3}
 
@@ -34,7 +35,7 @@ def _diagnostic(one: Diagnostic, folder: str, lines: Lines) -> dict[str, Any]:
         "severity": SEVERITIES[one.severity],
         "code": one.code,
         "source": "torchlint",
-        "message": one.message,
+        "message": with_verdict(one),
     }
     if one.url:
         out["codeDescription"] = {"href": one.url}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torchlint.diagnostic import Diagnostic
 from torchlint.report.findings import Findings
-from torchlint.report.text import cell_note, visible, visible_path
+from torchlint.report.text import cell_note, mark, visible, visible_path
 
 
 def render(findings: Findings) -> str:
@@ -17,4 +17,4 @@ def render(findings: Findings) -> str:
 
 def _line(one: Diagnostic) -> str:
     row = 1 if one.span.cell else one.span.start.row
-    return f"{visible_path(one.span.path)}:{row}: [{one.code}] {cell_note(one.span)}{visible(one.message)}\n"
+    return f"{visible_path(one.span.path)}:{row}: [{one.code}] {cell_note(one.span)}{visible(one.message)}{mark(one)}\n"

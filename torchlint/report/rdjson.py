@@ -13,7 +13,7 @@ from torchlint.diagnostic import Diagnostic, Fix, Location, Severity, Span
 from torchlint.report.encode import dumps
 from torchlint.report.findings import Findings, Lines
 from torchlint.report.paths import shortest, utf8
-from torchlint.report.text import cell_note, place
+from torchlint.report.text import cell_note, place, with_verdict
 
 SEVERITIES = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.INFO: "INFO"}
 
@@ -27,7 +27,7 @@ def render(findings: Findings) -> str:
 
 def _diagnostic(one: Diagnostic, folder: str, lines: Lines) -> dict[str, Any]:
     out: dict[str, Any] = {
-        "message": f"{cell_note(one.span)}{one.message}",
+        "message": f"{cell_note(one.span)}{with_verdict(one)}",
         "location": _location(one.span, folder, lines),
         "severity": SEVERITIES[one.severity],
         "code": {"value": one.code, **({"url": one.url} if one.url else {})},

@@ -8,6 +8,9 @@ Definitions
 Worked example: a finding in ``src/train.py`` whose value comes from ``src/model.py`` is one result, whose location is
 ``{"uri": "src/train.py", "uriBaseId": "%SRCROOT%"}``, and whose one code flow has two locations.
 
+What a run said of a finding is in its `properties`, as in the JSON format, and gives its `rank`. Its `kind` stays
+``fail``, as the level of every other kind has to be ``none``: what a run refuted is still to be seen.
+
 Faults of torchlint (TL000) are no results but notifications of the invocation, which then was not successful. Rows of
 a notebook's cell are no lines of its file, so what is in one has the whole file for its place, the cell as its logical
 location, and no fix: edits by rows would destroy the file. No more is written than GitHub takes; what is left out is
@@ -20,16 +23,20 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from torchlint.claim import Outcome
 from torchlint.diagnostic import Diagnostic, Fix, Severity, Span, Step
 from torchlint.report.encode import dumps
 from torchlint.report.explain import section, summary
 from torchlint.report.findings import INTERNAL_ERROR, About, Findings
+from torchlint.report.json import verdict
 from torchlint.report.paths import reference, relative, uri
 from torchlint.report.text import cell_note, place
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 BASE = "%SRCROOT%"
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+#: How a finding that a run was asked about stands among the others, from 0 to 100.
+RANKS = {Outcome.CONFIRMED: 100.0, Outcome.INCONCLUSIVE: 50.0, Outcome.REFUTED: 0.0}
 MOST_RESULTS, MOST_LOCATIONS = 25_000, 1_000
 
 
@@ -116,6 +123,8 @@ class _Run:
             "locations": [self._location(one.span)],
             "partialFingerprints": {"primaryLocationLineHash": fingerprint, "torchlint/v1": fingerprint},
         }
+        if one.verdict is not None:
+            result |= {"kind": "fail", "rank": RANKS[one.verdict.outcome], "properties": {"verdict": verdict(one)}}
         if trail:
             result["relatedLocations"] = [
                 {"id": number, **self._told(step)} for number, step in enumerate(trail, start=1)

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from torchlint.claim import Grade
 from torchlint.diagnostic import Diagnostic, Span
 
 TAB = 4
@@ -78,6 +79,22 @@ def _width(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
+def mark(one: Diagnostic) -> str:
+    """What a run said of a finding in a word or three, behind a space; nothing if none was asked."""
+    if one.verdict is None:
+        return ""
+    grade = one.verdict.grade
+    return f" [{one.verdict.outcome.value}{'' if grade is Grade.NONE else f': {grade.value}'}]"
+
+
+def with_verdict(one: Diagnostic) -> str:
+    """The message, and what a run said of it as a sentence behind it."""
+    if one.verdict is None or not one.verdict.text:
+        return one.message
+    said = one.verdict.text
+    return f"{one.message}. {said[0].upper()}{said[1:]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Paint:
     """Colours text by the terminal's own palette, or leaves it alone."""
@@ -99,6 +116,9 @@ _STYLES = {
     "note": "36",
     "added": "32",
     "removed": "31",
+    "confirmed": "1;31",
+    "refuted": "32",
+    "inconclusive": "2",
     "hunk": "36",
 }
 

@@ -77,7 +77,7 @@ def find(name: str, arguments: dict[str, Any], library: str = "") -> Callable[[]
         return lambda: _moved(name, first, rest)
     if name in CASTS and isinstance(first, torch.Tensor):
         return lambda: first.to(CASTS[name])
-    function = resolved(library) if library else None
+    function: Any = resolved(library) if library else None
     if function is not None:
         return lambda: _applied(function, first, rest)
     for home in (torch.nn.functional, torch.special, torch, torch.Tensor):

@@ -86,6 +86,20 @@ class Cell(NamedTuple):
     operation: str
     kind: Kind | None = None
     part: Footprint | None = None
+    mixture: "Mixture | None" = None
+
+
+class Mixture(NamedTuple):
+    """A step towards (a - b) * t + b, which lies between a and b: what was subtracted from what, and seen where.
+
+    `scaled` says that the difference has been multiplied by a t in [0, 1].
+    """
+
+    minuend: Interval
+    subtrahend: Cell
+    seen: Footprint
+    shape: tuple[int, ...]
+    scaled: bool = False
 
 
 class _Record:
@@ -189,7 +203,12 @@ class RangeMode(TorchDispatchMode):
         return record.cells[0]
 
     def _write(
-        self, tensor: Any, interval: Interval, operation: str, kind: tuple[str, int | None] | None = None
+        self,
+        tensor: Any,
+        interval: Interval,
+        operation: str,
+        kind: tuple[str, int | None] | None = None,
+        mixture: Mixture | None = None,
     ) -> None:
         """Notes that all elements that `tensor` sees now lie in the interval."""
         try:
@@ -201,7 +220,7 @@ class RangeMode(TorchDispatchMode):
         key = storage._cdata
         record = self._records.get(key)
         if whole:
-            self._records[key] = _Record(storage, tensor.dtype, [Cell(interval, operation, placed)])
+            self._records[key] = _Record(storage, tensor.dtype, [Cell(interval, operation, placed, None, mixture)])
             return
         if record is None:
             rest = Cell(limits(tensor.dtype), operation)
@@ -308,6 +327,11 @@ class RangeMode(TorchDispatchMode):
                 source.dtype != results[0].dtype and source.dtype.is_floating_point for source in _tensors(arguments)
             )
         )  # `out=` of another dtype: computed in one precision, stored in another
+        mixture = None
+        if name in ("sub", "mul", "add") and results[0].dtype.is_floating_point:
+            mixture, between = self._mixed(name, arguments, results[0])
+            if between is not None:
+                settled[0] = between
         kind = self._kind_after(name, arguments, results[0])
         operation = name
         if name in MOVEMENT or name == "copy":
@@ -315,13 +339,42 @@ class RangeMode(TorchDispatchMode):
             operation = self.last_operation(source) or name if isinstance(source, torch.Tensor) else name
         for position, one in enumerate(results):
             interval = limits(one.dtype) if mismatched or (targets and overlaps_itself(one)) else settled[position]
-            self._write(one, interval, operation, kind if position == 0 else None)
+            self._write(one, interval, operation, kind if position == 0 else None, mixture)
         for one in targets[len(results) :] if len(targets) > len(results) else []:
             self._write(one, limits(one.dtype), name)
         if name in BATCH_NORMS:
             for key in RUNNING_STATISTICS:
                 for one in _tensors(arguments.get(key)):
                     self._write(one, limits(one.dtype), name)
+
+    def _mixed(self, name: str, arguments: dict[str, Any], result: Any) -> tuple[Mixture | None, Interval | None]:
+        """Follows (a - b) * t + b, by which a GRU mixes its states; at its end, the interval between a and b."""
+        one, other = arguments["self"], arguments["other"]
+        tensors = isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor)
+        if not tensors or arguments.get("alpha", 1) != 1 or any(x.dtype != result.dtype for x in (one, other)):
+            return None, None
+        shape = tuple(result.shape)
+        if name == "sub":
+            cell = self._cell(other)
+            if cell is None or tuple(other.shape) != shape:
+                return None, None
+            return Mixture(self.interval(one), cell, footprint(other), shape), None
+        for difference, factor in ((one, other), (other, one)):
+            cell = self._cell(difference)
+            mixture = cell.mixture if cell is not None and covers_storage(difference) else None
+            if mixture is None or tuple(difference.shape) != mixture.shape or shape != mixture.shape:
+                continue
+            if not difference.is_contiguous():
+                continue
+            low, high = self.interval(factor)
+            if name == "mul" and not mixture.scaled and low >= 0 and high <= 1:
+                return mixture._replace(scaled=True), None
+            if name == "add" and mixture.scaled and tuple(factor.shape) == shape:
+                if self._cell(factor) is mixture.subtrahend and footprint(factor) == mixture.seen:
+                    both = hull([mixture.minuend, mixture.subtrahend.interval])
+                    room = 8 * torch.finfo(result.dtype).eps * max(abs(both.low), abs(both.high))
+                    return None, settle(Interval(both.low - room, both.high + room), result.dtype)
+        return None, None
 
     def _are_views(self, results: list[Any], arguments: dict[str, Any]) -> bool:
         """Whether the results see storages of the arguments."""

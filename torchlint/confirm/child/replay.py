@@ -274,13 +274,8 @@ class Take:
         """What a model is given: computed where all of it can be, else drawn in shapes that its forward takes."""
         nodes = [self.bench.steps[each] for each in node["inputs"]]
         is_drawn = [each["type"] in ("data", "unknown") for each in nodes]
-        named = {name: each for name, each in node["keywords"].items()}
-        if nodes and not any(is_drawn):
-            return [self.value(each) for each in node["inputs"]], {
-                name: self.value(each) for name, each in named.items()
-            }
-        if named:
-            return self._all_drawn(node)
+        if node["keywords"] or (nodes and not any(is_drawn)):
+            return self._as_described(node)
         if not all(is_drawn):
             raise UndecidedError("no-input")
         if step not in self.bench.fed:
@@ -305,8 +300,8 @@ class Take:
             tensors.append(self._told(sample(spec, self.generator), spec))
         return tensors, dict(fed.kwargs)
 
-    def _all_drawn(self, node: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """What a model is given where some of it is given by name: each as it is described."""
+    def _as_described(self, node: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """What a model is given, each thing as its step has it."""
         keywords = {name: self.value(each) for name, each in node["keywords"].items()}
         return [self.value(each) for each in node["inputs"]], keywords
 

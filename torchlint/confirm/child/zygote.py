@@ -4,21 +4,21 @@ Definitions.
 
 * *Host*: the process of torchlint that started this one (`torchlint/confirm/host.py`). The two speak over one
   `SOCK_SEQPACKET` socket, one JSON object a datagram.
-* *Job*: what the host wants computed. Its text comes as a sealed memory file, so that it may be larger than a datagram,
-  and this process never reads it.
+* *Job*: what the host wants computed. Its text comes as a sealed memory file, so that it may be larger than a
+  datagram, and this process never reads it.
 * *Child*: the fork that runs one job. It closes every descriptor but two, confines itself (`confine`), calls
   `work.run(job)`, and writes one line to the job's own pipe, which the host reads.
 
-Example. The host sends `{"nonce": "5f0c", "cpu": 10.0, "wall": 50.0}` with two descriptors, the memory file and the write
-end of a pipe. The child writes `{"nonce": "5f0c", "result": {...}}` and a line end to the pipe and is gone; this process
-answers `{"ended": "exit", "code": 0, "signal": 0, "cpu": 0.09}`.
+Example. The host sends `{"nonce": "5f0c", "cpu": 10.0, "wall": 50.0}` with two descriptors, the memory file and the
+write end of a pipe. The child writes `{"nonce": "5f0c", "result": {...}}` and a line end to the pipe and is gone;
+this process answers `{"ended": "exit", "code": 0, "signal": 0, "cpu": 0.09}`.
 
 **Invariant:** this process runs no code of the project: it imports the standard library, torch, torchvision and the
 modules of this folder. What a child does to itself, to its memory and to what it has imported is gone with it.
 
-What is left of a job when it ends (a process that it forked, where nothing forbids that) becomes a child of this process,
-and is killed before the host hears of the end. When the host is gone, by whatever signal, the socket says so, and this
-process kills the child and ends; when this process is killed, the kernel kills the child.
+What is left of a job when it ends (a process that it forked, where nothing forbids that) becomes a child of this
+process, and is killed before the host hears of the end. When the host is gone, by whatever signal, the socket says
+so, and this process kills the child and ends; when this process is killed, the kernel kills the child.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def warm_up(work: str) -> dict[str, Any]:
     """Load torch and what it loads late, and the module that computes jobs, and say what was loaded.
 
     The lazy parts of torch cannot be loaded in a confined child: meta and fake tensors import `torch._dynamo`, which
-    wants a folder for temporary files and cannot be imported again after it has failed; `torch.device` keeps the set of
-    constructors that it found on its first use.
+    wants a folder for temporary files and cannot be imported again after it has failed; `torch.device` keeps the set
+    of constructors that it found on its first use.
 
-    `work` is the name of the module with `run(job: dict) -> dict`. Returns the versions of Python and torch, and whether
-    torchvision can be imported. Whatever importing torch or `work` raises is raised.
+    `work` is the name of the module with `run(job: dict) -> dict`. Returns the versions of Python and torch, and
+    whether torchvision can be imported. Whatever importing torch or `work` raises is raised.
     """
     import tempfile
 
@@ -79,7 +79,8 @@ def warm_up(work: str) -> dict[str, Any]:
     with FakeTensorMode(allow_non_fake_inputs=True):
         small()(torch.zeros(2, 3, 4, 4))
     network = small()
-    torch.nn.functional.cross_entropy(network(torch.randn(2, 3, 4, 4)), torch.tensor([0, 1])).backward()
+    loss: Any = torch.nn.functional.cross_entropy(network(torch.randn(2, 3, 4, 4)), torch.tensor([0, 1]))
+    loss.backward()
     try:
         importlib.import_module("torchvision")
     except Exception:
@@ -127,8 +128,8 @@ def run_child(
 ) -> None:
     """Be the child: confine oneself, run the job, write one line, end. Never returns.
 
-    `message` is the host's, `descriptors` are the job's memory file and the write end of its pipe, `parent` is the process
-    that forked. What fails before the walls stand ends the child without an answer.
+    `message` is the host's, `descriptors` are the job's memory file and the write end of its pipe, `parent` is the
+    process that forked. What fails before the walls stand ends the child without an answer.
     """
     status = 70
     try:
@@ -139,7 +140,7 @@ def run_child(
         signal.set_wakeup_fd(-1)
         job = json.loads(read_all(descriptors[0]))
         result = max(descriptors[1], 3)
-        confine.keep_only(result)
+        confine.keep_only(result, walls.kept())
         if message.get("canary"):
             import canary
 
@@ -180,8 +181,8 @@ def sweep(spared: int) -> None:
 def wait(child: int, wall: float, host: socket.socket) -> dict[str, Any]:
     """Wait for a child until its time is up or the host is gone, kill what is left of it, and say how it ended.
 
-    `wall` is in seconds. Returns the message for the host: `ended` is `exit`, `wall` or `host`; `cpu` are seconds of the
-    child and of what it waited for, from the kernel.
+    `wall` is in seconds. Returns the message for the host: `ended` is `exit`, `wall` or `host`; `cpu` are seconds of
+    the child and of what it waited for, from the kernel.
     """
     ended = "exit"
     end = time.monotonic() + wall
@@ -246,7 +247,7 @@ def stand_still(parent: int) -> None:
     """Be the process that the canary is to kill. Never returns."""
     try:
         confine.die_with(parent)
-        confine.keep_only(0)
+        confine.keep_only()
         while True:
             signal.pause()
     finally:
