@@ -6,7 +6,7 @@ them harmless first; `torchlint.confirm.inspecting` has replaced what drives a t
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated, TypeAlias, Union
 
 import msgspec
 from msgspec import Meta
@@ -15,8 +15,8 @@ Text = Annotated[str, Meta(max_length=400)]
 Count = Annotated[int, Meta(ge=0, le=1 << 62)]
 Row = Annotated[int, Meta(ge=0, le=10_000_000)]
 Shape = Annotated[tuple[Count, ...], Meta(max_length=16)]
-Number = Optional[float]
-Norm = Optional[Annotated[float, Meta(ge=0)]]
+Number: TypeAlias = Union[float, None]
+Norm: TypeAlias = Union[Annotated[float, Meta(ge=0)], None]
 
 
 class Class(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,7 +83,7 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Text
     type: Text
-    shape: Optional[Shape]
+    shape: Shape | None
     calls: Count
     parameters: Count
     trainable: Count
@@ -128,8 +128,8 @@ class Gradients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Mixing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"in_eval": "eval", "in_train": "train"}):
     """Whether the output of a sample was seen to depend on another sample; None where that could not be tried."""
 
-    in_eval: Optional[bool]
-    in_train: Optional[bool]
+    in_eval: bool | None
+    in_train: bool | None
 
 
 class Differences(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -148,18 +148,18 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Text
     torch: Text = ""
     train: bool = False
-    failure: Optional[Failure] = None
-    recipe: Optional[Recipe] = None
-    parameters: Optional[Parameters] = None
-    inputs: Optional[Inputs] = None
+    failure: Failure | None = None
+    recipe: Recipe | None = None
+    parameters: Parameters | None = None
+    inputs: Inputs | None = None
     layers: Annotated[tuple[Layer, ...], Meta(max_length=500)] = ()
     layers_in_all: Count = 0
     outputs: Annotated[tuple[Tensor, ...], Meta(max_length=16)] = ()
     seeds: Annotated[tuple[Seed, ...], Meta(max_length=16)] = ()
-    histogram: Optional[Histogram] = None
-    gradients: Optional[Gradients] = None
-    mixing: Optional[Mixing] = None
-    train_eval: Optional[Differences] = None
+    histogram: Histogram | None = None
+    gradients: Gradients | None = None
+    mixing: Mixing | None = None
+    train_eval: Differences | None = None
     left_out: Annotated[tuple[Text, ...], Meta(max_length=16)] = ()
 
 

@@ -6,10 +6,11 @@ field; control characters of its texts are replaced here.
 
 from __future__ import annotations
 
+import itertools
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Optional, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -55,7 +56,7 @@ class Asked(msgspec.Struct, frozen=True):
     path: str
     text: str
     arguments: Mapping[str, str] = {}
-    inputs: Sequence[tuple[tuple[int, ...], Optional[str]]] = ()
+    inputs: Sequence[tuple[tuple[int, ...], str | None]] = ()
     seed: int = 0
     train: bool = False
     cpu: float = 60.0
@@ -68,9 +69,12 @@ class Runner(Protocol):
         """How the job ended: an `Answer`."""
 
 
+_Kind = TypeVar("_Kind", "_Listing", Model)
+
+
 class _Listing(msgspec.Struct, forbid_unknown_fields=True):
     classes: Annotated[tuple[Class, ...], Meta(max_length=200)]
-    failure: Optional[Failure]
+    failure: Failure | None
 
 
 def classes(asked: Asked, runner: Runner) -> tuple[Class, ...] | Failure:
@@ -102,7 +106,7 @@ def _job(asked: Asked) -> dict[str, Any]:
     return {"what": "inspect", "root": asked.root, "files": files, "path": asked.path, "cpu": asked.cpu}
 
 
-def _checked(answer: Any, wanted: Any) -> Any:
+def _checked(answer: Any, wanted: type[_Kind]) -> _Kind | Failure:
     """The answer as what it should be, or the failure that it amounts to."""
     if answer.result is None:
         return Failure(_STATUSES.get(answer.status.value, "bad answer" if "bad" in answer.status.value else "crashed"))
@@ -124,7 +128,7 @@ def _is_sound(histogram: Histogram) -> bool:
     edges, counts = histogram.edges, histogram.counts
     if not edges and not counts:
         return True
-    return len(edges) == len(counts) + 1 and all(low < high for low, high in zip(edges, edges[1:]))
+    return len(edges) == len(counts) + 1 and all(low < high for low, high in itertools.pairwise(edges))
 
 
 def printable(value: Any) -> Any:
