@@ -18,6 +18,30 @@ Shape = Annotated[tuple[Count, ...], Meta(max_length=16)]
 Number: TypeAlias = Union[float, None]
 Norm: TypeAlias = Union[Annotated[float, Meta(ge=0)], None]
 
+#: Why there is no model or no run of it, in words; a child's reasons, and the ways a job ends.
+REASONS = {
+    "argument": "an argument of its constructor is not known",
+    "guess_rejected": "the arguments of its constructor are not known, and those guessed raise an error",
+    "package_missing": "it needs a package that is not installed",
+    "download_blocked": "it downloads something, and a run has no network",
+    "load": "the file, or the class in it, cannot be loaded",
+    "syntax": "the file is not valid Python",
+    "not_found": "there is no such file or class",
+    "constructor": "its constructor raises an error",
+    "not_a_module": "it is no torch.nn.Module",
+    "changed": "the program changes it after it is built, in a way that could not be followed",
+    "budget": "it takes more processor time than it may",
+    "memory": "it takes more memory than it may",
+    "no_recipe": "nothing says how it is constructed",
+    "forward": "its forward raises an error",
+    "inputs": "what its forward takes is not known",
+    "size": "it is too large to run here",
+    "killed": "its process was killed from outside",
+    "crashed": "its process ended without an answer",
+    "bad answer": "its process gave an answer that makes no sense",
+    "unavailable": "no process could be started for it",
+}
+
 
 class Class(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model that a file defines; `root`: no other model of the file is made of it or derived from it."""
@@ -30,7 +54,7 @@ class Class(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why there is no model, or no run of it.
 
-    reason: one of `torchlint.confirm.inspecting.REASONS`. message: text of the program that was run. last: the layer
+    reason: one of `REASONS`. message: text of the program that was run. last: the layer
     that came to its end last; inside: the one that did not, both empty if no pass broke off.
     """
 
@@ -168,6 +192,5 @@ class Inspection(msgspec.Struct, frozen=True):
 
     path: str
     models: tuple[Model, ...]
-    python: str = ""
     isolation: str = ""
     seed: int = 0

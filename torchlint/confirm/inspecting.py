@@ -10,36 +10,14 @@ import itertools
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from torchlint.inspected import Class, Failure, Histogram, Model
+from torchlint.confirm.planner import Runner
+from torchlint.inspected import REASONS, Class, Failure, Histogram, Model
 
-#: Why there is no model or no run of it, in words; a child's reasons, and the ways a job ends.
-REASONS = {
-    "argument": "an argument of its constructor is not known",
-    "guess_rejected": "the arguments of its constructor are not known, and those guessed raise an error",
-    "package_missing": "it needs a package that is not installed",
-    "download_blocked": "it downloads something, and a run has no network",
-    "load": "the file, or the class in it, cannot be loaded",
-    "syntax": "the file is not valid Python",
-    "not_found": "there is no such file or class",
-    "constructor": "its constructor raises an error",
-    "not_a_module": "it is no torch.nn.Module",
-    "changed": "the program changes it after it is built, in a way that could not be followed",
-    "budget": "it takes more processor time than it may",
-    "memory": "it takes more memory than it may",
-    "no_recipe": "nothing says how it is constructed",
-    "forward": "its forward raises an error",
-    "inputs": "what its forward takes is not known",
-    "size": "it is too large to run here",
-    "killed": "its process was killed from outside",
-    "crashed": "its process ended without an answer",
-    "bad answer": "its process gave an answer that makes no sense",
-    "unavailable": "no process could be started for it",
-}
 #: The reason for each `Status` of a job's answer that is not ``ok``.
 _STATUSES = {"timeout": "budget", "memory": "memory", "killed": "killed", "unavailable": "unavailable"}
 
@@ -62,13 +40,6 @@ class Asked(msgspec.Struct, frozen=True):
     cpu: float = 60.0
 
 
-class Runner(Protocol):
-    """What runs a job: `torchlint.confirm.host.Host`, or a stand-in for it."""
-
-    def run(self, job: dict[str, Any], cpu: float | None = None) -> Any:
-        """How the job ended: an `Answer`."""
-
-
 _Kind = TypeVar("_Kind", "_Listing", Model)
 
 
@@ -79,7 +50,7 @@ class _Listing(msgspec.Struct, forbid_unknown_fields=True):
 
 def classes(asked: Asked, runner: Runner) -> tuple[Class, ...] | Failure:
     """The models that the file defines, in the order of the file, or why they are not known."""
-    answer = runner.run(_job(asked), math.ceil(asked.cpu) + 2)
+    answer = runner.run(_job(asked))
     found = _checked(answer, _Listing)
     if isinstance(found, Failure):
         return found
@@ -95,7 +66,7 @@ def inspect(asked: Asked, name: str, runner: Runner) -> Model:
         "seed": asked.seed,
         "train": asked.train,
     }
-    found = _checked(runner.run(job, math.ceil(asked.cpu) + 2), Model)
+    found = _checked(runner.run(job), Model)
     if isinstance(found, Failure):
         return Model(name, train=asked.train, failure=found)
     return msgspec.structs.replace(found, name=name)

@@ -207,11 +207,8 @@ class _Look:
                     generator = torch.Generator().manual_seed(self.seed)
                     tensors = [draw(one.spec(), generator) for one in first[0]]
                     self.report["inputs"] = {"tensors": [described(one) for one in tensors], "known": False}
-                    self.forward(built, tensors, {})
-                    # what was asked of the input was more than that it runs, such as keeping the batch
-                    self.report["failure"] = _failure(error.reason, error.message, str(path), error.line) | {
-                        key: (self.report["failure"] or {}).get(key, "") for key in ("last", "inside")
-                    }
+                    if self.forward(built, tensors, {}):  # more was asked of it than that it runs: to keep the batch
+                        self.report["failure"] = _failure("inputs", error.message, str(path), error.line)
             return None
         if not found.ran:
             self.report["failure"] = _failure("size", "", str(self.job["path"]), None)
