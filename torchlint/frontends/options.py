@@ -128,8 +128,8 @@ def _check_parser() -> argparse.ArgumentParser:
         "       %(prog)s config|explain|rules|reveal|trace|confirm|completion|clean ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
         epilog="other commands: config [FILE], explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], "
-        "confirm FILE[:CLASS], completion SHELL, clean; each has a --help of its own. Exit status: 0 clean, 1 findings, "
-        "2 errors.",
+        "confirm FILE[:CLASS], completion SHELL, clean; each has a --help of its own. Exit status: 0 clean, "
+        "1 findings, 2 errors.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"

@@ -17,7 +17,7 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --back: #14181e; --front: #e3e8ef; --dim: #9aa6b5; --frame: #313a46;
   --grid: #262e38; --one: #6cb0f5; --two: #f5a25d; --bad: #ff8a80; --panel: #1a2028; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 960px; padding: 24px 32px 64px; background: var(--back); color: var(--front);
+body { margin: 0 auto; max-width: 1120px; padding: 24px 32px 64px; background: var(--back); color: var(--front);
   font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
 h1 { font-size: 24px; margin: 8px 0 4px; } h2 { font-size: 20px; margin: 40px 0 8px; overflow-wrap: anywhere; }
 h3 { font-size: 16px; margin: 28px 0 8px; } p.how { color: var(--dim); margin: 0 0 8px; }
@@ -33,11 +33,11 @@ svg text { fill: var(--dim); font-size: 12px; } svg text.name { fill: var(--fron
 .join { stroke: var(--frame); stroke-width: 2; } .line { fill: none; stroke-width: 1.5; opacity: .55; }
 .one.line { stroke: var(--one); } .two.line { stroke: var(--two); }
 .wide { overflow-x: auto; border: 1px solid var(--frame); border-radius: 8px; }
-table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 4px 10px; border-top: 1px solid var(--grid); white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; font-size: 12.5px; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; padding: 4px 7px; border-top: 1px solid var(--grid); white-space: nowrap; }
 th { border-top: 0; color: var(--dim); font-weight: 600; background: var(--panel); }
 td.text, th.text { text-align: left; } td.name { font-family: ui-monospace, "DejaVu Sans Mono", monospace;
-  white-space: normal; overflow-wrap: anywhere; min-width: 120px; max-width: 320px; } .bad { color: var(--bad); }
+  white-space: normal; overflow-wrap: anywhere; min-width: 150px; max-width: 320px; } .bad { color: var(--bad); }
 @media (max-width: 640px) { body { padding: 16px; } dl { grid-template-columns: 1fr; gap: 0; }
   dt { margin-top: 8px; } }
 """

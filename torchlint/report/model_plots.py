@@ -21,10 +21,9 @@ from torchlint.report.text import visible
 
 MOST_ROWS = 40
 WIDTH = 860
-_NAMES = 230  # pixels for names at the left
 _ROW = 20
 _RIGHT = 24
-_CHARACTERS = 34
+_CHARACTERS, _CHARACTER = 38, 7.3  # of a name at the left, and the pixels of one
 
 
 class Series(NamedTuple):
@@ -140,9 +139,10 @@ def power_of_ten(power: int) -> str:
     return "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def _scale(values: Sequence[float]) -> _Scale:
+def _scale(values: Sequence[float], from_one: bool) -> _Scale:
+    """The powers of ten around the values; bars of numbers of at least one start at one."""
     logs = [math.log10(value) for value in values if value > 0] or [0.0]
-    first, last = math.floor(min(logs)), math.ceil(max(logs))
+    first, last = 0 if from_one else math.floor(min(logs)), math.ceil(max(logs))
     return _Scale(max(first, -300), max(last, first + 1), any(value <= 0 for value in values))
 
 
@@ -156,7 +156,7 @@ def _plot(
     values = [value for _, layer in layers for one in series if (value := one.value(layer)) is not None]
     if not values:
         return ""
-    scale = _scale(values)
+    scale = _scale(values, len(series) == 1)
     if len(layers) <= MOST_ROWS:
         return _rows(layers, series, axis, name, note, scale)
     return _index(layers, series, axis, name, note, scale)
@@ -171,30 +171,32 @@ def _rows(
     scale: _Scale,
 ) -> str:
     top = 30 if len(series) > 1 else 10
+    names = 16 + _CHARACTER * max(5, *(min(len(layer_name(layer)), _CHARACTERS) for _, layer in layers))
     height = top + _ROW * len(layers) + 48
     bottom = top + _ROW * len(layers)
-    right = WIDTH - (150 if note is not None else _RIGHT)
+    room = max((len(note(layer)) for _, layer in layers), default=0) * 7 + 12 if note is not None else _RIGHT
+    right = WIDTH - min(room, 260)
 
     def x(value: float) -> float:
-        return _NAMES + 8 + scale.share(value) * (right - _NAMES - 8)
+        return names + 8 + scale.share(value) * (right - names - 8)
 
-    parts = [_begin(height, name), *_legend(series)]
+    parts = [_begin(height, name), *_legend(series, names + 14)]
     for share, label in scale.ticks():
-        at = _NAMES + 8 + share * (right - _NAMES - 8)
+        at = names + 8 + share * (right - names - 8)
         parts += [_line(at, top, at, bottom, "grid"), _text(at, bottom + 16, label, "middle")]
     for place, (_, layer) in enumerate(layers):
         middle = top + _ROW * (place + 0.5)
         parts.append(
-            f'<text x="{_NAMES}" y="{middle + 4:.1f}" text-anchor="end" class="name">'
+            f'<text x="{names:.1f}" y="{middle + 4:.1f}" text-anchor="end" class="name">'
             f"{escaped(shortened(layer_name(layer), _CHARACTERS))}"
             f"<title>{escaped(_tip(layer, series, note))}</title></text>"
         )
         shown = [(one, value) for one in series if (value := one.value(layer)) is not None]
         if len(series) == 1:
             for one, value in shown:
-                wide = max(x(value) - _NAMES - 8, 1.5)
+                wide = max(x(value) - names - 8, 3.0)
                 parts.append(
-                    f'<rect class="{one.style}" x="{_NAMES + 8}" y="{middle - 6:.1f}" width="{wide:.1f}" height="12">'
+                    f'<rect class="{one.style}" x="{names + 8}" y="{middle - 6:.1f}" width="{wide:.1f}" height="12">'
                     f"<title>{escaped(_tip(layer, series, note))}</title></rect>"
                 )
                 if note is not None:
@@ -203,7 +205,7 @@ def _rows(
         if len(shown) == 2:
             parts.append(_line(x(shown[0][1]), middle, x(shown[1][1]), middle, "join"))
         parts += [_dot(x(value), middle, one, _tip(layer, series, note)) for one, value in shown]
-    parts.append(_text((_NAMES + right) / 2, height - 8, axis, "middle", "label"))
+    parts.append(_text((names + right) / 2, height - 8, axis, "middle", "label"))
     return "".join([*parts, "</svg>"])
 
 
@@ -224,7 +226,7 @@ def _index(
     def y(value: float) -> float:
         return height - bottom - scale.share(value) * (height - bottom - top)
 
-    parts = [_begin(height, name), *_legend(series)]
+    parts = [_begin(height, name), *_legend(series, left + 14)]
     for share, label in scale.ticks():
         at = height - bottom - share * (height - bottom - top)
         parts += [_line(left, at, right, at, "grid"), _text(left - 8, at + 4, label, "end")]
@@ -251,11 +253,10 @@ def _tip(layer: Layer, series: Sequence[Series], note: Callable[[Layer], str] | 
     return f"{layer_name(layer)}: {note(layer) + ', ' if note is not None else ''}{values}"
 
 
-def _legend(series: Sequence[Series]) -> list[str]:
+def _legend(series: Sequence[Series], at: float) -> list[str]:
     if len(series) < 2:
         return []
     parts: list[str] = []
-    at = float(_NAMES + 14)
     for one in series:
         parts += [_dot(at, 12, one, one.label), _text(at + 10, 16, one.label, "start")]
         at += 30 + 7.5 * len(one.label)
