@@ -28,7 +28,9 @@ def _claim(call: LossCalled) -> claims.Claimed | None:
     target = call.target
     if target is None or target.dtype is None or target.holder != "tensor" or call.caught:
         return None
-    return claims.loss_fails(call, "dtype")
+    if call.form.dtype == "class-id" and call.form.distribution and target.dtype in FLOATS and target.shape is None:
+        return None  # which may hold probabilities
+    return None if call.turned else claims.loss_fails(call, "dtype")
 
 
 @rule(code="TL114", name="loss-target-dtype", since="0.1.0", severity=Severity.ERROR, claim=_claim)

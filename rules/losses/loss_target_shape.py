@@ -10,7 +10,9 @@ from torchlint.rule import Finding, Fix, Severity, fix, rule, wrapped
 
 def _claim(call: LossCalled) -> claims.Claimed | None:
     """That the loss refuses a target of this shape, or broadcasts it."""
-    return None if call.target is None or call.caught else claims.loss_fails(call, "shape")
+    if call.target is None or call.caught or call.turned:
+        return None
+    return claims.loss_fails(call, "shape", known=call.misfit is not None)
 
 
 @rule(code="TL115", name="loss-target-shape", since="0.1.0", severity=Severity.ERROR, claim=_claim)

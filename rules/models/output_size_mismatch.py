@@ -18,23 +18,17 @@ PER_CLASS = frozenset({"cross-entropy", "nll"})
 
 def _claim(call: LossCalled) -> claims.Claimed | None:
     """That the loss refuses the sizes of output and target."""
-    if _spatial(call.family, *(None if one is None else one.shape for one in (call.input, call.target))) is None:
-        return None
-    return claims.loss_fails(call, "shape")
+    sizes = _compared(call)
+    return None if sizes is None else claims.loss_fails(call, "shape", known=bool(_differing(*sizes)))
 
 
 @rule(code="TL303", name="output-size-mismatch", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def output_size_mismatch(call: LossCalled) -> Iterator[Finding]:
     """Output and target of a loss differ in their spatial size, whatever the input's size is."""
-    if call.input is None or call.target is None or (call.misfit is not None and call.misfit.kind == "last"):
-        return
-    sizes = _spatial(call.family, call.input.shape, call.target.shape)
-    if sizes is None:
+    sizes = _compared(call)
+    if sizes is None or not (pairs := _differing(*sizes)):
         return
     output, target = sizes
-    pairs = [(a, b) for a, b in zip(output, target, strict=True) if a != 1 and b != 1 and differs(a, b)]
-    if not pairs:
-        return
     smaller = all(isinstance(a, int) and isinstance(b, int) and a < b for a, b in pairs)
     layers = "pad the layers that shrink it" if smaller else "make the layers keep the size"
     given_text = f"`{call.input_text}`" if call.input_text else "its input"
@@ -45,6 +39,18 @@ def output_size_mismatch(call: LossCalled) -> Iterator[Finding]:
         f"{render(target)}; {layers}, or crop or resize one to the other",
         trail=trail(call.input),
     )
+
+
+def _compared(call: LossCalled) -> tuple[Size, Size] | None:
+    """The spatial sizes that a loss compares, where its output has dimension 1 for the classes."""
+    if call.input is None or call.target is None or (call.misfit is not None and call.misfit.kind == "last"):
+        return None
+    return _spatial(call.family, call.input.shape, call.target.shape)
+
+
+def _differing(output: Size, target: Size) -> list[tuple[Dim, Dim]]:
+    """The pairs of sizes that differ whatever their symbols stand for, and are not broadcast."""
+    return [(a, b) for a, b in zip(output, target, strict=True) if a != 1 and b != 1 and differs(a, b)]
 
 
 def _spatial(family: str, output: Shape, target: Shape) -> tuple[Size, Size] | None:

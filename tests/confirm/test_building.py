@@ -279,8 +279,8 @@ def test_changes_after_the_construction_are_followed(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_why_there_is_no_model(tmp_path: Path, text: str, reason: str) -> None:
-    parts = ("Net(data", "Net(3.5", "len([1", "Thing(3)", "nsp.Th", "torch.hub.l", "Net(zork)", "Far()", "Big()")
-    site = [part for part in parts if part in text][-1]
+    site = [part for part in ("Net(data", "Net(3.5", "len([1", "Thing(3)", "nsp.Th", "torch.hub.l", "Net(zork)",
+                              "Far()", "Big()") if part in text][-1]  # fmt: skip
     found = build_one(tmp_path, {"train.py": f"{NET}\n{text}\n"}, f"train.py: {site}")
     assert found.get("reason") == reason, found
     assert found["path"] == "train.py" and found["line"] is not None

@@ -136,13 +136,34 @@ def _loss(call: LossCalled, computation: Computation) -> c.Loss:
     return c.Loss(call.known_name, dict(call.settings), made, not call.undecided)
 
 
-def loss_fails(call: LossCalled, about: str) -> Claimed | None:
-    """That a loss refuses its arguments, or warns of them, for their `about`: ``shape``, ``dtype``, ``classes``."""
+def loss_fails(call: LossCalled, about: str, *, known: bool = True) -> Claimed | None:
+    """That a loss refuses its arguments, or warns of them, for their `about`: ``shape``, ``dtype``, ``classes``.
+
+    known: whether they are at odds whatever their unknown sizes are; if that is not known, all sizes have to be.
+    """
     if not call.known_name or call.written_at is not None or not (computed(call.input) or computed(call.target)):
         return None
     computation = Computation()
     given, target = computation.step(call.input), computation.step(call.target)
+    if not known and not _sized(computation, target):
+        return None
     return computation.claimed(c.LossFails(_loss(call, computation), given, target, about), call.input_at)
+
+
+def _sized(computation: Computation, target: int) -> bool:
+    """Whether the sizes of a target are known, each as a number or as a size of other data."""
+    step = computation.steps[target]
+    if not isinstance(step, c.Data):
+        return not isinstance(step, c.Unknown)
+    if step.shape is None:
+        return False
+    others = {
+        size
+        for other in computation.steps
+        if isinstance(other, c.Data) and other is not step
+        for size in other.shape or ()
+    }
+    return all(isinstance(size, int) or (size is not None and size in others) for size in step.shape)
 
 
 def constant_loss(call: LossCalled) -> Claimed | None:

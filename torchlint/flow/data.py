@@ -270,13 +270,13 @@ def sample(m: Machine, dataset: Value, place: Place) -> Value:
     if isinstance(dataset, (Tuple, List)):
         return join.element_of(dataset)
     if isinstance(dataset, Tensor):
-        return apply.subscript(dataset, Const(0))
+        return _first(dataset, place)
     if not isinstance(dataset, Object):
         return UNKNOWN
     if dataset.kind == "tensor_dataset":
         held = dataset.arguments.get("*", dataset.arguments.get("tensors", UNKNOWN))
         items = builtins.items_of(m, held) or ()
-        return Tuple(tuple(_row(m, t) for t in items)) if items else UNKNOWN
+        return Tuple(tuple(_row(m, t, place) for t in items)) if items else UNKNOWN
     if "indices" in dataset.arguments:
         return picked(m, sample(m, dataset.attrs.get("dataset", dataset.arguments.get("dataset", UNKNOWN)), place))
     if dataset.kind in ("subset", "concat"):
@@ -303,8 +303,14 @@ def picked(m: Machine, value: Value) -> Value:
     return m.over([value], one)
 
 
-def _row(m: Machine, value: Value) -> Value:
-    return m.over([value], lambda v: apply.subscript(v[0], Const(0)) if isinstance(v[0], Tensor) else UNKNOWN)
+def _row(m: Machine, value: Value, place: Place) -> Value:
+    return m.over([value], lambda v: _first(v[0], place) if isinstance(v[0], Tensor) else UNKNOWN)
+
+
+def _first(whole: Tensor, place: Place) -> Value:
+    """A sample of a tensor that holds one in each row."""
+    row = apply.subscript(whole, Const(0))
+    return row.with_(via=Via("select", {"input": whole, "index": Const(0)}, place)) if isinstance(row, Tensor) else row
 
 
 def _library_sample(m: Machine, dataset: Object, place: Place) -> Value:
