@@ -302,6 +302,16 @@ def test_why_there_is_no_model(tmp_path: Path, text: str, reason: str) -> None:
         "width = 3\nwhile width < 10:\n    width += 1\nnet = Net(width)",
         "width = 3\nif fetch():\n    width = 4\nnet = Net(width)",
         "layers = [1, 2, 3]\nlayers.extend(fetch())\nnet = Net(len(layers))",
+        "class Data:\n    def __init__(self):\n        self.words = []\n    def get_data(self, path):\n"
+        "        self.words += open(path).read().split()\n        return self.words\n"
+        "data = Data()\nids = data.get_data('x.txt')\nnet = Net(len(data.words))",
+        "class Data:\n    def __init__(self):\n        self.words = []\n    def read(self, path):\n"
+        "        self.words += open(path).read().split()\n"
+        "data = Data()\nif True:\n    data.read('x.txt')\nnet = Net(len(data.words))",
+        "class Data:\n    words = [1]\ndata = Data()\nwhile len(data.words) < 3:\n    data.words = data.words + [1]\n"
+        "net = Net(len(data.words))",
+        "class Data:\n    words = [1]\ndata = Data()\nwith open('x.txt') as file:\n    data.words.extend(file)\n"
+        "net = Net(len(data.words))",
         "def main():\n    global width\n    width = 4\nwidth = 3\nmain()\nnet = Net(width)",
     ],
 )
@@ -362,3 +372,27 @@ def test_losses_and_transforms_are_evaluated(tmp_path: Path) -> None:
         return [type(loss).__name__, loss.reduction, loss.weight.tolist(), type(other).__name__]  # type: ignore[attr-defined]
 
     assert answer(tmp_path, work) == ["CrossEntropyLoss", "sum", [1.0, 2.0], "BCELoss"]
+
+
+def test_a_loss_with_a_made_up_argument_is_not_evaluated(tmp_path: Path) -> None:
+    text = """
+    import argparse
+    import torch.nn as nn
+    parser = argparse.ArgumentParser()
+    parser.add_argument("reduction", choices=["sum", "mean"])
+    args = parser.parse_args()
+    criterion = nn.MSELoss(reduction=args.reduction)
+    """
+    written(tmp_path, {"train.py": text})
+    place = row_of(tmp_path, "train.py", "nn.MSE")
+
+    def work(project: Any) -> str:
+        import build
+
+        try:
+            build.evaluate(project, place["path"], place["row"], place["column"])
+        except build.BuildError as error:
+            return error.reason
+        return "evaluated"
+
+    assert answer(tmp_path, work) == "argument"

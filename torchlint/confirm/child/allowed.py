@@ -146,6 +146,15 @@ def _below(name: str, table: frozenset[str]) -> bool:
     return False
 
 
+def _method(name: str) -> bool:
+    """Whether a method of that name computes a value, as far as names tell."""
+    return name in METHODS or name in MUTATORS or name[:1].isupper() or name.startswith(("get_", "num_", "from_"))
+
+
+def _parameters(node: ast.Lambda) -> frozenset[str]:
+    return frozenset(one.arg for one in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs])
+
+
 class Judge:
     """Says of an expression in one file whether evaluating it makes only allowed calls.
 
@@ -224,7 +233,9 @@ class Judge:
         name = dotted(function)
         if not name:
             if isinstance(function, ast.Attribute):
-                return function.attr in METHODS or function.attr in MUTATORS or function.attr[:1].isupper()
+                return _method(function.attr)
+            if isinstance(function, ast.Lambda) and not self.allows(function.body, local | _parameters(function)):
+                return False
             # `getattr(models, name)()`, `table["unet"](3)`, `(lambda: 3)()`, `nn.Linear(2, 2)(x)`
             return isinstance(function, (ast.Call, ast.Subscript, ast.Lambda, ast.IfExp))
         root, _, rest = name.partition(".")
@@ -232,19 +243,21 @@ class Judge:
             full = self.aliases[root] + ("." + rest if rest else "")
             if full.startswith("?"):  # from the project
                 last = full.rpartition(".")[2]
-                return (
-                    last[:1].isupper()
-                    or last in METHODS
-                    or last in MUTATORS
-                    or (self.imported is not None and self.imported(name))
-                )
+                if self.imported is not None and self.imported(name):
+                    return True
+                return last[:1].isupper() or (_method(last) and root not in self.modules)
             return self.library(full)
         if not rest:
             if root in self.functions:
                 return self.pure(root)
-            return root in BUILTINS or root in self.classes or root in local or root[:1].isupper()
+            if root in BUILTINS:  # `map(lambda ...)`, `sorted(key=lambda ...)` call what they are given
+                lambdas = [
+                    one for one in (*call.args, *(k.value for k in call.keywords)) if isinstance(one, ast.Lambda)
+                ]
+                return all(self.allows(one.body, local | _parameters(one)) for one in lambdas)
+            return root in self.classes or root in local or root[:1].isupper()
         last = rest.rpartition(".")[2]
-        return last in METHODS or last in MUTATORS or last[:1].isupper() or root in ("self", "cls")
+        return _method(last) or root in ("self", "cls")
 
     def library(self, full: str) -> bool:
         """Whether a call of a library's function, by its full dotted name, computes a value only."""

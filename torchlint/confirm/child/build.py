@@ -101,6 +101,7 @@ def evaluate(project: Project, path: str, row: int, column: int) -> object:
     Of several calls that start there, the innermost whose value is no class and no function. BuildError when there is
     no value.
     """
+    stand_ins.GUESSED.clear()
     with CpuMode():
         try:
             source = project.source(path)
@@ -116,6 +117,8 @@ def evaluate(project: Project, path: str, row: int, column: int) -> object:
                 raise
             except Exception as error:
                 raise failure(error, path, row) from error
+            if stand_ins.GUESSED:
+                raise BuildError("argument", f"{next(iter(stand_ins.GUESSED))} is made up", path, row)
             if not isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
                 return value
         return value
@@ -375,9 +378,9 @@ class _Builder:
             if (where.path, call.lineno) == site:
                 continue
             around = _class_around(where, call)
-            if around is not None and around.name == short:
+            if around is not None and around.name == short and _last(call) != "cls":
                 continue
-            if around is not None:
+            if around is not None and self._is_module(where.path, around.name):
                 inner_sites.append((where, call))
                 continue
             built = self._try(lambda where=where, call=call: self._expect(self._call(where, call), short))
@@ -401,6 +404,13 @@ class _Builder:
             if built is not None:
                 return built
         return self._try(lambda: self._guessed(source, cls, name))
+
+    def _is_module(self, path: str, name: str) -> bool:
+        try:
+            cls = self._class(path, name)
+        except BuildError:
+            return True
+        return isinstance(cls, type) and issubclass(cls, torch.nn.Module) and name != self.spec.get("cls")
 
     @staticmethod
     def _expect(built: Built, short: str) -> Built:

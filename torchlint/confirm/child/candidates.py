@@ -144,7 +144,7 @@ class Proposer:
         elif isinstance(layer, nn.Linear):
             yield from self._for_features(layer.in_features)
         elif isinstance(layer, nn.Embedding):
-            rows = ((BATCH,), (BATCH, TIME)) if _is_label(name) else ((BATCH, TIME), (BATCH,), (BATCH, 16))
+            rows = ((BATCH,), (BATCH, TIME)) if _is_label(name) else ((BATCH, TIME), (BATCH, 4), (BATCH,), (BATCH, 16))
             for shape in rows:
                 yield Candidate(shape, "int64", 0, min(layer.num_embeddings - 1, 9))
         elif isinstance(layer, (nn.RNNBase, nn.RNNCellBase)):

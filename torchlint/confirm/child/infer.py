@@ -30,6 +30,8 @@ from stand_ins import CpuMode
 
 MOST_TRIES = 120
 MOST_REAL_PARAMETERS = 100_000_000
+MOST_REAL_TRIES = 12
+MOST_NUMBERS = 1 << 20  # of the inputs of a try that is run for real
 UNWRAPPED = ("out", "logits", "output", "pred", "x", "sample", "last_hidden_state", "reconstruction")
 
 
@@ -199,7 +201,8 @@ class _Search:
         if not seen:
             seen = [inputs for inputs, known in itertools.islice(candidates, MOST_TRIES)]
         if parameters <= MOST_REAL_PARAMETERS:
-            for inputs in seen[:12]:
+            small = [one for one in seen if sum(math.prod(tensor.shape) for tensor in one) <= MOST_NUMBERS]
+            for inputs in small[:MOST_REAL_TRIES]:
                 self.tried += 1
                 if self._try(self._real, inputs) is not None:
                     return self._really(inputs, self._known_by_input.get(inputs, False), "real", parameters)

@@ -169,9 +169,9 @@ class Purifier:
             return self._expression(node)
         if isinstance(node, (ast.If, ast.Try, ast.For, ast.With)):
             return self._compound(node)
-        binds = bound_names([node])
         if isinstance(node, ast.Delete):
             return Piece(node, None, "value")
+        binds = bound_names([node]) | _changes_within([node]) | self._called_on([node])
         return Piece(node, _unbind(binds, node) if binds else None, "value", spoils=binds)
 
     def _assignment(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> Piece:
@@ -187,21 +187,21 @@ class Purifier:
                 return Piece(node, _unbind(spoiled, node), "value", spoils=spoiled)
         if isinstance(node, ast.AugAssign):
             changes |= binds
+        changes |= self._called_on([node])
         if not allowed or not all(self.judge.allows(target) for target in targets):
             spoiled = binds | changes
             return Piece(node, _unbind(spoiled, node), "value", spoils=spoiled)
         assert node.value is not None
-        changes |= self._popped(node.value)
         return Piece(node, node, "value" if self._cheap(node.value) else "construction", binds, changes)
 
-    @staticmethod
-    def _popped(value: ast.expr) -> frozenset[str]:
-        """Names changed by a mutating method inside the expression: `width = cfg.pop("width")`."""
+    def _called_on(self, nodes: Iterable[ast.AST]) -> frozenset[str]:
+        """Names of values with a method called on them that may change them: `data = corpus.get_data("train.txt")`."""
         names: set[str] = set()
-        for inner in ast.walk(value):
-            if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute) and inner.func.attr in MUTATORS:
-                name = root_name(inner.func.value)
-                if name is not None:
+        for inner in _same_scope(nodes):
+            if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
+                method, name = inner.func.attr, root_name(inner.func.value)
+                plain = method in (METHODS | HARMLESS_METHODS) - MUTATORS
+                if name is not None and not plain and name not in ("self", "cls") and self.judge.holds_value(name):
                     names.add(name)
         return frozenset(names)
 
@@ -234,7 +234,7 @@ class Purifier:
     def _compound(self, node: ast.If | ast.Try | ast.For | ast.With) -> Piece:
         inside = [part for part in ast.iter_child_nodes(node) if not isinstance(part, ast.expr)]
         binds = bound_names([node])
-        changes = _changes_within(inside)
+        changes = _changes_within(inside) | self._called_on(inside)
         if is_main_guard(node):
             return Piece(node, None, "value")
         header: list[ast.AST] = []
