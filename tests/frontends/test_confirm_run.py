@@ -108,6 +108,18 @@ def test_an_answer_that_is_none_decides_nothing(torchlint: Torchlint, process: P
         assert (done.status, done.out.rstrip().endswith("[inconclusive]")) == (1, True)
 
 
+def test_what_was_found_is_printed_though_the_runs_are_interrupted(
+    torchlint: Torchlint, process: Process, three: Path
+) -> None:
+    def run(job: object) -> None:
+        raise KeyboardInterrupt
+
+    process.run = run  # type: ignore[method-assign, assignment]
+    done = torchlint("--confirm")
+    assert done.status == 130
+    assert [line.split(":")[0] for line in done.out.splitlines()] == ["a.py", "b.py", "train.py"]
+
+
 # --- which findings ------------------------------------------------------------------------------------------------
 
 
@@ -167,10 +179,21 @@ def test_the_users_home_is_no_project(
     (inner / "train.py").write_text(PROGRAM)
     torchlint("--confirm", str(inner))
     assert [folder for _, folder in process.started] == [str(inner)]
+    (inner.parent / "train.py").write_text(PROGRAM)
+    done = torchlint("--confirm", str(inner.parent / "train.py"))
+    assert (done.status, len(process.started)) == (1, 1)
+    assert "nothing is run, since a run could read your whole home folder" in done.err
+    assert "nothing is run" in torchlint("--confirm-explain", str(inner.parent / "train.py")).out
 
 
 def test_texts_are_those_that_were_linted(torchlint: Torchlint, process: Process, project: Path) -> None:
-    cell = {"cell_type": "code", "source": PROGRAM, "metadata": {}, "outputs": [], "execution_count": None}
+    cell: dict[str, object] = {
+        "cell_type": "code",
+        "source": PROGRAM,
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
     first = {**cell, "source": "%matplotlib inline\nx = 1\n"}
     book = {
         "cells": [first, cell],
