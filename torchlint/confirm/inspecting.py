@@ -95,11 +95,12 @@ def _checked(answer: Any, wanted: type[_Kind]) -> _Kind | Failure:
 
 
 def _is_sound(histogram: Histogram) -> bool:
-    """Whether edges rise and counts lie between them."""
+    """Whether edges rise, not without bounds, and counts lie between them."""
     edges, counts = histogram.edges, histogram.counts
     if not edges and not counts:
         return True
-    return len(edges) == len(counts) + 1 and all(low < high for low, high in itertools.pairwise(edges))
+    rising = all(low < high for low, high in itertools.pairwise(edges))
+    return len(edges) == len(counts) + 1 > 1 and rising and math.isfinite(edges[-1] - edges[0])
 
 
 def printable(value: Any) -> Any:

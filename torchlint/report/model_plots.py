@@ -116,10 +116,12 @@ class _Scale(NamedTuple):
 
     def share(self, value: float) -> float:
         """Where a value lies, from 0 to 1."""
-        if value <= 0:
-            return 0.0
+        return self.share_of(math.log10(value)) if value > 0 else 0.0
+
+    def share_of(self, power: float) -> float:
+        """Where a power of ten lies."""
         start = self.first - (1 if self.zero else 0)
-        return (math.log10(value) - start) / (self.last - start)
+        return (power - start) / (self.last - start)
 
     def ticks(self) -> Iterator[tuple[float, str]]:
         """Places and labels: each power of ten, or every so many."""
@@ -127,7 +129,7 @@ class _Scale(NamedTuple):
             yield 0.0, "0"
         step = max(1, math.ceil((self.last - self.first) / 8))
         for power in range(self.first, self.last + 1, step):
-            yield self.share(10.0**power), power_of_ten(power)
+            yield self.share_of(power), power_of_ten(power)
 
 
 def power_of_ten(power: int) -> str:
@@ -143,7 +145,7 @@ def _scale(values: Sequence[float], from_one: bool) -> _Scale:
     """The powers of ten around the values; bars of numbers of at least one start at one."""
     logs = [math.log10(value) for value in values if value > 0] or [0.0]
     first, last = 0 if from_one else math.floor(min(logs)), math.ceil(max(logs))
-    return _Scale(max(first, -300), max(last, first + 1), any(value <= 0 for value in values))
+    return _Scale(first, max(last, first + 1), any(value <= 0 for value in values))
 
 
 def _plot(
@@ -272,6 +274,8 @@ def nice_ticks(low: float, high: float, about: int) -> list[float]:
     if not spread > 0 or not math.isfinite(spread):
         return [low]
     rough = spread / about
+    if not rough > 0:  # it is too small to be halved
+        return [low, high]
     power = 10.0 ** math.floor(math.log10(rough))
     step = next((factor * power for factor in (1, 2, 5) if factor * power >= rough), 10 * power)
     if not step > 0:
