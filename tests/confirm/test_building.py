@@ -279,8 +279,8 @@ def test_changes_after_the_construction_are_followed(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_why_there_is_no_model(tmp_path: Path, text: str, reason: str) -> None:
-    parts = ("Net(data", "Net(3.5", "len([1", "Thing(3)", "nsp.Th", "torch.hub.l", "Net(zork)", "Far()", "Big()")
-    site = [part for part in parts if part in text][-1]
+    site = [part for part in ("Net(data", "Net(3.5", "len([1", "Thing(3)", "nsp.Th", "torch.hub.l", "Net(zork)",
+                              "Far()", "Big()") if part in text][-1]  # fmt: skip
     found = build_one(tmp_path, {"train.py": f"{NET}\n{text}\n"}, f"train.py: {site}")
     assert found.get("reason") == reason, found
     assert found["path"] == "train.py" and found["line"] is not None
@@ -396,40 +396,3 @@ def test_a_loss_with_a_made_up_argument_is_not_evaluated(tmp_path: Path) -> None
         return "evaluated"
 
     assert answer(tmp_path, work) == "argument"
-
-
-def test_registries_are_filled_and_stay_so(tmp_path: Path) -> None:
-    files = {
-        "registry.py": "class Registry(dict):\n    def register(self, name=None):\n        def add(cls):\n"
-        "            self[name or cls.__name__] = cls\n            return cls\n        return add\n"
-        "MODELS = Registry()\n",
-        "models.py": f"from registry import Registry, MODELS\n{NET}\nLOCAL = Registry()\n@MODELS.register('wide')\n"
-        "@LOCAL.register()\nclass Wide(Net):\n    pass\n",
-        "train.py": "import models\nfrom registry import MODELS\ndef main():\n    net = MODELS['wide'](3)\n"
-        "    other = models.LOCAL['Wide'](4)\n",
-    }
-    written(tmp_path, files)
-    places = [row_of(tmp_path, "train.py", part) for part in ("MODELS['wide'](3)", "models.LOCAL['Wide'](4)")]
-
-    def work(project: Any) -> list[dict[str, Any]]:
-        from tests.confirm.forked import attempt
-
-        return [attempt(project, place) for place in (*places, *places)]
-
-    found = answer(tmp_path, work)
-    assert ["in_features=3" in str(one) for one in found] == [True, False, True, False], found
-    assert ["in_features=4" in str(one) for one in found] == [False, True, False, True], found
-
-
-def test_parsed_arguments_are_unpacked(tmp_path: Path) -> None:
-    text = f"""
-import argparse
-{NET}
-parser = argparse.ArgumentParser()
-parser.add_argument("--width", default=3)
-parser.add_argument("--out", default=5)
-args = parser.parse_args()
-net = Net(**vars(args))
-"""
-    found = build_one(tmp_path, {"train.py": text}, "train.py: Net(**vars", owner="train.py", cls="Net")
-    assert "in_features=3, out_features=5" in found.get("model", found)

@@ -135,6 +135,12 @@ def _trace(arguments: argparse.Namespace) -> int:
     return trace(arguments)
 
 
+def _confirm(arguments: argparse.Namespace) -> int:
+    from torchlint.frontends.confirm_command import confirm
+
+    return confirm(arguments)
+
+
 def _explain(arguments: argparse.Namespace) -> int:
     from torchlint.frontends.pages import explain
 
@@ -176,6 +182,7 @@ _COMMANDS = {
     "rules": _rules,
     "reveal": _reveal,
     "trace": _trace,
+    "confirm": _confirm,
     "completion": _completion,
     "clean": _clean,
 }

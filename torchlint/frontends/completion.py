@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from torchlint.engine import registry
 from torchlint.engine.builtin import BUILTINS
 
-FILES = {"PATH", "FILE", "FILE[:LINE]", "FILE|KEY=VALUE"}
+FILES = {"PATH", "FILE", "FILE[:LINE]", "FILE[:CLASS]", "FILE|KEY=VALUE"}
 FOLDERS = {"FOLDER"}
 RULES, ONE_RULE = "RULES", "CODE|NAME"
 

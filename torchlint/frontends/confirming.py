@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -37,6 +37,7 @@ from torchlint.source.discover import is_below
 
 if TYPE_CHECKING:
     from torchlint.frontends.check import Session
+    from torchlint.frontends.configuration import Configuration
 
 CPU, MEMORY, ISOLATION = 10.0, 4 << 30, "strong"
 
@@ -248,7 +249,15 @@ def _by_project(
     return found
 
 
-def project_of(session: Session, path: str) -> str:
+class Configured(Protocol):
+    """Whatever has a configuration: a `Session`."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """The settings by path."""
+
+
+def project_of(session: Configured, path: str) -> str:
     """The folder whose code may be loaded, and whose files may be read, for a finding in a file.
 
     A folder that holds the user's own home is never that: then it is the file's own folder; empty if that is no better.

@@ -125,10 +125,11 @@ def _check_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="torchlint",
         usage="%(prog)s [check] [OPTIONS] [PATH ...]\n"
-        "       %(prog)s config|explain|rules|reveal|trace|completion|clean ...",
+        "       %(prog)s config|explain|rules|reveal|trace|confirm|completion|clean ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
         epilog="other commands: config [FILE], explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], "
-        "completion SHELL, clean; each has a --help of its own. Exit status: 0 clean, 1 findings, 2 errors.",
+        "confirm FILE[:CLASS], completion SHELL, clean; each has a --help of its own. Exit status: 0 clean, "
+        "1 findings, 2 errors.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
@@ -244,6 +245,86 @@ def _trace_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _confirm_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="torchlint confirm",
+        description="Run the models of a file, which runs code of the project in isolated processes, and print what is "
+        "seen of their layers, outputs, parameters and gradients.",
+        epilog="Exit status: 0 all models ran, 1 one could not be built or run, 2 nothing was run.",
+    )
+    parser.add_argument(
+        "target", metavar="FILE[:CLASS]", help="without a class, every model of the file that is not a part of another"
+    )
+    parser.add_argument(
+        "--input",
+        dest="inputs",
+        type=_shape,
+        action="append",
+        default=[],
+        metavar="SIZES[:DTYPE]",
+        help="the shape of what forward takes, such as 2,3,224,224 or 2,16:int64; once for each of its arguments; "
+        "default: found by trying",
+    )
+    parser.add_argument(
+        "--args",
+        dest="constants",
+        type=_constants,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="constants that the constructor is called with, such as in_channels=3, separated by commas; needs a CLASS "
+        "if the file has several models",
+    )
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="the first of three seeds (default: 0)")
+    parser.add_argument("--train", action="store_true", help="run in train mode, not in eval mode")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--output-format", dest="layout", choices=("table", "json", "html"), default="table", help="default: table"
+    )
+    output.add_argument("--output-file", type=_named, metavar="FILE", help="write it there")
+    _add_colour(output)
+    runs = parser.add_argument_group("how it is run")
+    _add_running(runs, cpu="a model (default: 60)")
+    return parser
+
+
+def _shape(text: str) -> tuple[tuple[int, ...], str | None]:
+    """``2,3,224,224`` or ``2,16:int64``: sizes, and a dtype or none."""
+    sizes, colon, dtype = text.partition(":")
+    parts = [part.strip() for part in sizes.split(",")]
+    dtype = dtype.strip().removeprefix("torch.")
+    wrong = not all(part.isdecimal() and part.isascii() and len(part) < 10 for part in parts)
+    if wrong or len(parts) > 16 or (colon and dtype not in _DTYPES):
+        raise argparse.ArgumentTypeError(f"{text!r} is no shape, as 2,3,224,224 or 2,16:int64 is")
+    return tuple(map(int, parts)), dtype or None
+
+
+#: What `--input` may name.
+_DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool", "complex64")
+
+
+def _constants(text: str) -> dict[str, str]:
+    """``in_channels=3, sizes=(2, 4)`` as Python text by name."""
+    import ast
+
+    try:
+        call = ast.parse(f"f({text}\n)", mode="eval").body
+        assert isinstance(call, ast.Call) and not call.args and call.keywords
+        found = {str(one.arg): ast.unparse(one.value) for one in call.keywords if one.arg}
+        for one in call.keywords:
+            ast.literal_eval(one.value)
+        assert len(found) == len(call.keywords)
+    except (SyntaxError, ValueError, TypeError, AssertionError, RecursionError, MemoryError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE with a constant") from None
+    return found
+
+
+def _seed(text: str) -> int:
+    if not (text.isdecimal() and text.isascii()) or int(text) >= 1 << 31:
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed")
+    return int(text)
+
+
 def _add_selection(parser: argparse.ArgumentParser) -> Options:
     chosen = parser.add_argument_group("rules (codes, prefixes of codes, names, or ALL; separated by commas)")
     for flag, words in (
@@ -312,19 +393,7 @@ def _add_confirming(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="build the models that findings are about, in isolated processes, and say what a run shows",
     )
-    runs.add_argument(
-        "--confirm-python",
-        type=_named,
-        metavar="PATH",
-        help="the Python that has the project's torch; default: that of the active environment, else torchlint's own",
-    )
-    runs.add_argument(
-        "--confirm-isolation",
-        choices=("strong", "basic"),
-        help="the least isolation with which anything is run (default: strong)",
-    )
-    runs.add_argument("--confirm-cpu", type=_seconds, metavar="SECONDS", help="processor time a finding (default: 10)")
-    runs.add_argument("--confirm-memory", type=_size, metavar="SIZE", help="memory of a process (default: 4G)")
+    _add_running(runs, cpu="a finding (default: 10)")
     runs.add_argument(
         "--confirm-select", type=_some_selectors, action="extend", metavar="RULES", help="the findings of these only"
     )
@@ -338,6 +407,23 @@ def _add_confirming(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print what would be run for each finding, and run nothing",
     )
+
+
+def _add_running(runs: argparse._ArgumentGroup, cpu: str) -> None:
+    """How models are run; `cpu`: what the processor time is for."""
+    runs.add_argument(
+        "--confirm-python",
+        type=_named,
+        metavar="PATH",
+        help="the Python that has the project's torch; default: that of the active environment, else torchlint's own",
+    )
+    runs.add_argument(
+        "--confirm-isolation",
+        choices=("strong", "basic"),
+        help="the least isolation with which anything is run (default: strong)",
+    )
+    runs.add_argument("--confirm-cpu", type=_seconds, metavar="SECONDS", help=f"processor time {cpu}")
+    runs.add_argument("--confirm-memory", type=_size, metavar="SIZE", help="memory of a process (default: 4G)")
 
 
 def _add_configuration(parser: argparse.ArgumentParser) -> Options:
@@ -399,6 +485,7 @@ PARSERS = {
     "rules": _rules_parser,
     "reveal": _reveal_parser,
     "trace": _trace_parser,
+    "confirm": _confirm_parser,
     "completion": _completion_parser,
     "clean": _clean_parser,
 }
