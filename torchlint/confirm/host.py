@@ -384,6 +384,10 @@ class Host:
     def _replace(self) -> Refused | None:
         """Start a new warm process, in place of the one there may be, and try it."""
         self._end()
+        if not self._private.is_dir():  # the last warm process removed it at its end
+            made = tempfile.mkdtemp(prefix="torchlint-confirm-", dir=self._private.parent)
+            self._private = Path(made)
+            self._setup = {**self._setup, "private": made}
         try:
             self._warm = warm = Warm(self.interpreter, self._setup, self._private, self.limits.output)
             ready = warm.receive(START)
