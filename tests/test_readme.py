@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from tests.pages import Block
 from torchlint.config import load
 from torchlint.config.keys import KEYS
+from torchlint.config.user import read
 from torchlint.flow.library.tables import KINDS
 from torchlint.frontends.options import PARSERS
 from torchlint.report.formats import FORMATS
@@ -94,6 +95,19 @@ def test_the_configuration_is_valid(tmp_path: Path) -> None:
     assert settings.select == ("TL1", "TL4")
     assert [pattern.text for pattern, _ in settings.per_file_ignores] == ["tests/", "!src/"]
     assert torchlint("config", "--select", ",".join(settings.selectors)).startswith("# .: ")
+
+
+def test_what_is_said_of_runs_is_valid(tmp_path: Path) -> None:
+    (own,) = (block for block in blocks("toml") if block.startswith("[confirm]"))
+    (tmp_path / "config.toml").write_text(own)
+    allowed = read(str(tmp_path / "config.toml"))
+    assert (allowed.everywhere, len(allowed.folders), allowed.isolation) == (False, 1, "strong")
+    (hints,) = (block for block in blocks("toml") if "[tool.torchlint.confirm]" in block)
+    (tmp_path / "pyproject.toml").write_text(hints)
+    settings = load(tmp_path / "pyproject.toml").settings
+    assert settings.confirm.off
+    assert [shapes for _, shapes in settings.confirm.inputs] == [((2, 3, 224, 224),)]
+    assert [values for _, values in settings.confirm.arguments] == [(("in_channels", 3),)]
 
 
 def test_the_table_of_keys_is_that_of_the_program() -> None:

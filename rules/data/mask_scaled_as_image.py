@@ -21,10 +21,10 @@ def _claim(call: LossCalled) -> claims.Claimed | None:
     if shifted and (call.region or call.many_ids):
         return claims.picture_outside_range(call.target, 0.0, None)
     changed = [number for number, step in enumerate(steps) if _scales(step)]
-    if not call.many_ids:
+    if not call.many_ids or not changed:
         return None
     rows = next((step for step in steps if step.does == "one_hot"), None)
-    if changed and not all(_keeps(later) for later in steps[changed[0] + 1 :]):
+    if not all(_keeps(later) for later in steps[changed[0] + 1 :]):
         return None
     return claims.picture_within_range(call.target if rows is None else rows.before, 0.0, 1.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.frontends.confirming import Process, Torchlint, home, own, process, project, torchlint
+from torchlint.frontends.check import Session, consented
+from torchlint.frontends.options import PARSERS
 
 __all__ = ["home", "process", "project", "torchlint"]
 
@@ -246,6 +249,14 @@ def test_what_it_does_not_go_with(
     assert process.started == []
 
 
+def test_watching_runs_nothing_though_the_user_allows_it(project: Path, home: Path) -> None:
+    own(home, "[confirm]\nenabled = true\n")
+    for words, allowed in ((["--watch"], False), ([], True)):
+        arguments = PARSERS["check"]().parse_args(words)
+        arguments.recorder = None
+        assert (consented(Session(arguments)) is not None) == allowed
+
+
 def test_options_that_say_how_switch_nothing_on(torchlint: Torchlint, process: Process) -> None:
     done = torchlint("--confirm-python=python3")
     assert (done.status, process.started) == (2, [])
@@ -285,9 +296,7 @@ def test_a_recorded_run_is_not_said_again_once_the_user_allows(
         ("confirm = [", ": "),
     ],
 )
-def test_what_is_wrong_there_is_said(
-    torchlint: Torchlint, process: Process, home: Path, text: str, told: str
-) -> None:
+def test_what_is_wrong_there_is_said(torchlint: Torchlint, process: Process, home: Path, text: str, told: str) -> None:
     path = own(home, text + "\n")
     for words in ((), ("--confirm",), ("config",)):
         done = torchlint(*words)
@@ -302,3 +311,6 @@ def test_config_shows_what_is_allowed(torchlint: Torchlint, home: Path) -> None:
     said = 'confirm.enabled = ["/srv"], confirm.python = "/opt/python"'
     assert f"# your own configuration ({path}): {said}\n" in torchlint("config").out
     assert "your own" not in torchlint("config", "--isolated").out
+    told = json.loads(torchlint("config", "--output-format=json").out)
+    assert told["own"] == {"file": str(path), "confirm": {"enabled": ["/srv"], "python": "/opt/python"}}
+    assert json.loads(torchlint("config", "--isolated", "--output-format=json").out)["own"] is None

@@ -16,6 +16,8 @@ from tests.frontends.test_cli import BAD, GOOD, ROOT
 ELSEWHERE = {
     "difflib", "hashlib", "shutil",
     "torchlint.engine.fix", "torchlint.engine.parallel", "torchlint.facts.paths", "torchlint.flow.describe",
+    "torchlint.config.hints", "torchlint.config.user", "torchlint.confirm", "torchlint.confirm.host",
+    "torchlint.confirm.planner", "torchlint.frontends.confirming",
     "torchlint.flow.library.complaints", "torchlint.frontends.pages", "torchlint.frontends.reveal",
     "torchlint.frontends.trace", "torchlint.report.full", "torchlint.report.json", "torchlint.report.trace",
     "torchlint.source.edit", "torchlint.source.markdown", "torchlint.source.notebook", "torchlint.syntax.comments",

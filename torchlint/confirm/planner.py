@@ -20,6 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from torchlint import claim as c
+from torchlint.confirm import words
 from torchlint.confirm.render import worded
 from torchlint.diagnostic import Diagnostic
 
@@ -31,7 +32,6 @@ LARGEST_TEXT = 1 << 20
 
 Size = Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
 Word = Annotated[str, msgspec.Meta(max_length=80)]
-GUESS = re.compile(r"[A-Za-z_*]\w*(=[-\w.\[\], ()]{1,60})?")
 NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 
@@ -117,8 +117,8 @@ def confirm(
             progress("confirm", done, len(wanted))
         claim = out[index].claim
         assert claim is not None
-        ended = runner.run(job(claim, text, plan))
-        out[index] = replace(out[index], verdict=read(ended, claim, plan))
+        asked = job(claim, text, plan)
+        out[index] = replace(out[index], verdict=read(runner.run(asked), claim, plan, asked["files"]))
     return out
 
 
@@ -153,12 +153,15 @@ def _from_root(path: str, plan: Plan) -> str:
 ENDS = {
     "timeout": c.Reason.BUDGET,
     "memory": c.Reason.MEMORY,
-    "bad-answer": c.Reason.BAD_ANSWER,
+    "bad answer": c.Reason.BAD_ANSWER,
 }
 
 
-def read(ended: Ended, claim: c.Claim, plan: Plan) -> c.Verdict:
-    """The verdict of an answer; inconclusive where it is none, or not what a check can say."""
+def read(ended: Ended, claim: c.Claim, plan: Plan, files: Mapping[str, str]) -> c.Verdict:
+    """The verdict of an answer; inconclusive where it is none, or not what a check can say.
+
+    files: the texts that were sent. Words that stand in no closed list and in none of these are left out.
+    """
     if ended.result is None:
         return _nothing(ENDS.get(str(ended.status.value), c.Reason.CRASHED), plan)
     try:
@@ -172,12 +175,12 @@ def read(ended: Ended, claim: c.Claim, plan: Plan) -> c.Verdict:
         one.outcome,
         one.grade,
         one.reason,
-        one.numbers,
+        words.rounded(one.numbers),
         tuple(one.shape),
         _recipe(one.recipe, claim, plan),
-        tuple(one.guessed),
+        words.guesses(one.guessed, files),
         tuple(f"{given.dtype}[{', '.join(map(str, given.shape))}]" for given in one.inputs),
-        one.operation,
+        words.word(one.operation),
         one.torch,
         plan.isolation,
         message=printable(one.message),
@@ -186,24 +189,21 @@ def read(ended: Ended, claim: c.Claim, plan: Plan) -> c.Verdict:
 
 
 def is_sound(one: Answered) -> bool:
-    """Whether an answer says what an answer may: names that are names, finite numbers, a grade where it decides."""
-    words = [*one.numbers, *([one.operation] if one.operation else [])]
+    """Whether an answer says what an answer may: types that there are, finite numbers, a grade where it decides."""
     decided = one.outcome is not c.Outcome.INCONCLUSIVE
     return (
-        all(NAME.fullmatch(word) for word in words)
-        and all(GUESS.fullmatch(word) for word in one.guessed)
-        and all(NAME.fullmatch(given.dtype) for given in one.inputs)
+        all(given.dtype in words.DTYPES for given in one.inputs)
         and all(number - number == 0 for number in one.numbers.values())
-        and re.fullmatch(r"[\w.+-]*", one.torch) is not None
+        and re.fullmatch(r"[0-9][0-9a-z.+]{0,30}|", one.torch) is not None
         and decided == (one.grade is not c.Grade.NONE)
     )
 
 
 def printable(message: str) -> str:
     """A text of the linted program without control characters, on one line, cut."""
-    words = "".join(letter if letter.isprintable() else " " for letter in message[: 4 * LONGEST_MESSAGE])
-    words = " ".join(words.split())
-    return words if len(words) <= LONGEST_MESSAGE else words[: LONGEST_MESSAGE - 1] + "…"
+    plain = "".join(letter if letter.isprintable() else " " for letter in message[: 4 * LONGEST_MESSAGE])
+    plain = " ".join(plain.split())
+    return plain if len(plain) <= LONGEST_MESSAGE else plain[: LONGEST_MESSAGE - 1] + "…"
 
 
 def _recipe(recipe: Recipe | None, claim: c.Claim, plan: Plan) -> str:

@@ -122,8 +122,13 @@ def conclude(session: Session, result: Result, fixed: Sequence[Diagnostic] | Non
         from torchlint.frontends.confirm_explain import explain
 
         return explain(session, session.consent, result.diagnostics)
-    confirmed = _confirmed(session, result)
-    report(session, result.diagnostics, aside=fixed is not None and session.piped)
+    aside = fixed is not None and session.piped
+    try:
+        confirmed = _confirmed(session, result)
+    except KeyboardInterrupt:  # runs take long, and what was found is known without them
+        report(session, result.diagnostics, aside=aside)
+        raise
+    report(session, result.diagnostics, aside=aside)
     if arguments.statistics:
         from torchlint.report.statistics import statistics
 

@@ -45,6 +45,8 @@ def explain(session: Session, allowance: Consent, diagnostics: Sequence[Diagnost
             lines.append("  no run is asked about this")
         elif not allowance.selects(one.code):
             lines.append("  no run is asked about this rule")
+        elif not project_of(session, one.span.path):
+            lines.append("  nothing is run, since a run could read your whole home folder")
         elif session.configuration.of(one.span.path).confirm.off:
             lines.append("  nothing is run: `confirm.enabled` is false")
         else:
@@ -66,7 +68,8 @@ def _told(session: Session, one: Diagnostic, claim: Claim) -> Iterator[str]:
     for step in described["steps"]:
         if step["type"] == "model":
             specs.append(_spec(step, described, arguments))
-            yield from _model(step, specs[-1], inputs)
+            where = None if step["made"] is None else session.documents.within(claim.places[step["made"]])
+            yield from _model(step, specs[-1], inputs, "" if where is None else f", constructed at {place(where)}")
         elif step["type"] == "data":
             yield f"input: {_data(step)}"
     if not specs:
@@ -89,8 +92,7 @@ def _spec(step: Mapping[str, Any], described: Mapping[str, Any], further: Mappin
     return spec
 
 
-def _model(step: Mapping[str, Any], spec: Mapping[str, Any], inputs: Mapping[str, Any]) -> Iterator[str]:
-    made = f", constructed at {spec['path']}:{spec['row']}:{spec['column']}" if "path" in spec else ""
+def _model(step: Mapping[str, Any], spec: Mapping[str, Any], inputs: Mapping[str, Any], made: str) -> Iterator[str]:
     yield f"model: {step['name']}{made}"
     if spec["arguments"]:
         yield "arguments: " + ", ".join(f"{name} = {value!r}" for name, value in spec["arguments"].items())

@@ -12,6 +12,7 @@ line asks for it.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,17 +20,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from torchlint.claim import Grade, Outcome
 from torchlint.config.user import Allowed, read
 from torchlint.config.values import Pattern, Settings
 from torchlint.confirm.planner import Plan, Runner
 from torchlint.confirm.planner import confirm as decide
-from torchlint.diagnostic import Diagnostic
+from torchlint.diagnostic import Diagnostic, Location, Span
 from torchlint.engine import select
 from torchlint.engine.builtin import BUILTINS
 from torchlint.frontends.files import project_top
 from torchlint.frontends.outcome import UsageError
+from torchlint.report.text import source_lines
 from torchlint.source.discover import is_below
 
 if TYPE_CHECKING:
@@ -198,8 +201,27 @@ def confirm(
             )
             decided = decide(some, session.sources.text, plan, ready.runner, progress)
         for index, one in zip(indices, decided, strict=True):
-            confirmed.diagnostics[index] = one
+            confirmed.diagnostics[index] = _placed(session, one)
     return confirmed
+
+
+#: How the planner says where a model was made: in a text as it was linted.
+_MADE = re.compile(r"(?P<name>[\w.]+) \((?P<path>.+):(?P<row>\d+)\)")
+
+
+def _placed(session: Session, one: Diagnostic) -> Diagnostic:
+    """A finding whose verdict names places of the notebook or Markdown file that the linted text was taken from."""
+    verdict = one.verdict
+    made = None if verdict is None else _MADE.fullmatch(verdict.recipe)
+    if verdict is None or made is None or made["path"] not in session.documents.files:
+        return one
+    row = int(made["row"])
+    if row > len(source_lines(session.sources.text(made["path"]) or "")):
+        return one  # an answer may say anything
+    there = session.documents.within(Span(made["path"], Location(row, 1), Location(row, 1)))
+    cell = f"cell {there.cell}:" if there.cell else ""
+    recipe = f"{made['name']} ({there.path}:{cell}{there.start.row})"
+    return replace(one, verdict=replace(verdict, recipe=recipe, text=verdict.text.replace(verdict.recipe, recipe)))
 
 
 def _by_project(
@@ -212,6 +234,9 @@ def _by_project(
         if one.claim is None or not allowance.selects(one.code):
             continue
         project = project_of(session, one.span.path)
+        if not project:
+            refusing[f"{one.span.path}: nothing is run, since a run could read your whole home folder"] = None
+            continue
         if not allowance.covers(project):
             continue
         if session.configuration.of(one.span.path).confirm.off:
@@ -226,12 +251,13 @@ def _by_project(
 def project_of(session: Session, path: str) -> str:
     """The folder whose code may be loaded, and whose files may be read, for a finding in a file.
 
-    A folder that holds the user's own is never that: then it is the file's own folder.
+    A folder that holds the user's own home is never that: then it is the file's own folder; empty if that is no better.
     """
     full = os.path.abspath(path)
     top = project_top(full, session.configuration.file(path))
     home = os.path.realpath(os.path.expanduser("~"))
-    return os.path.dirname(full) if _holds(os.path.realpath(top), home) else top
+    folders = (folder for folder in (top, os.path.dirname(full)) if not _holds(os.path.realpath(folder), home))
+    return next(folders, "")
 
 
 def hints(

@@ -24,13 +24,13 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import gradients
 import losses
+import pixels
 import ranges
 import torch
 from replay import Bench, RaisedError, Take, UndecidedError
-
-Verdict = dict[str, Any]
-INF = float("inf")
+from verdicts import BEYOND, INF, Verdict, ends, tensor_of, undecided, verdict
 
 #: Seeds that are tried before it is said that nothing was seen.
 SEEDS = 8
@@ -41,23 +41,8 @@ FLIPS = (-1.0, 100.0, -100.0)
 #: The largest size of a square input that is tried where the program's own is not known.
 LARGEST_SIZE = 320
 
-#: How far beyond the end of a range a value has to lie, so that it is no matter of rounding.
-BEYOND = 1e-3
-
 #: How far a sum of probabilities may be from 1.
 NEAR_ONE = 1e-3
-
-
-def verdict(outcome: str, grade: str, reason: str, value: Any = None, **numbers: float) -> Verdict:
-    """A verdict as JSON; `value` is the tensor that was looked at, for its shape."""
-    shape = list(value.shape) if isinstance(value, torch.Tensor) else []
-    finite = {name: float(number) for name, number in numbers.items() if math.isfinite(number)}
-    return {"outcome": outcome, "grade": grade, "reason": reason, "numbers": finite, "shape": shape}
-
-
-def undecided(reason: str, value: Any = None, **numbers: float) -> Verdict:
-    """A verdict that decides nothing."""
-    return verdict("inconclusive", "none", reason, value, **numbers)
 
 
 def takes(
@@ -69,31 +54,6 @@ def takes(
     for flip in flips:
         for seed in range(2):
             yield Take(bench, seed, flip=flip), "scaled witness", {"seed": seed, "last_layer": flip}
-
-
-def tensor_of(take: Take, step: int) -> Any:
-    """The tensor that a step gives; of several the first.
-
-    Raises:
-        UndecidedError: it gives none.
-    """
-    value = take.value(step)
-    if isinstance(value, (bool, int, float)):
-        value = torch.tensor(value)
-    if isinstance(value, dict):
-        value = value.get("logits", value.get("out", next(iter(value.values()), None)))
-    if isinstance(value, (tuple, list)) and len(value) == 1:
-        value = value[0]
-    if not isinstance(value, torch.Tensor):
-        raise UndecidedError("unknown-step", type(value).__name__)
-    return value
-
-
-def ends(value: Any) -> tuple[float, float]:
-    """The least and the greatest finite number of a tensor; (inf, -inf) if it has none."""
-    numbers = value.detach().double().flatten()
-    numbers = numbers[torch.isfinite(numbers)]
-    return (INF, -INF) if numbers.numel() == 0 else (float(numbers.min()), float(numbers.max()))
 
 
 class Proven:
@@ -129,6 +89,9 @@ def outside_range(check: dict[str, Any], bench: Bench) -> Verdict:
     """A witness confirms; a proof that the value stays inside refutes."""
     low = -INF if check["low"] is None else check["low"]
     high = INF if check["high"] is None else check["high"]
+    if not pixels.has_weights(bench):
+        found = pixels.measured_range(check["value"], low, high, bench)
+        return found if found["reason"] == "outside" else undecided("stayed", **found["numbers"])
     least, greatest, value = INF, -INF, None
     for number, (take, grade, how) in enumerate(takes(bench)):
         value = tensor_of(take, check["value"])
@@ -151,7 +114,12 @@ def ranges_within(one: Proven, low: float, high: float) -> bool:
 
 
 def within_range(check: dict[str, Any], bench: Bench) -> Verdict:
-    """A proof confirms; a witness outside refutes."""
+    """A proof confirms, or, without weights, the measured range; a witness outside refutes."""
+    if not pixels.has_weights(bench):
+        low = -INF if check["low"] is None else check["low"]
+        high = INF if check["high"] is None else check["high"]
+        measured = pixels.measured_range(check["value"], low, high, bench)
+        return {**measured, "outcome": "refuted"} if measured["reason"] == "outside" else measured
     found = outside_range(check, bench)
     if found["outcome"] == "confirmed":
         return {**found, "outcome": "refuted"}
@@ -267,7 +235,8 @@ def samples_mix(check: dict[str, Any], bench: Bench) -> Verdict:
     take = Take(bench, 0, training=False)
     with torch.no_grad():
         value = tensor_of(take, check["value"]).detach().clone()
-        again = Take(bench, 0, training=False, models=take.models, others=True)
+        how = {"source": check["source"], "dim": check["dim"]}
+        again = Take(bench, 0, training=False, models=take.models, others=True, **how)
         changed = tensor_of(again, check["value"])
         same = tensor_of(Take(bench, 0, training=False, models=take.models), check["value"])
     if value.dim() == 0 or value.shape != changed.shape:
@@ -355,24 +324,6 @@ def comes_from(error: BaseException, spot: dict[str, Any]) -> bool:
     return bool(rows) and rows[-1] == spot["row"]
 
 
-def wraps(check: dict[str, Any], bench: Bench) -> Verdict:
-    """Values beyond the bytes, and what torchvision makes of them."""
-    for take, grade, how in takes(bench, (), 2):
-        value = tensor_of(take, check["value"])
-        bottom, top = ends(value)
-        if bottom * check["scale"] < -1 or top * check["scale"] > 256:
-            try:
-                from torchvision.transforms.functional import to_pil_image
-            except Exception:
-                raise UndecidedError("package", "torchvision") from None
-            picture = value[0] if value.dim() == 4 else value
-            extrema = to_pil_image(picture).getextrema()
-            flat = extrema if isinstance(extrema[0], tuple) else (extrema,)
-            pixels = {"pixel_min": min(pair[0] for pair in flat), "pixel_max": max(pair[1] for pair in flat)}
-            return verdict("confirmed", grade, "wrapped", value, min=bottom, max=top, **pixels, **how)
-    return undecided("stayed")
-
-
 def gradients_add(check: dict[str, Any], bench: Bench) -> Verdict:
     """Two iterations of what the loop does: is the gradient at the second step that of its batch alone?
 
@@ -388,18 +339,9 @@ def gradients_add(check: dict[str, Any], bench: Bench) -> Verdict:
     weights = [p for built in take.models.values() for p in built.model.parameters() if p.requires_grad]
     if not weights or not first.requires_grad:
         raise UndecidedError("no-model")
-    alone = torch.autograd.grad(second.double().mean(), weights, allow_unused=True, retain_graph=True)
-    at_step: list[Any] = []
-    for value in (first, second):
-        for event in check["events"]:
-            if event == "zero_grad":
-                for weight in weights:
-                    weight.grad = None
-            elif event == "backward":
-                value.double().mean().backward(retain_graph=True)
-            elif event == "step":
-                at_step = [None if w.grad is None else w.grad.clone() for w in weights]
-    pairs = [(a, b) for a, b in zip(at_step, alone, strict=True) if a is not None and b is not None]
+    alone = _at_step(check["events"], [second], weights)
+    at_step = _at_step(check["events"], [first, second], weights)
+    pairs = [(a, b) for a, b in zip(at_step, alone, strict=False) if a is not None and b is not None]
     size = sum(float(b.double().pow(2).sum()) for _, b in pairs) ** 0.5
     gap = sum(float((a - b).double().pow(2).sum()) for a, b in pairs) ** 0.5
     if not pairs or size == 0:
@@ -407,6 +349,23 @@ def gradients_add(check: dict[str, Any], bench: Bench) -> Verdict:
     if gap > BEYOND * size:
         return verdict("confirmed", "witness", "added", None, gap=gap, size=size)
     return verdict("refuted", "witness", "cleared", None, gap=gap, size=size)
+
+
+def _at_step(events: list[str], outputs: list[Any], weights: list[Any]) -> list[Any]:
+    """The gradients that the last step uses of iterations over these outputs, from none on."""
+    for weight in weights:
+        weight.grad = None
+    seen: list[Any] = []
+    for value in outputs:
+        for event in events:
+            if event == "zero_grad":
+                for weight in weights:
+                    weight.grad = None
+            elif event == "backward":
+                value.double().mean().backward(retain_graph=True)
+            elif event == "step":
+                seen = [None if weight.grad is None else weight.grad.clone() for weight in weights]
+    return seen
 
 
 def train_eval_differs(check: dict[str, Any], bench: Bench) -> Verdict:
@@ -438,17 +397,77 @@ def non_finite(check: dict[str, Any], bench: Bench) -> Verdict:
     return undecided("finite", value)
 
 
+def unnormalised(check: dict[str, Any], bench: Bench) -> Verdict:
+    """Sums other than 1 confirm; the interpreter's knowledge of a softmax along that dimension refutes."""
+    found = normalised(check, bench)
+    if found["outcome"] == "refuted" and found["grade"] != "none":
+        return {**found, "outcome": "confirmed"}
+    if found["grade"] == "proof":
+        return {**found, "outcome": "refuted"}
+    return {**found, "outcome": "inconclusive", "grade": "none"}
+
+
+def size_is_one(check: dict[str, Any], bench: Bench) -> Verdict:
+    """The size of the tensor decides."""
+    value = tensor_of(Take(bench, 0), check["value"])
+    if not -value.dim() <= check["dim"] < value.dim():
+        raise UndecidedError("unsupported")
+    if value.shape[check["dim"]] == 1:
+        return verdict("confirmed", "witness", "size-one", value, dim=check["dim"])
+    return verdict("refuted", "witness", "size-more", value, dim=check["dim"], size=value.shape[check["dim"]])
+
+
+def single_number(check: dict[str, Any], bench: Bench) -> Verdict:
+    """The number of dimensions decides."""
+    value = tensor_of(Take(bench, 0), check["value"])
+    if value.dim() == 0:
+        return verdict("confirmed", "witness", "one-number", value)
+    return verdict("refuted", "witness", "more-numbers", value, count=value.numel())
+
+
+def gradient_ratio(check: dict[str, Any], bench: Bench) -> Verdict:
+    """How the gradient changes from the last layer to the first, over three initialisations.
+
+    That it is steady is said of the initial weights only.
+    """
+    call = next((step for step, node in enumerate(bench.steps) if node["type"] == "called"), None)
+    if call is None:
+        raise UndecidedError("no-model")
+    take = Take(bench, 0, training=True)
+    take.value(call)
+    inputs = tuple(bench.fed[call].tensors) if call in bench.fed else ()
+    if not inputs:
+        raise UndecidedError("no-input")
+    flow = gradients.flow(lambda: bench.built(check["model"], torch.initial_seed() % 1000).model, inputs)
+    said = gradients.judge(flow)
+    ratio = flow.log_ratios[0] if flow.log_ratios else 0.0
+    if said in ("vanishing", "exploding"):
+        return verdict("confirmed", "measured", said, None, ratio=ratio, seeds=flow.seeds)
+    if said == "non-finite":
+        return verdict("confirmed", "measured", "non-finite", None, count=1, seeds=flow.seeds)
+    if said == "healthy":
+        return verdict("refuted", "measured", "steady", None, ratio=ratio, seeds=flow.seeds)
+    return undecided("unsupported", None, ratio=ratio)
+
+
 CHECKS: dict[str, Callable[[dict[str, Any], Bench], Verdict]] = {
     "outside-range": outside_range,
     "within-range": within_range,
     "normalised": normalised,
+    "unnormalised": unnormalised,
+    "size-is-one": size_is_one,
+    "single-number": single_number,
     "loss-fails": loss_fails,
     "constant": constant,
     "no-gradient": no_gradient,
     "samples-mix": samples_mix,
     "shapes-fail": shapes_fail,
-    "wraps": wraps,
+    "wraps": pixels.wraps,
+    "new-values": pixels.new_values,
+    "pixels-differ": pixels.pixels_differ,
+    "axes-mixed": pixels.axes_mixed,
     "gradients-add": gradients_add,
+    "gradient-ratio": gradient_ratio,
     "train-eval-differs": train_eval_differs,
     "non-finite": non_finite,
 }

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from replay import Take, UndecidedError, sample
+from replay import Take, UndecidedError
+from samples import sample
 
 #: Losses whose target is a class id for each sample or pixel.
 PER_CLASS = frozenset({"CrossEntropyLoss", "cross_entropy", "NLLLoss", "nll_loss"})

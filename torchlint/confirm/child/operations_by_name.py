@@ -31,7 +31,7 @@ class MissingError(Exception):
 #: Operations that leave the values of a tensor as they are: what they work on stands first.
 MOVED = frozenset(
     {
-        "cpu", "cuda", "to", "contiguous", "clone", "Identity", "identity", "Variable", "requires_grad", "batch",
+        "cpu", "cuda", "to", "contiguous", "clone", "Identity", "identity", "Variable", "requires_grad",
         "data",
         "as_tensor", "asarray", "copy", "numpy", "from_numpy", "tensor", "array", "no_grad",
     }
@@ -153,6 +153,13 @@ def _moved(name: str, first: Any, rest: dict[str, Any]) -> Any:
     return first.detach() if name in CUT else first
 
 
+def _batch(first: Any, rest: dict[str, Any]) -> Any:
+    """What a loader makes of samples, here of two that are the same."""
+    if isinstance(first, torch.Tensor):
+        return torch.stack([first, first])
+    return torch.utils.data.default_collate([first, first])
+
+
 def _getitem(first: Any, rest: dict[str, Any]) -> Any:
     try:
         return first[rest["index"]]
@@ -168,6 +175,7 @@ def _size(first: Any, rest: dict[str, Any]) -> Any:
 #: Operations that are spelled otherwise in torch than in a step.
 _SPECIAL: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
     "getitem": _getitem,
+    "batch": _batch,
     "size": _size,
     "shape": _size,
     "detach": lambda first, rest: first.detach(),

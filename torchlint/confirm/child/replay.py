@@ -18,7 +18,9 @@ from typing import Any
 import build
 import infer
 import operations_by_name
+import samples
 import torch
+from samples import sample
 
 #: The reasons of building models and finding inputs, as verdicts have them.
 REASONS = {
@@ -118,7 +120,8 @@ class Take:
     scale: what inputs are multiplied by. training: the mode that models are in; None is as the program has it, and
     training mode where that is not known. flip: what the weights of each model's last layer are multiplied by.
     ranges: an interval interpreter that is told of data, or None. others: whether all samples but the first are drawn
-    anew, from the other end of their range.
+    anew, from the other end of their range; `source`: of that step alone, along its dimension `dim`. picture: what is
+    drawn for pictures, see `samples`.
     """
 
     def __init__(
@@ -132,9 +135,12 @@ class Take:
         ranges: Any = None,
         models: dict[int, Any] | None = None,
         others: bool = False,
+        source: int | None = None,
+        dim: int = 0,
+        picture: str = "levels",
     ) -> None:
         self.bench, self.seed, self.scale, self.flip, self.training = bench, seed, scale, flip, training
-        self.ranges, self.others = ranges, others
+        self.ranges, self.others, self.source, self.dim, self.picture = ranges, others, source, dim, picture
         self.models = {} if models is None else models
         self.sizes: dict[str, int] = {}
         self.generator = torch.Generator().manual_seed(seed)
@@ -189,7 +195,7 @@ class Take:
             target = losses.target(node["loss"], self.bench.steps[node["target"]], given, self, node["target"])
             return losses.find(node["loss"])(given, target)
         if kind == "data":
-            return self._drawn(node)
+            return self._drawn(step, node)
         if kind == "called":
             return self._called(step, node)
         if kind == "op":
@@ -207,17 +213,21 @@ class Take:
             raise UndecidedError("unknown-step", name)
         return found
 
-    def _drawn(self, node: dict[str, Any]) -> Any:
+    def _drawn(self, step: int, node: dict[str, Any]) -> Any:
+        if samples.is_picture(node):
+            try:
+                return samples.picture(node, self.picture, self.generator)
+            except ImportError as error:
+                raise UndecidedError("package", str(error.name)) from error
         shape = self.shape(node)
         if shape is None:
             raise UndecidedError("unknown-step", "the shape of the data is not known")
-        return self._told(sample({**node, "shape": shape}, self.generator), node)
+        return self._told(sample({**node, "shape": shape}, self.generator), node, step)
 
-    def _told(self, tensor: Any, node: dict[str, Any]) -> Any:
+    def _told(self, tensor: Any, node: dict[str, Any], step: int) -> Any:
         """The tensor, scaled and changed as this take wants it, and the interval interpreter told of its range."""
-        if self.others and isinstance(tensor, torch.Tensor) and tensor.dim() and tensor.is_floating_point():
-            low, high = (0.0 if node.get(end) is None else node[end] for end in ("low", "high"))
-            tensor = torch.cat([tensor[:1], low + high - tensor[1:] if low < high else 1.0 - tensor[1:]])
+        if self.others and self.source in (None, step) and isinstance(tensor, torch.Tensor) and tensor.dim() > self.dim:
+            tensor = self._others_changed(tensor, node)
         if self.scale != 1.0 and isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
             tensor = tensor * self.scale
         if self.ranges is not None and isinstance(tensor, torch.Tensor):
@@ -225,6 +235,17 @@ class Take:
             ends = (-float("inf") if low is None else low, float("inf") if high is None else high)
             self.ranges.declare(tensor, *ends)
         return tensor
+
+    def _others_changed(self, tensor: Any, node: dict[str, Any]) -> Any:
+        """The tensor with all entries but the first along a dimension turned round in their range."""
+        first, rest = tensor.narrow(self.dim, 0, 1), tensor.narrow(self.dim, 1, tensor.shape[self.dim] - 1)
+        if tensor.dtype == torch.bool:
+            return torch.cat([first, ~rest], self.dim)
+        if not tensor.is_floating_point():
+            return torch.cat([first, int(tensor.min()) + int(tensor.max()) - rest], self.dim)
+        low, high = (node.get(end) for end in ("low", "high"))
+        turned = low + high - rest if low is not None and high is not None and low < high else 1.0 - rest
+        return torch.cat([first, turned], self.dim)
 
     def shape(self, node: dict[str, Any]) -> list[int] | None:
         """The sizes of data in this take; None where one is not known."""
@@ -262,8 +283,8 @@ class Take:
         built = self.model(node["model"])
         nodes = [self.bench.steps[each] for each in node["inputs"]]
         given = [
-            self._told(sample({**one, "shape": shape, "dtype": one.get("dtype")}, self.generator), one)
-            for one, shape in zip(nodes, shapes, strict=True)
+            self._told(sample({**one, "shape": shape, "dtype": one.get("dtype")}, self.generator), one, each)
+            for each, one, shape in zip(node["inputs"], nodes, shapes, strict=True)
         ]
         try:
             return built.model(*given)
@@ -297,7 +318,7 @@ class Take:
                 "shape": list(found.shape),
                 "dtype": spec["dtype"] or str(found.dtype).removeprefix("torch."),
             }
-            tensors.append(self._told(sample(spec, self.generator), spec))
+            tensors.append(self._told(sample(spec, self.generator), spec, node["inputs"][number]))
         return tensors, dict(fed.kwargs)
 
     def _as_described(self, node: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -365,28 +386,6 @@ class Take:
                 raise UndecidedError(REASONS.get(error.reason, "not-built"), error.message) from error
             self._layers[place] = made
         return self._layers[place]
-
-
-def sample(described: dict[str, Any], generator: torch.Generator) -> Any:
-    """Data as a step describes them, in a shape without unknown sizes: zeros and ones, whole numbers for class ids,
-    normal draws where noise has no ends, else numbers from end to end."""
-    spec = dict(described)
-    kind, low, high = spec.get("kind"), spec.get("low"), spec.get("high")
-    classes = spec.get("classes")
-    dtype = getattr(torch, str(spec.get("dtype") or "float32"))
-    if kind == "binary":
-        return torch.randint(0, 2, spec["shape"], generator=generator).to(dtype)
-    if kind == "class-index" or (not dtype.is_floating_point and isinstance(classes, int)):
-        last = classes - 1 if isinstance(classes, int) else 1 if high is None else int(high)
-        first = 0 if low is None else int(low)
-        return torch.randint(first, max(first, last) + 1, spec["shape"], generator=generator).to(dtype)
-    if low is None and high is None and kind in ("noise", "standardized", "logits", "activation"):
-        return torch.randn(spec["shape"], generator=generator).to(dtype)
-    if low is not None and high is None:
-        spec["high"] = low + 1
-    if high is not None and low is None:
-        spec["low"] = high - 1
-    return infer.draw(spec, generator)
 
 
 def scale_last_layer(model: Any, factor: float) -> None:
