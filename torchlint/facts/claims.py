@@ -120,7 +120,9 @@ def samples_mix(value: Tensor, source: Tensor, dim: int, at: Place | None = None
 
 
 def along_outputs(call: OpCalled) -> bool:
-    """Whether an operation works along the outputs of the layer that made its input."""
+    """Whether an operation works along the outputs of the layer that made its input, as many wherever it is called."""
+    if len(call.sizes) > 1:
+        return False
     inner, moved = source_of(call.input)
     if moved:
         return call.single()
