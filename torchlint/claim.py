@@ -292,7 +292,7 @@ class AxesMixed(msgspec.Struct, frozen=True, tag="axes-mixed"):
 
 
 class GradientsAdd(msgspec.Struct, frozen=True, tag="gradients-add"):
-    """The second step of a training iteration uses the gradient of the first one's batch too.
+    """The step of a training iteration uses gradients that an earlier iteration left.
 
     events: what an iteration does, in order: ``zero_grad``, ``backward``, ``step``.
     """

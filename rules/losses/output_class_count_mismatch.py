@@ -21,8 +21,10 @@ def _claim(call: LossCalled) -> claims.Claimed | None:
         return None
     if call.misfit is not None:
         return claims.loss_fails(call, "shape") if call.misfit.kind == "classes" else None
-    known = target.meaning is not None and target.meaning.kind == "class-index" and target.meaning.classes
+    kind = target.meaning.kind if target.meaning is not None else ""
+    known = kind == "class-index" and target.meaning is not None and target.meaning.classes
     ends = target.range is not None and target.range.tight and not target.range.unbounded
+    ends = ends and target.range is not None and (kind in COUNTED or target.range.low == target.range.high)
     if target.dtype not in INTEGERS or not (known or ends):
         return None
     return claims.loss_fails(call, "classes")

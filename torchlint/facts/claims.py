@@ -13,6 +13,8 @@ Worked example: `bce-on-logits` claims ``outside_range(call.input, 0, 1)`` of ev
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from torchlint import claim as c
 from torchlint.facts.computation_steps import Claimed, Computation, computed
 from torchlint.facts.losses import LossCalled
@@ -118,7 +120,9 @@ def samples_mix(value: Tensor, source: Tensor, dim: int, at: Place | None = None
 
 
 def along_outputs(call: OpCalled) -> bool:
-    """Whether an operation works along the outputs of the layer that made its input."""
+    """Whether an operation works along the outputs of the layer that made its input, as many wherever it is called."""
+    if len(call.sizes) > 1:
+        return False
     inner, moved = source_of(call.input)
     if moved:
         return call.single()
@@ -274,11 +278,12 @@ def gradients_add(iteration: TrainingIteration) -> Claimed | None:
     if iteration.cleared_unknown:
         return None
     own = next((e.subject for e in iteration.events if e.kind == "step" and e.place == iteration.place), None)
-    events = tuple(
-        event.kind
+    kept = [
+        event
         for event in iteration.events
         if event.kind == "backward" or event.subject == own or (event.kind == "zero_grad" and event.subject is None)
-    )
+    ]  # one call on several alternatives of what is not known is one event
+    events = tuple(kind for (kind, _), _ in groupby(kept, key=lambda event: (event.kind, event.place)))
     computation = Computation()
     value = computation.step(iteration.loss) if computed(iteration.loss) else None
     return computation.claimed(c.GradientsAdd(events, value), iteration.place)
