@@ -431,6 +431,7 @@ class Reason(enum.Enum):
     PACKAGE = "package"
     DOWNLOAD = "download"
     LOAD = "load"
+    CONSTRUCTOR = "constructor"
     NO_INPUT = "no-input"
     GUESSED = "guessed"
     FORWARD = "forward"

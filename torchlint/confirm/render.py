@@ -56,6 +56,7 @@ SEEN: Mapping[Reason, str] = {
     Reason.ARGUMENT: "an argument that is needed is not known",
     Reason.PACKAGE: "a package that is needed cannot be imported there",
     Reason.DOWNLOAD: "it needs a download, which is not done",
+    Reason.CONSTRUCTOR: "the constructor of the model raised an exception",
     Reason.LOAD: "the file that defines the model could not be loaded",
     Reason.NO_INPUT: "no input was found that the model takes",
     Reason.GUESSED: "what was seen rests on values that were guessed",

@@ -201,7 +201,7 @@ def constant(check: dict[str, Any], bench: Bench) -> Verdict:
         value = tensor_of(take, check["value"])
         if loss is not None:
             target = losses.target(check["loss"], bench.steps[check["target"]], value, take, check["target"])
-            value = loss(value, target)
+            value = losses.judged(loss, value, target, check["value"])
         bottom, top = ends(value)
         seen = bottom if seen is None else seen
         if top - bottom > BEYOND or abs(bottom - seen) > BEYOND:
@@ -216,13 +216,16 @@ def no_gradient(check: dict[str, Any], bench: Bench) -> Verdict:
         take = Take(bench, seed, training=True)
         with torch.enable_grad():
             value = tensor_of(take, check["value"])
-        weights = [p for built in take.models.values() for p in built.model.parameters() if p.requires_grad]
+        weights = take.parameters()
         parameters = len(weights)
         if not weights:
             return undecided("no-model")
         if not value.requires_grad:
             return verdict("confirmed", "witness", "unreached", value, parameters=parameters)
-        gradients = torch.autograd.grad(value.double().sum(), weights, allow_unused=True)
+        try:
+            gradients = torch.autograd.grad(value.double().sum(), weights, allow_unused=True)
+        except RuntimeError as error:
+            raise RaisedError(check["value"], error) from error
         reached = [g for g in gradients if g is not None and bool((g != 0).any())]
         if reached:
             numbers = {"parameters": parameters, "reached": len(reached), "seed": seed}
@@ -330,13 +333,14 @@ def gradients_add(check: dict[str, Any], bench: Bench) -> Verdict:
     What is differentiated is the mean of the model's output: that gradients add up does not depend on the loss.
     """
     calls = [step for step, node in enumerate(bench.steps) if node["type"] == "called"]
-    if not calls:
+    step = calls[-1] if calls else check["value"]
+    if step is None:
         raise UndecidedError("no-model")
     take = Take(bench, 0, training=False)
-    first = tensor_of(take, calls[-1])
-    other = Take(bench, 1, training=False, models=take.models)
-    second = tensor_of(other, calls[-1])
-    weights = [p for built in take.models.values() for p in built.model.parameters() if p.requires_grad]
+    first = tensor_of(take, step)
+    other = Take(bench, 1, training=False, models=take.models, layers=take.layers)
+    second = tensor_of(other, step)
+    weights = take.parameters()
     if not weights or not first.requires_grad:
         raise UndecidedError("no-model")
     alone = _at_step(check["events"], [second], weights)

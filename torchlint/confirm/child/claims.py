@@ -59,11 +59,12 @@ def inconclusive(reason: str, message: str = "") -> dict[str, Any]:
 
 def bounded(verdict: dict[str, Any], claim: dict[str, Any], bench: Any) -> dict[str, Any]:
     """The verdict, unless it rests on what was guessed, or the claim on tests that may be decided otherwise here."""
-    if claim.get("under") and verdict["outcome"] != "inconclusive":
-        return {**verdict, "outcome": "inconclusive", "grade": "none", "reason": "guessed"}
-    if verdict["outcome"] == "inconclusive" or verdict["grade"] == "exhaustive":
+    if verdict["outcome"] == "inconclusive":
         return verdict
-    if bench.guessed() or (claim["check"]["type"] in ABOUT_SHAPES and not bench.inputs_known):
+    if claim.get("under"):
+        return {**verdict, "outcome": "inconclusive", "grade": "none", "reason": "guessed"}
+    about_sizes = claim["check"]["type"] in ABOUT_SHAPES and verdict["grade"] != "exhaustive"
+    if bench.guessed() or (about_sizes and not bench.inputs_known):
         return {**verdict, "outcome": "inconclusive", "grade": "none", "reason": "guessed"}
     return verdict
 

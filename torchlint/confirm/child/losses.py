@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from replay import Take, UndecidedError
+from replay import RaisedError, Take, UndecidedError
 from samples import sample
 
 #: Losses whose target is a class id for each sample or pixel.
@@ -105,6 +105,18 @@ def mended(described: dict[str, Any], about: str, given: Any, wrong: Any, node: 
     if about == "dtype":
         return wrong.to(torch.int64 if name in PER_CLASS else given.dtype)
     return torch.zeros_like(wrong) if about in ("range", "classes") else None
+
+
+def judged(loss: Callable[[Any, Any], Any], given: Any, wanted: Any, step: int) -> Any:
+    """What a loss gives.
+
+    Raises:
+        RaisedError: it raised an exception.
+    """
+    try:
+        return loss(given, wanted)
+    except Exception as error:
+        raise RaisedError(step, error) from error
 
 
 def called(loss: Callable[[Any, Any], Any], given: Any, wanted: Any) -> tuple[str, str]:

@@ -36,6 +36,8 @@ def measured_range(step: int, low: float, high: float, bench: Bench) -> Verdict:
         value = tensor_of(Take(bench, number, picture=what), step)
         bottom, top = ends(value)
         least, greatest = min(least, bottom), max(greatest, top)
+    if least > greatest:
+        raise UndecidedError("unsupported")
     numbers = {"min": least, "max": greatest, "low": low, "high": high}
     if least < low - BEYOND or greatest > high + BEYOND:
         return verdict("confirmed", "witness", "outside", value, **numbers)

@@ -33,6 +33,7 @@ REASONS = {
     "load": "load",
     "inputs": "no-input",
     "forward": "forward",
+    "constructor": "constructor",
 }
 
 #: Symbols that stand for the number of samples.
@@ -134,6 +135,7 @@ class Take:
         training: bool | None = None,
         ranges: Any = None,
         models: dict[int, Any] | None = None,
+        layers: dict[int, Any] | None = None,
         others: bool = False,
         source: int | None = None,
         dim: int = 0,
@@ -145,7 +147,7 @@ class Take:
         self.sizes: dict[str, int] = {}
         self.generator = torch.Generator().manual_seed(seed)
         self._values: dict[int, Any] = {}
-        self._layers: dict[int, Any] = {}
+        self.layers: dict[int, Any] = {} if layers is None else layers
 
     def value(self, step: int) -> Any:
         """What a step gives: a tensor, a number, a tuple.
@@ -170,6 +172,12 @@ class Take:
         built.model.train(mode is not False)
         return built
 
+    def parameters(self) -> list[Any]:
+        """The parameters that can be trained of the models, and of the layers outside of them, that were made."""
+        made = [built.model for built in self.models.values()]
+        made += [layer for layer in self.layers.values() if isinstance(layer, torch.nn.Module)]
+        return [parameter for module in made for parameter in module.parameters() if parameter.requires_grad]
+
     def _compute(self, step: int) -> Any:
         node = self.bench.steps[step]
         kind = node["type"]
@@ -193,7 +201,7 @@ class Take:
 
             given = self.value(node["input"])
             target = losses.target(node["loss"], self.bench.steps[node["target"]], given, self, node["target"])
-            return losses.find(node["loss"])(given, target)
+            return losses.judged(losses.find(node["loss"]), given, target, step)
         if kind == "data":
             return self._drawn(step, node)
         if kind == "called":
@@ -377,15 +385,15 @@ class Take:
 
     def _constructed(self, place: int) -> Any:
         """The layer or transform whose construction stands in a place; made once in a take."""
-        if place not in self._layers:
+        if place not in self.layers:
             spot = self.bench.spot(place)
             torch.manual_seed(self.seed)
             try:
                 made = build.evaluate(self.bench.project, spot["path"], spot["row"], spot["column"])
             except build.BuildError as error:
                 raise UndecidedError(REASONS.get(error.reason, "not-built"), error.message) from error
-            self._layers[place] = made
-        return self._layers[place]
+            self.layers[place] = made
+        return self.layers[place]
 
 
 def scale_last_layer(model: Any, factor: float) -> None:
