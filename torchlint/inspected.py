@@ -102,7 +102,8 @@ class Inputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A layer: what it gave in its first run (`shape` None: no tensor, or it did not run), and Euclidean norms of
+    """A layer: what it gave in its first run (`shape` None: no tensor, or it was not
+    called; its parameters may be used all the same), and Euclidean norms of
     gradients: of all its own parameters, and of what it gave."""
 
     name: Text

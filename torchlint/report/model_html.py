@@ -105,7 +105,7 @@ def _row(index: int, layer: Layer) -> str:
         ("", str(index)),
         ("text name", escaped(layer_name(layer))),
         ("text", escaped(layer.type + times)),
-        ("text", ("did not run" if not layer.calls else escaped(sizes(layer.shape))) + spoilt),
+        ("text", ("not called" if not layer.calls else escaped(sizes(layer.shape))) + spoilt),
         ("", (amount(layer.parameters) if layer.parameters else "–") + (" frozen" if frozen else "")),
         *(("", number(one)) for one in (layer.minimum, layer.maximum, layer.mean, layer.deviation)),
         *(("", number(one)) for one in (layer.weight_gradient, layer.activation_gradient)),
