@@ -35,6 +35,8 @@ REASONS = {
     "no_recipe": "nothing says how it is constructed",
     "forward": "its forward raises an error",
     "inputs": "what its forward takes is not known",
+    "lazy": "its lazy layers take their sizes from the input, which --input must name",
+    "raised": "code of the project raises an error where it was not meant to run",
     "size": "it is too large to run here",
     "killed": "its process was killed from outside",
     "crashed": "its process ended without an answer",

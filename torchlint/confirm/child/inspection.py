@@ -130,7 +130,7 @@ def inspect(project: Project, job: Mapping[str, Any]) -> dict[str, Any]:
     except MemoryError:
         report["failure"] = _failure("memory", "", str(job["path"]), None)
     except Exception as error:  # of code of the project that runs where none is expected, such as a property
-        report["failure"] = _failure("crashed", f"{type(error).__name__}: {error}", str(job["path"]), None)
+        report["failure"] = _failure("raised", f"{type(error).__name__}: {error}", str(job["path"]), None)
     return report
 
 
@@ -198,6 +198,9 @@ class _Look:
         given = self.job.get("inputs")
         if given:
             return self.given(built, given)
+        if any(torch.nn.parameter.is_lazy(one) for one in built.model.parameters()):
+            self.report["failure"] = _failure("lazy", "", built.recipe.path, built.recipe.row)
+            return None
         try:
             found = find_inputs(built, None, {}, self.budget)
         except InferError as error:
