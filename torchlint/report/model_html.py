@@ -37,8 +37,9 @@ table { border-collapse: collapse; width: 100%; font-size: 12.5px; font-variant-
 th, td { text-align: right; padding: 4px 7px; border-top: 1px solid var(--grid); white-space: nowrap; }
 th { border-top: 0; color: var(--dim); font-weight: 600; background: var(--panel); }
 td.text, th.text { text-align: left; } td.name { font-family: ui-monospace, "DejaVu Sans Mono", monospace;
-  white-space: normal; overflow-wrap: anywhere; min-width: 150px; max-width: 320px; }
-td.type { white-space: normal; overflow-wrap: anywhere; max-width: 170px; } .bad { color: var(--bad); }
+  white-space: normal; overflow-wrap: anywhere; min-width: 110px; max-width: 320px; }
+td.type { white-space: normal; overflow-wrap: anywhere; min-width: 112px; max-width: 200px; }
+.bad { color: var(--bad); }
 @media (max-width: 640px) { body { padding: 16px; } dl { grid-template-columns: 1fr; gap: 0; }
   dt { margin-top: 8px; } }
 """
