@@ -35,6 +35,8 @@ REASONS = {
     "no_recipe": "nothing says how it is constructed",
     "forward": "its forward raises an error",
     "inputs": "what its forward takes is not known",
+    "lazy": "its lazy layers take their sizes from the input, which --input must name",
+    "raised": "code of the project raises an error where it was not meant to run",
     "size": "it is too large to run here",
     "killed": "its process was killed from outside",
     "crashed": "its process ended without an answer",
@@ -102,7 +104,8 @@ class Inputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A layer: what it gave in its first run (`shape` None: no tensor, or it did not run), and Euclidean norms of
+    """A layer: what it gave in its first run (`shape` None: no tensor, or it was not
+    called; its parameters may be used all the same), and Euclidean norms of
     gradients: of all its own parameters, and of what it gave."""
 
     name: Text

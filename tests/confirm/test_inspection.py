@@ -129,6 +129,38 @@ class Endless(nn.Module):
             pass
 
 
+class Lazy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.LazyLinear(3)
+        self.norm = nn.LazyBatchNorm1d()
+
+    def forward(self, x):
+        return self.norm(self.linear(x))
+
+
+class Touchy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.linear(x)
+
+    def named_modules(self, *arguments, **keywords):
+        raise RuntimeError("not for you")
+
+
+class Inplace(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.relu(self.linear(x)) * torch.arange(1.0, 5.0)
+
+
 class Many(nn.Module):
     def __init__(self):
         super().__init__()
@@ -280,6 +312,7 @@ def test_an_input_that_does_not_fit(host: Host, project: Path, inputs: Any) -> N
     ("name", "reason", "words"),
     [
         ("Needy", "argument", {}),
+        ("Touchy", "raised", {}),
         ("Nowhere", "load", {}),
         ("Sized", "constructor", {"arguments": {"size": "3"}}),
         ("Endless", "budget", {"cpu": 2.0}),
@@ -288,6 +321,19 @@ def test_an_input_that_does_not_fit(host: Host, project: Path, inputs: Any) -> N
 def test_a_model_that_is_not_built(host: Host, project: Path, name: str, reason: str, words: Any) -> None:
     model = seen(host, project, name, **words)
     assert model.failure is not None and (model.failure.reason, model.parameters) == (reason, None)
+
+
+def test_parameters_that_are_made_by_the_first_run(host: Host, project: Path) -> None:
+    model = seen(host, project, "Lazy", inputs=[((2, 5), None)])
+    assert model.parameters is not None and (model.failure, model.parameters.count) == (None, 5 * 3 + 3 + 2 * 3)
+    unknown = seen(host, project, "Lazy").failure
+    assert unknown is not None and unknown.reason == "lazy"
+
+
+def test_gradients_before_a_layer_that_works_in_place(host: Host, project: Path) -> None:
+    model = seen(host, project, "Inplace")
+    before, after = layer(model, "linear").activation_gradient, layer(model, "relu").activation_gradient
+    assert before is not None and after is not None and 0.0 < before < after
 
 
 def test_layers_are_bounded(host: Host, project: Path) -> None:

@@ -27,6 +27,8 @@ CASES = [
     ("torchlint completion z", ["zsh"]),
     ("torchlint tra", ["trace", "train.py"]),
     ("torchlint trace tra", ["train.py"]),
+    ("torchlint confirm tra", ["train.py"]),
+    ("torchlint confirm --output-format ht", ["html"]),
     ("torchlint --output-file tra", ["train.py"]),
 ]
 

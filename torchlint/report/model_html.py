@@ -37,7 +37,9 @@ table { border-collapse: collapse; width: 100%; font-size: 12.5px; font-variant-
 th, td { text-align: right; padding: 4px 7px; border-top: 1px solid var(--grid); white-space: nowrap; }
 th { border-top: 0; color: var(--dim); font-weight: 600; background: var(--panel); }
 td.text, th.text { text-align: left; } td.name { font-family: ui-monospace, "DejaVu Sans Mono", monospace;
-  white-space: normal; overflow-wrap: anywhere; min-width: 150px; max-width: 320px; } .bad { color: var(--bad); }
+  white-space: normal; overflow-wrap: anywhere; min-width: 110px; max-width: 320px; }
+td.type { white-space: normal; overflow-wrap: anywhere; min-width: 112px; max-width: 200px; }
+.bad { color: var(--bad); }
 @media (max-width: 640px) { body { padding: 16px; } dl { grid-template-columns: 1fr; gap: 0; }
   dt { margin-top: 8px; } }
 """
@@ -104,8 +106,8 @@ def _row(index: int, layer: Layer) -> str:
     cells = [
         ("", str(index)),
         ("text name", escaped(layer_name(layer))),
-        ("text", escaped(layer.type + times)),
-        ("text", ("did not run" if not layer.calls else escaped(sizes(layer.shape))) + spoilt),
+        ("text type", escaped(layer.type + times)),
+        ("text", ("not called" if not layer.calls else escaped(sizes(layer.shape))) + spoilt),
         ("", (amount(layer.parameters) if layer.parameters else "–") + (" frozen" if frozen else "")),
         *(("", number(one)) for one in (layer.minimum, layer.maximum, layer.mean, layer.deviation)),
         *(("", number(one)) for one in (layer.weight_gradient, layer.activation_gradient)),

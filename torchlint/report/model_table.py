@@ -67,7 +67,7 @@ def _row(layer: Layer) -> tuple[str, ...]:
     return (
         layer_name(layer),
         shortened(kind, 32),
-        ("did not run" if not layer.calls else sizes(layer.shape)) + (" !" if layer.not_finite else ""),
+        ("not called" if not layer.calls else sizes(layer.shape)) + (" !" if layer.not_finite else ""),
         (amount(layer.parameters) if layer.parameters else "–") + (" frozen" if frozen else ""),
         number(layer.minimum),
         number(layer.maximum),

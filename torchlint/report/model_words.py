@@ -28,7 +28,7 @@ _KINDS = {
 
 def number(value: float | None) -> str:
     """Three digits of a number; a dash for none."""
-    return "–" if value is None else f"{value:.3g}".replace("-", "−")
+    return "–" if value is None else f"{value + 0.0:.3g}".replace("-", "−")
 
 
 def amount(count: int) -> str:

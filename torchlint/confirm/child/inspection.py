@@ -129,6 +129,8 @@ def inspect(project: Project, job: Mapping[str, Any]) -> dict[str, Any]:
             report["left_out"].append(look.at)
     except MemoryError:
         report["failure"] = _failure("memory", "", str(job["path"]), None)
+    except Exception as error:  # of code of the project that runs where none is expected, such as a property
+        report["failure"] = _failure("raised", f"{type(error).__name__}: {error}", str(job["path"]), None)
     return report
 
 
@@ -196,6 +198,9 @@ class _Look:
         given = self.job.get("inputs")
         if given:
             return self.given(built, given)
+        if any(torch.nn.parameter.is_lazy(one) for one in built.model.parameters()):
+            self.report["failure"] = _failure("lazy", "", built.recipe.path, built.recipe.row)
+            return None
         try:
             found = find_inputs(built, None, {}, self.budget)
         except InferError as error:
@@ -271,6 +276,7 @@ class _Look:
             return False
         finally:
             self.report["layers"], self.report["layers_in_all"] = watch.layers()
+            self.report["parameters"] = _parameters(built.model)  # lazy ones are there now
             self.watch = watch
         self.report["outputs"] = [
             {"name": name[:NAME], **described(one)} for name, one in itertools.islice(tensors_of(output), MOST_OUTPUTS)
@@ -375,8 +381,8 @@ def _parameters(model: Any) -> dict[str, Any]:
         dtypes[dtype] = dtypes.get(dtype, 0) + many
         count += many
         trainable += many if one.requires_grad else 0
-        size += many * one.element_size()
-    buffers = sum(size_of(one) * one.element_size() for one in model.buffers())
+        size += many * one.dtype.itemsize
+    buffers = sum(size_of(one) * one.dtype.itemsize for one in model.buffers())
     return {"count": count, "trainable": trainable, "dtypes": dtypes, "bytes": size, "buffer_bytes": buffers}
 
 

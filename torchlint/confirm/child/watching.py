@@ -112,7 +112,9 @@ class Kept:
 
     def __enter__(self) -> None:
         self.modes = [(one, one.training) for one in self.model.modules()]
-        self.buffers = [(one, one.detach().clone()) for one in self.model.buffers()]
+        self.buffers = [
+            (one, one.detach().clone()) for one in self.model.buffers() if not torch.nn.parameter.is_lazy(one)
+        ]
         self.model.train(self.train)
 
     def __exit__(self, *unused: object) -> None:
