@@ -28,6 +28,7 @@ import gradients
 import losses
 import pixels
 import ranges
+import samples
 import torch
 from replay import Bench, RaisedError, Take, UndecidedError
 from verdicts import BEYOND, INF, Verdict, ends, tensor_of, undecided, verdict
@@ -260,6 +261,8 @@ def shapes_fail(check: dict[str, Any], bench: Bench) -> Verdict:
     """
     node = bench.steps[check["value"]]
     spot = bench.spot(check["at"])
+    if node["type"] == "op":
+        return _operation_fails(check, bench)
     if node["type"] != "called":
         raise UndecidedError("no-model")
     take = Take(bench, 0)
@@ -274,6 +277,23 @@ def shapes_fail(check: dict[str, Any], bench: Bench) -> Verdict:
             return {**found, "operation": type(raised.error).__name__, "message": str(raised.error)}
         return undecided("ran", value)
     return _fails_at_every_size(check["value"], given, take, spot)
+
+
+def _operation_fails(check: dict[str, Any], bench: Bench) -> Verdict:
+    """An operation outside of a model that raises an exception on data of known sizes confirms."""
+    for node in bench.steps:
+        if node["type"] == "data" and (node["shape"] is None or (samples.is_picture(node) and not node["mode"])):
+            raise UndecidedError("unknown-step", "the shape of the data is not known")
+    try:
+        value = Take(bench, 0).value(check["value"])
+    except RaisedError as raised:
+        node = bench.steps[raised.step]
+        named = check["at"] is None or node.get("place") == check["at"] or node.get("made") == check["at"]
+        if raised.step != check["value"] or not named or not isinstance(raised.error, (RuntimeError, ValueError)):
+            return undecided("forward")
+        found = verdict("confirmed", "witness", "raised")
+        return {**found, "operation": type(raised.error).__name__, "message": str(raised.error)}
+    return undecided("ran", value)
 
 
 def _fails_at_every_size(step: int, given: list[dict[str, Any]], take: Take, spot: dict[str, Any]) -> Verdict:

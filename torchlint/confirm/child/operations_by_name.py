@@ -68,22 +68,27 @@ def find(name: str, arguments: dict[str, Any], library: str = "") -> Callable[[]
     """
     first = next(iter(arguments.values()), None)
     rest = {key: value for key, value in list(arguments.items())[1:] if key not in IDLE}
-    special = _SPECIAL.get(name)
+    known = library.split(".")[0] in ("", "torch")
+    if known and type(first).__module__ == "numpy":
+        first = torch.as_tensor(first)
+    special = _SPECIAL.get(name) if known else None
     if special is not None:
         return lambda: special(first, rest)
     if name in OPERATORS and len(rest) == 1 and not library:
         return lambda: _operator(name, first, *rest.values())
-    if name in MOVED and (isinstance(first, torch.Tensor) or name in ("tensor", "as_tensor")):
+    if known and name in MOVED and (isinstance(first, torch.Tensor) or name in ("tensor", "as_tensor")):
         return lambda: _moved(name, first, rest)
-    if name in CASTS and isinstance(first, torch.Tensor):
+    if known and name in CASTS and isinstance(first, torch.Tensor):
         return lambda: first.to(CASTS[name])
     function: Any = resolved(library) if library else None
-    if function is not None:
-        return lambda: _applied(function, first, rest)
+    if callable(function) and not isinstance(function, type):
+        return lambda: _applied(function, name, first, rest)
+    if library and not library.startswith("torch."):
+        return None  # another library's word for something else
     for home in (torch.nn.functional, torch.special, torch, torch.Tensor):
         function = getattr(home, name, None)
         if callable(function) and not isinstance(function, type):
-            return lambda: _applied(function, first, rest)
+            return lambda: _applied(function, name, first, rest)
     return None
 
 
@@ -119,13 +124,15 @@ def _operator(name: str, left: Any, right: Any) -> Any:
         raise UnfitError(str(error)) from error
 
 
-def _applied(function: Callable[..., Any], first: Any, rest: dict[str, Any]) -> Any:
+def _applied(function: Callable[..., Any], name: str, first: Any, rest: dict[str, Any]) -> Any:
     """The function, its arguments by name, those under ``*`` or a number by position; by position where its names
     differ."""
-    given = {name: _plain(value) for name, value in rest.items() if value is not None}
-    further: list[Any] = [given.pop(name) for name in sorted(name for name in given if name.isdigit())]
+    given = {key: _plain(value) for key, value in rest.items() if value is not None}
+    further: list[Any] = [given.pop(key) for key in sorted(key for key in given if key.isdigit())]
     star = given.pop("*", ())
     further += star if isinstance(star, (tuple, list)) else [star]
+    if star and isinstance(first, torch.Tensor):  # ``permute(2, 0, 1)``, which is a method's way to be called
+        function = getattr(torch.Tensor, name, function)
     try:
         return function(first, *further, **given)
     except TypeError:

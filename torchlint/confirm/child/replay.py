@@ -224,13 +224,18 @@ class Take:
     def _drawn(self, step: int, node: dict[str, Any]) -> Any:
         if samples.is_picture(node):
             try:
-                return samples.picture(node, self.picture, self.generator)
+                return samples.picture(node, self.picture, turned=self._is_second(step))
             except ImportError as error:
                 raise UndecidedError("package", str(error.name)) from error
         shape = self.shape(node)
         if shape is None:
             raise UndecidedError("unknown-step", "the shape of the data is not known")
         return self._told(sample({**node, "shape": shape}, self.generator), node, step)
+
+    def _is_second(self, step: int) -> bool:
+        """Whether another picture was drawn before, so that this one should not be the same."""
+        before = sum(samples.is_picture(node) for node in self.bench.steps[:step] if node["type"] == "data")
+        return before % 2 == 1
 
     def _told(self, tensor: Any, node: dict[str, Any], step: int) -> Any:
         """The tensor, scaled and changed as this take wants it, and the interval interpreter told of its range."""
@@ -294,6 +299,7 @@ class Take:
             self._told(sample({**one, "shape": shape, "dtype": one.get("dtype")}, self.generator), one, each)
             for each, one, shape in zip(node["inputs"], nodes, shapes, strict=True)
         ]
+        self.bench.fed[step] = infer.Inputs(given, [tuple(one.shape) for one in given], True, 1)
         try:
             return built.model(*given)
         except Exception as error:
@@ -375,6 +381,8 @@ class Take:
             try:
                 layer = self._constructed(made)
             except UndecidedError:
+                if not node["library"].startswith("torch."):
+                    raise
                 layer = None
             if callable(layer) and not isinstance(layer, type):
                 return layer(first)

@@ -6,7 +6,7 @@ Definitions
     halves   a picture of two values only, the left half of one and the right half of the other
     black, white, grey  a picture of one colour
 
-Worked example: ``picture({"holder": "pil", "shape": None, "mode": "RGB", "low": 0, "high": 255, …}, "levels", g)`` is a
+Worked example: ``picture({"holder": "pil", "shape": None, "mode": "RGB", "low": 0, "high": 255, …}, "levels")`` is a
 PIL image of 64 by 64 pixels in which each channel takes every value from 0 to 255.
 """
 
@@ -51,8 +51,10 @@ def is_picture(described: dict[str, Any]) -> bool:
     return described.get("holder") in ("pil", "numpy", "array")
 
 
-def picture(described: dict[str, Any], what: str, generator: torch.Generator) -> Any:
+def picture(described: dict[str, Any], what: str, *, turned: bool = False) -> Any:
     """A picture as a step describes it; `what`: ``levels``, ``halves``, ``black``, ``grey`` or ``white``.
+
+    turned: whether what is not of one colour is turned round, so that two pictures differ.
 
     Raises:
         ImportError: numpy or PIL is missing.
@@ -71,7 +73,8 @@ def picture(described: dict[str, Any], what: str, generator: torch.Generator) ->
     low = float(described["low"]) if described.get("low") is not None else 0.0
     high = float(described["high"]) if described.get("high") is not None else (255.0 if dtype.kind in "iu" else 1.0)
     pixels = numpy.empty(sizes, dtype)
-    pixels[...] = _filling(what, low, high, known, flat)
+    filling = _filling(what, low, high, known, flat)
+    pixels[...] = filling[::-1, ::-1] if turned else filling
     if described["holder"] != "pil":
         return pixels
     from PIL import Image

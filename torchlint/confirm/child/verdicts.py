@@ -40,6 +40,8 @@ def tensor_of(take: Take, step: int) -> Any:
         value = value.get("logits", value.get("out", next(iter(value.values()), None)))
     if isinstance(value, (tuple, list)) and len(value) == 1:
         value = value[0]
+    if type(value).__module__ == "numpy":
+        value = torch.as_tensor(value)
     if not isinstance(value, torch.Tensor):
         raise UndecidedError("unknown-step", type(value).__name__)
     return value
