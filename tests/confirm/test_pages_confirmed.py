@@ -1,0 +1,78 @@
+"""What runs say of the programs on the rules' pages: nothing wrong is refuted, nothing right is confirmed.
+
+The programs below *Good* and *Silent on* are right, and no rule finds anything in them. There every claim that the
+page's rule can make is forced; a claim that a run confirms there would have been evidence against a right program.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.confirm.deciding import claimed, decided, host
+from tests.test_pages import BY_NAME, PAGES
+from torchlint.claim import Outcome
+from torchlint.confirm.host import Host
+from torchlint.diagnostic import Diagnostic
+from torchlint.engine.run import Claims
+
+NAMES = sorted(name for name, rule in BY_NAME.items() if rule.claim is not None)
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """A process that runs what lies below the folder of all tests."""
+    with host(tmp_path_factory.getbasetemp()) as started:
+        yield started
+
+
+def verdicts(runner: Host, folder: Path, name: str, claims: Claims, *sections: str) -> list[Diagnostic]:
+    """What comes of the claims of a page's rule on the programs below these headings."""
+    rule = BY_NAME[name]
+    said = []
+    for block in PAGES[name].below(*sections):
+        files = block.without_marks()
+        found = [one for one in claimed(files, claims, (rule.code,)) if one.code == rule.code]
+        said += decided(runner, folder / str(block.line), files, found)
+    return said
+
+
+def told(said: list[Diagnostic], outcome: Outcome) -> list[str]:
+    return [
+        f"{one.span.path}:{one.span.start.row} {one.verdict.text} {one.verdict.message}"
+        for one in said
+        if one.verdict is not None and one.verdict.outcome is outcome
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_right_program_is_confirmed_to_be_wrong(runner: Host, tmp_path: Path, name: str) -> None:
+    said = verdicts(runner, tmp_path, name, Claims.FORCED, "Good", "Silent on")
+    assert told(said, Outcome.CONFIRMED) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_wrong_program_is_refuted(runner: Host, tmp_path: Path, name: str) -> None:
+    said = verdicts(runner, tmp_path, name, Claims.FOUND, "Bad")
+    assert said
+    assert told(said, Outcome.REFUTED) == []
+
+
+#: Pages of rules on models and losses, which need torch alone, with programs of which a run decides most.
+DECIDED = (
+    "bce-on-logits", "double-sigmoid", "double-softmax", "nll-on-non-log-probabilities", "softmax-over-one-class",
+    "loss-target-dtype", "loss-target-shape", "head-range-mismatch", "non-differentiable-loss", "channel-mismatch",
+    "output-size-mismatch", "missing-zero-grad",
+)  # fmt: skip
+
+
+def test_most_wrong_programs_are_confirmed(runner: Host, tmp_path: Path) -> None:
+    """Of the pages that need no other library, more than half of the findings; most of the rest read unknown data."""
+    counts: Counter[Outcome] = Counter()
+    for name in DECIDED:
+        said = verdicts(runner, tmp_path / name, name, Claims.FOUND, "Bad")
+        counts.update(one.verdict.outcome for one in said if one.verdict is not None)
+    assert counts[Outcome.CONFIRMED] > 0.5 * counts.total(), counts
