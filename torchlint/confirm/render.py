@@ -109,4 +109,4 @@ class _Numbers(dict[str, str]):
 
 def number(value: float) -> str:
     """A number as a person writes it: four digits, no exponent where it is short without."""
-    return f"{value:.4g}".replace("-", "−")
+    return f"{value or 0.0:.4g}".replace("-", "−")

@@ -207,7 +207,7 @@ def constant(check: dict[str, Any], bench: Bench) -> Verdict:
         seen = bottom if seen is None else seen
         if top - bottom > BEYOND or abs(bottom - seen) > BEYOND:
             return verdict("refuted", grade, "varies", value, min=min(bottom, seen), max=max(top, seen), **how)
-    return verdict("confirmed", "scaled witness", "constant", value, constant=0.0 if seen is None else seen)
+    return verdict("confirmed", "measured", "constant", value, constant=0.0 if seen is None else seen, seeds=SEEDS)
 
 
 def no_gradient(check: dict[str, Any], bench: Bench) -> Verdict:
@@ -260,7 +260,8 @@ def shapes_fail(check: dict[str, Any], bench: Bench) -> Verdict:
     It has to come from the line that the claim names; another one decides nothing.
     """
     node = bench.steps[check["value"]]
-    spot = bench.spot(check["at"])
+    # where the model itself is called there is no line of the project that could be named
+    spot = {} if check["at"] == node.get("place") else bench.spot(check["at"])
     if node["type"] == "op":
         return _operation_fails(check, bench)
     if node["type"] != "called":
@@ -272,7 +273,7 @@ def shapes_fail(check: dict[str, Any], bench: Bench) -> Verdict:
             value = take.called_with(check["value"], [take.shape(one) for one in given])
         except RaisedError as raised:
             if not isinstance(raised.error, (RuntimeError, ValueError)) or not comes_from(raised.error, spot):
-                return undecided("forward", None)
+                return {**undecided("forward"), "message": f"{type(raised.error).__name__}: {raised.error}"}
             found = verdict("confirmed", "witness", "raised")
             return {**found, "operation": type(raised.error).__name__, "message": str(raised.error)}
         return undecided("ran", value)
