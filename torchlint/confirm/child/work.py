@@ -1,8 +1,14 @@
-"""One job, from JSON to JSON: what is asked, of which files, and what was found. It runs in a process of its own."""
+"""One job, from JSON to JSON: what is asked, of which files, and what was found. It runs in a process of its own.
+
+Everything that a job needs of torchlint is imported here, at once: the warm process does it before it forks.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+
+import claims
+import inspection
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
@@ -11,10 +17,4 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     job: ``what`` is ``claims`` or ``inspect``; ``root``, ``files``: the project, see `loader.Project`; the rest is for
     the part that does it.
     """
-    if job.get("what") == "inspect":
-        import inspection
-
-        return dict(inspection.run(job))
-    import claims
-
-    return claims.run(job)
+    return dict(inspection.run(job)) if job.get("what") == "inspect" else claims.run(job)
