@@ -7,7 +7,8 @@ page's rule can make is forced; a claim that a run confirms there would have bee
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,13 @@ def verdicts(runner: Host, folder: Path, name: str, claims: Claims, *sections: s
     return said
 
 
+@pytest.fixture(scope="module")
+def of_wrong_programs(runner: Host, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[Diagnostic]]:
+    """What comes of the findings on a page's wrong programs, run once."""
+    folder = tmp_path_factory.mktemp("wrong")
+    return cache(lambda name: verdicts(runner, folder / name, name, Claims.FOUND, "Bad"))
+
+
 def told(said: list[Diagnostic], outcome: Outcome) -> list[str]:
     return [
         f"{one.span.path}:{one.span.start.row} {one.verdict.text} {one.verdict.message}"
@@ -55,8 +63,8 @@ def test_no_right_program_is_confirmed_to_be_wrong(runner: Host, tmp_path: Path,
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_wrong_program_is_refuted(runner: Host, tmp_path: Path, name: str) -> None:
-    said = verdicts(runner, tmp_path, name, Claims.FOUND, "Bad")
+def test_no_wrong_program_is_refuted(of_wrong_programs: Callable[[str], list[Diagnostic]], name: str) -> None:
+    said = of_wrong_programs(name)
     assert said
     assert told(said, Outcome.REFUTED) == []
 
@@ -69,10 +77,9 @@ DECIDED = (
 )  # fmt: skip
 
 
-def test_most_wrong_programs_are_confirmed(runner: Host, tmp_path: Path) -> None:
+def test_most_wrong_programs_are_confirmed(of_wrong_programs: Callable[[str], list[Diagnostic]]) -> None:
     """Of the pages that need no other library, more than half of the findings; most of the rest read unknown data."""
     counts: Counter[Outcome] = Counter()
     for name in DECIDED:
-        said = verdicts(runner, tmp_path / name, name, Claims.FOUND, "Bad")
-        counts.update(one.verdict.outcome for one in said if one.verdict is not None)
+        counts.update(one.verdict.outcome for one in of_wrong_programs(name) if one.verdict is not None)
     assert counts[Outcome.CONFIRMED] > 0.5 * counts.total(), counts
