@@ -29,7 +29,7 @@ from limits import Budget, BudgetSpent
 from stand_ins import CpuMode
 
 MOST_TRIES = 120
-MOST_REAL_PARAMETERS = 100_000_000
+MOST_REAL_PARAMETERS = 150_000_000
 MOST_REAL_TRIES = 12
 MOST_NUMBERS = 1 << 20  # of the inputs of a try that is run for real
 UNWRAPPED = ("out", "logits", "output", "pred", "x", "sample", "last_hidden_state", "reconstruction")
