@@ -83,3 +83,29 @@ def test_most_wrong_programs_are_confirmed(of_wrong_programs: Callable[[str], li
     for name in DECIDED:
         counts.update(one.verdict.outcome for one in of_wrong_programs(name) if one.verdict is not None)
     assert counts[Outcome.CONFIRMED] > 0.5 * counts.total(), counts
+
+
+LOOP = """\
+import torch
+from torch import nn
+
+net = nn.Linear(4, 1)
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+data = [(torch.rand(8, 4), torch.rand(8, 1)) for _ in range(3)]
+for x, y in data:
+    loss = nn.functional.mse_loss(net(x), y)
+    CLEARED
+    loss.backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("cleared", "outcome"), [("optimizer.zero_grad()", Outcome.REFUTED), ("pass", Outcome.CONFIRMED)]
+)
+def test_gradients_add_up_where_they_are_not_cleared(
+    runner: Host, tmp_path: Path, cleared: str, outcome: Outcome
+) -> None:
+    files = {"train.py": LOOP.replace("CLEARED", cleared)}
+    forced = [one for one in claimed(files, Claims.FORCED) if one.code == "TL401"]
+    assert [one.verdict.outcome for one in decided(runner, tmp_path, files, forced) if one.verdict] == [outcome]

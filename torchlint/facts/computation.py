@@ -14,6 +14,7 @@ and every tensor with the same core has the same head.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import msgspec
 
@@ -212,8 +213,11 @@ def given_as_data(value: Value | None) -> bool:
     return isinstance(value, Unknown) and value.grad == "detached"
 
 
-def computed_by_model(value: Value | None, budget: int = 400) -> bool:
-    """Whether a tensor goes back to one that depends on parameters, even if its gradient was cut off since."""
+def computed_by_model(value: Value | None, budget: int = 400, *, by_size: bool = True) -> bool:
+    """Whether a tensor goes back to one that depends on parameters, even if its gradient was cut off since.
+
+    by_size: whether it counts that only the size of such a one was used.
+    """
     pending = list(parts(value))
     seen: set[int] = set()
     while pending and budget:
@@ -221,9 +225,11 @@ def computed_by_model(value: Value | None, budget: int = 400) -> bool:
         one = pending.pop()
         if isinstance(one, Tensor) and (one.run is not None or one.grad == "attached"):
             return True
-        if isinstance(one, (Tensor, Number)) and one.via is not None and id(one.via) not in seen:
-            seen.add(id(one.via))
-            pending.extend(part for argument in one.via.arguments.values() for part in parts(argument))
+        via = one.via if isinstance(one, (Tensor, Number)) else None
+        if via is not None and id(via) not in seen:
+            seen.add(id(via))
+            used = islice(via.arguments.values(), int(not by_size and via.op in VALUELESS), None)
+            pending.extend(part for argument in used for part in parts(argument))
     return False
 
 

@@ -18,7 +18,7 @@ from itertools import islice
 import msgspec
 
 from torchlint import claim as c
-from torchlint.facts.computation import VALUELESS, operand, parts
+from torchlint.facts.computation import VALUELESS, computed_by_model, operand, parts
 from torchlint.flow.interval import Interval
 from torchlint.flow.library.apply import Ellipse
 from torchlint.flow.library.colours import CHANNELS
@@ -248,22 +248,10 @@ def _kept(value: Tensor) -> Tensor:
     return value
 
 
-def computed(value: Value | None, budget: int = 400) -> bool:
+def computed(value: Value | None) -> bool:
     """Whether numbers go back to a model's, even if their gradient was cut off since; the size of a model's output is
     none of its numbers."""
-    pending = list(parts(value))
-    seen: set[int] = set()
-    while pending and budget:
-        budget -= 1
-        one = pending.pop()
-        if isinstance(one, Tensor) and (one.run is not None or one.grad == "attached"):
-            return True
-        via = one.via if isinstance(one, (Tensor, Number)) else None
-        if via is not None and id(via) not in seen:
-            seen.add(id(via))
-            given = islice(via.arguments.values(), via.op in VALUELESS, None)
-            pending.extend(part for argument in given for part in parts(argument))
-    return False
+    return computed_by_model(value, by_size=False)
 
 
 def _part(value: Value, via: Via) -> tuple[int, ...] | None:
