@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 import pytest
+from msgspec.structs import replace
 
 from torchlint.claim import Grade, Outcome, Reason, Verdict
 from torchlint.confirm import words
@@ -22,14 +23,19 @@ def test_every_reason_has_words_and_promises_nothing(reason: Reason, outcome: Ou
     said = worded(Verdict(outcome, grade, reason, NUMBERS, operation="sigmoid"), None)
     assert said.startswith(outcome.value)
     assert "?" not in said and "{" not in said
-    # of what torchlint does not do, and of what a machine lacks, it may be said
-    if reason not in (Reason.PACKAGE,):
-        assert not PROMISES.search(said), said
+    assert not PROMISES.search(said), said
+
+
+@pytest.mark.parametrize(("reason", "name"), [(Reason.PACKAGE, "torchvision"), (Reason.UNKNOWN_STEP, "histc")])
+def test_what_is_missing_is_named_if_that_is_known(reason: Reason, name: str) -> None:
+    nothing = Verdict(Outcome.INCONCLUSIVE, Grade.NONE, reason)
+    assert "(" not in worded(nothing, None)
+    assert f" ({name})" in worded(replace(nothing, operation=name), None)
 
 
 @pytest.mark.parametrize("text", SEEN.values())
 def test_only_numbers_that_may_come_back_are_spoken_of(text: str) -> None:
-    made_here = {"range", "last", "operation"}
+    made_here = {"range", "last", "named", "operation"}
     assert set(re.findall(r"\{(\w+)\}", text)) <= words.NUMBERS | made_here
 
 

@@ -54,14 +54,14 @@ SEEN: Mapping[Reason, str] = {
     Reason.NO_MODEL: "no model is known that computes this",
     Reason.NOT_BUILT: "the model could not be built",
     Reason.ARGUMENT: "an argument that is needed is not known",
-    Reason.PACKAGE: "a package that is needed cannot be imported there",
+    Reason.PACKAGE: "a package that is needed{named} could not be imported by the interpreter that runs the model",
     Reason.DOWNLOAD: "it needs a download, which is not done",
     Reason.CONSTRUCTOR: "the constructor of the model raised an exception",
     Reason.LOAD: "the file that defines the model could not be loaded",
     Reason.NO_INPUT: "no input was found that the model takes",
     Reason.GUESSED: "what was seen rests on values that were guessed",
     Reason.FORWARD: "the model raised an exception",
-    Reason.UNKNOWN_STEP: "a step between the model and this place is not known",
+    Reason.UNKNOWN_STEP: "a step between the model and this place is not known{named}",
     Reason.BUDGET: "the time for it was used up",
     Reason.MEMORY: "the memory for it was used up",
     Reason.CRASHED: "the process ended without an answer",
@@ -99,6 +99,7 @@ class _Numbers(dict[str, str]):
     def __init__(self, verdict: Verdict) -> None:
         super().__init__({name: number(value) for name, value in verdict.numbers.items()})
         self["operation"] = verdict.operation
+        self["named"] = f" ({verdict.operation})" if verdict.operation else ""
         self["last"] = f"; last operation {verdict.operation}" if verdict.operation else ""
         low, high = (verdict.numbers.get(name) for name in ("low", "high"))
         self["range"] = f"[{'−∞' if low is None else number(low)}, {'∞' if high is None else number(high)}]"

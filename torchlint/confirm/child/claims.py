@@ -53,8 +53,15 @@ def decide(claim: dict[str, Any], project: Any, job: dict[str, Any]) -> dict[str
 
 
 def inconclusive(reason: str, message: str = "") -> dict[str, Any]:
-    """That nothing was decided, and why."""
-    return {"outcome": "inconclusive", "grade": "none", "reason": reason, "message": message}
+    """That nothing was decided, and why; `operation`: the package that is missing, or the step that is not known."""
+    operation = message.partition(".")[0] if reason in ("package", "unknown-step") else ""
+    return {
+        "outcome": "inconclusive",
+        "grade": "none",
+        "reason": reason,
+        "message": message,
+        "operation": operation if operation.isidentifier() else "",
+    }
 
 
 def bounded(verdict: dict[str, Any], claim: dict[str, Any], bench: Any) -> dict[str, Any]:
