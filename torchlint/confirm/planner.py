@@ -36,11 +36,12 @@ NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 
 class Recipe(msgspec.Struct):
-    """How a model was made: ``kind``, and where the call stands that did it."""
+    """How a model was made: ``kind``, where the call stands that did it, and which step of the claim the model is."""
 
     kind: Word = ""
     path: Annotated[str, msgspec.Meta(max_length=1000)] = ""
     row: Size = 0
+    step: Size = 0
 
 
 class Input(msgspec.Struct):
@@ -208,8 +209,8 @@ def printable(message: str) -> str:
 
 def _recipe(recipe: Recipe | None, claim: c.Claim, plan: Plan) -> str:
     """How the model was made, by what is known here: its name is the claim's, never the answer's."""
-    model = next((step for step in claim.steps if isinstance(step, c.Model)), None)
-    if recipe is None or model is None or not NAME.fullmatch(model.name):
+    model = claim.steps[recipe.step] if recipe is not None and recipe.step < len(claim.steps) else None
+    if recipe is None or not isinstance(model, c.Model) or not NAME.fullmatch(model.name):
         return ""
     places = {_from_root(span.path, plan): span.path for span in claim.places}
     where = f" ({places[recipe.path]}:{recipe.row})" if recipe.row and recipe.path in places else ""

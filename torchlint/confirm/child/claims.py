@@ -77,14 +77,20 @@ def bounded(verdict: dict[str, Any], claim: dict[str, Any], bench: Any) -> dict[
 
 
 def evidence(bench: Any) -> dict[str, Any]:
-    """What a verdict rests on: how models were made, what they were given, by which torch."""
+    """What a verdict rests on: how the model was made that was called last, what it was given if that was drawn, and by
+    which torch."""
     if bench is None:
         return {}
-    recipes = list(bench.recipes.values())
-    first = recipes[0] if recipes else None
-    fed = [tensor for found in bench.fed.values() for tensor in found.tensors if isinstance(tensor, torch.Tensor)]
+    calls = [step for step, node in enumerate(bench.steps) if node["type"] == "called"]
+    call = next((step for step in reversed(calls) if bench.steps[step]["model"] in bench.recipes), None)
+    model = next(iter(bench.recipes), None) if call is None else bench.steps[call]["model"]
+    first = bench.recipes.get(model)
+    found = bench.fed.get(call)
+    fed = [] if found is None else [tensor for tensor in found.tensors if isinstance(tensor, torch.Tensor)]
     return {
-        "recipe": None if first is None else {"kind": first.kind, "path": first.path or "", "row": first.row or 0},
+        "recipe": None
+        if first is None
+        else {"kind": first.kind, "path": first.path or "", "row": first.row or 0, "step": model},
         "guessed": list(bench.guessed()),
         "inputs": [
             {"shape": list(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch.")} for tensor in fed[:8]
