@@ -313,6 +313,20 @@ class TrainEvalDiffers(msgspec.Struct, frozen=True, tag="train-eval-differs"):
     value: int
 
 
+class SingleValue(msgspec.Struct, frozen=True, tag="single-value"):
+    """In training mode the model of the call that is step `value` takes statistics over one value if it is given one
+    sample, which torch refuses."""
+
+    value: int
+
+
+class Unregistered(msgspec.Struct, frozen=True, tag="unregistered"):
+    """Of the model that is step `model`, attributes of these `names` hold parameters that are none of the model's."""
+
+    model: int
+    names: tuple[str, ...]
+
+
 class NonFinite(msgspec.Struct, frozen=True, tag="non-finite"):
     """The step `value` or its gradient takes values that are infinite or not a number."""
 
@@ -339,6 +353,8 @@ Check: TypeAlias = Union[
     GradientsAdd,
     GradientRatio,
     TrainEvalDiffers,
+    SingleValue,
+    Unregistered,
     NonFinite,
 ]
 
@@ -422,6 +438,8 @@ class Reason(enum.Enum):
     STEADY = "steady"
     DIFFERS = "differs"
     SAME = "same"
+    UNREGISTERED = "unregistered"
+    REGISTERED = "registered"
     NON_FINITE = "non-finite"
     FINITE = "finite"
     # why nothing was decided

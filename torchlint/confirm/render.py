@@ -49,6 +49,8 @@ SEEN: Mapping[Reason, str] = {
     Reason.STEADY: "the gradient changes by a factor of 10^{ratio} at the initial weights",
     Reason.DIFFERS: "two calls in evaluation mode differ by {change}",
     Reason.SAME: "two calls in evaluation mode gave the same",
+    Reason.UNREGISTERED: "{count} tensors to be trained are not among the model's {parameters} parameters",
+    Reason.REGISTERED: "all {count} tensors to be trained are among the model's {parameters} parameters",
     Reason.NON_FINITE: "{count} values are infinite or not a number",
     Reason.FINITE: "all values were finite",
     Reason.NO_MODEL: "no model is known that computes this",

@@ -420,6 +420,52 @@ def train_eval_differs(check: dict[str, Any], bench: Bench) -> Verdict:
     return undecided("same", one)
 
 
+def single_value(check: dict[str, Any], bench: Bench) -> Verdict:
+    """torch's refusal to take statistics over one value confirms."""
+    step = check["value"]
+    take = Take(bench, 0, training=True)
+    take.value(step)
+    if step not in bench.fed:
+        raise UndecidedError("no-input")
+    model = take.model(bench.steps[step]["model"]).model
+    one = [given[:1] if isinstance(given, torch.Tensor) else given for given in bench.fed[step].tensors]
+    try:
+        model(*one)
+    except ValueError as error:
+        if "more than 1 value per channel" in str(error):
+            return {**verdict("confirmed", "witness", "raised"), "operation": "ValueError", "message": str(error)}
+        raise RaisedError(step, error) from error
+    except Exception as error:
+        raise RaisedError(step, error) from error
+    return undecided("ran")
+
+
+def unregistered(check: dict[str, Any], bench: Bench) -> Verdict:
+    """Parameters that the attributes hold and the model does not list confirm; that it lists all refutes."""
+    model = bench.built(check["model"], 0).model
+    listed = {id(parameter) for parameter in model.parameters()}
+    held = {id(one): one for name in check["names"] for one in _parameters_in(getattr(model, name, None))}
+    if not held:
+        raise UndecidedError("unsupported")
+    missing = sum(number not in listed for number in held)
+    if missing:
+        return verdict("confirmed", "witness", "unregistered", None, count=missing, parameters=len(listed))
+    return verdict("refuted", "witness", "registered", None, count=len(held), parameters=len(listed))
+
+
+def _parameters_in(value: Any, depth: int = 4) -> list[Any]:
+    """The parameters in a module, or in lists and dicts of them."""
+    if isinstance(value, torch.nn.Parameter):
+        return [value]
+    if isinstance(value, torch.nn.Module):
+        return list(value.parameters())
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)) and depth:
+        return [one for item in value for one in _parameters_in(item, depth - 1)]
+    return []
+
+
 def non_finite(check: dict[str, Any], bench: Bench) -> Verdict:
     """An infinite value, or one that is not a number, confirms."""
     value = None
@@ -503,5 +549,7 @@ CHECKS: dict[str, Callable[[dict[str, Any], Bench], Verdict]] = {
     "gradients-add": gradients_add,
     "gradient-ratio": gradient_ratio,
     "train-eval-differs": train_eval_differs,
+    "single-value": single_value,
+    "unregistered": unregistered,
     "non-finite": non_finite,
 }
