@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 from tests.confirm import attacks
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = Path(__file__).parent / "attacked.py"
+PROGRAM = Path("tests/confirm/attacked.py")
 ALL, NONE = ["limits", "files", "calls"], list[str]()
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is supported on Linux only")
@@ -29,10 +30,11 @@ class Attacked:
 
     def __init__(self, interpreter: str, folder: Path, user: int | None) -> None:
         self.interpreter = interpreter
+        root = copied(folder / "checkout")
         extra: dict[str, Any] = {} if user is None else {"user": user, "group": user, "extra_groups": []}
         self.process = subprocess.Popen(
-            [interpreter, str(PROGRAM), interpreter],
-            env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+            [interpreter, str(root / PROGRAM), interpreter],
+            env={"PYTHONPATH": str(root), "PATH": os.defpath, "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -60,6 +62,29 @@ class Attacked:
         self.process.stdout.close()
 
 
+def copied(root: Path) -> Path:
+    """This checkout where any user may read it: the package, and the program that is attacked."""
+    if not root.exists():
+        shutil.copytree(ROOT / "torchlint", root / "torchlint", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "tests" / "confirm", root / "tests" / "confirm")
+    return root
+
+
+def linked(packages: Path, to: Path) -> None:
+    """These packages in another place, where any user may read them: a link to all, or to each file of them."""
+    if all(folder.stat().st_mode & 0o005 == 0o005 for folder in (packages, *packages.parents)):
+        to.symlink_to(packages)
+        return
+
+    def put(source: str, target: str) -> None:
+        try:
+            os.link(source, target)
+        except OSError:  # another disk
+            shutil.copy2(source, target)
+
+    shutil.copytree(packages, to, copy_function=put, ignore=shutil.ignore_patterns("__pycache__"))
+
+
 def for_everybody(folder: Path) -> str:
     """A Python with this one's packages that any user may run, made from the system's."""
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -71,14 +96,13 @@ def for_everybody(folder: Path) -> str:
     subprocess.run([system, "-m", "venv", "--without-pip", made], check=True)
     own = made / "lib" / version / "site-packages"
     own.rmdir()
-    own.symlink_to(packages)
+    linked(packages, own)
     return str(made / "bin" / "python")
 
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Attacked]]:
     """Starts the attacked program as `oneself` or `nobody`."""
-    import shutil
     import tempfile
 
     folder = Path(tempfile.mkdtemp())  # pytest's own folder is closed to other users
