@@ -20,7 +20,7 @@ NUMBERS = dict.fromkeys(words.NUMBERS, 1.5)
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_every_reason_has_words_and_promises_nothing(reason: Reason, outcome: Outcome) -> None:
     grade = Grade.NONE if outcome is Outcome.INCONCLUSIVE else Grade.WITNESS
-    said = worded(Verdict(outcome, grade, reason, NUMBERS, operation="sigmoid"), None)
+    said = worded(Verdict(outcome, grade, reason, NUMBERS, operation="sigmoid"))
     assert said.startswith(outcome.value)
     assert "?" not in said and "{" not in said
     assert not PROMISES.search(said), said
@@ -29,8 +29,8 @@ def test_every_reason_has_words_and_promises_nothing(reason: Reason, outcome: Ou
 @pytest.mark.parametrize(("reason", "name"), [(Reason.PACKAGE, "torchvision"), (Reason.UNKNOWN_STEP, "histc")])
 def test_what_is_missing_is_named_if_that_is_known(reason: Reason, name: str) -> None:
     nothing = Verdict(Outcome.INCONCLUSIVE, Grade.NONE, reason)
-    assert "(" not in worded(nothing, None)
-    assert f" ({name})" in worded(replace(nothing, operation=name), None)
+    assert "(" not in worded(nothing)
+    assert f" ({name})" in worded(replace(nothing, operation=name))
 
 
 @pytest.mark.parametrize("text", SEEN.values())

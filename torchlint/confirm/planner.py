@@ -186,7 +186,7 @@ def read(ended: Ended, claim: c.Claim, plan: Plan, files: Mapping[str, str]) -> 
         plan.isolation,
         message=printable(one.message),
     )
-    return replace(verdict, text=worded(verdict, claim))
+    return replace(verdict, text=worded(verdict))
 
 
 def is_sound(one: Answered) -> bool:
@@ -219,4 +219,4 @@ def _recipe(recipe: Recipe | None, claim: c.Claim, plan: Plan) -> str:
 
 def _nothing(reason: c.Reason, plan: Plan) -> c.Verdict:
     verdict = c.Verdict(c.Outcome.INCONCLUSIVE, c.Grade.NONE, reason, isolation=plan.isolation)
-    return replace(verdict, text=worded(verdict, None))
+    return replace(verdict, text=worded(verdict))

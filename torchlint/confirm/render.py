@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torchlint.claim import Claim, Grade, Outcome, Reason, Verdict
+from torchlint.claim import Grade, Outcome, Reason, Verdict
 
 #: What was seen; names in braces are numbers of the verdict.
 SEEN: Mapping[Reason, str] = {
@@ -72,7 +72,7 @@ SEEN: Mapping[Reason, str] = {
 }
 
 
-def worded(verdict: Verdict, claim: Claim | None) -> str:
+def worded(verdict: Verdict) -> str:
     """What a verdict says, on one line."""
     seen = SEEN[verdict.reason].format_map(_Numbers(verdict))
     grade = "" if verdict.grade is Grade.NONE else f" ({verdict.grade.value})"

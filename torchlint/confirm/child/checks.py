@@ -92,10 +92,14 @@ def proven(bench: Bench, step: int) -> list[Proven]:
     return found if all(one.holds for one in found) else []
 
 
+def bounds(check: dict[str, Any]) -> tuple[float, float]:
+    """The ends of the range that a check names."""
+    return -INF if check["low"] is None else check["low"], INF if check["high"] is None else check["high"]
+
+
 def outside_range(check: dict[str, Any], bench: Bench) -> Verdict:
     """A witness confirms; a proof that the value stays inside refutes."""
-    low = -INF if check["low"] is None else check["low"]
-    high = INF if check["high"] is None else check["high"]
+    low, high = bounds(check)
     if not pixels.has_weights(bench):
         found = pixels.measured_range(check["value"], low, high, bench)
         return found if found["reason"] == "outside" else undecided("stayed", **found["numbers"])
@@ -123,9 +127,7 @@ def ranges_within(one: Proven, low: float, high: float) -> bool:
 def within_range(check: dict[str, Any], bench: Bench) -> Verdict:
     """A proof confirms, or, without weights, the measured range; a witness outside refutes."""
     if not pixels.has_weights(bench):
-        low = -INF if check["low"] is None else check["low"]
-        high = INF if check["high"] is None else check["high"]
-        measured = pixels.measured_range(check["value"], low, high, bench)
+        measured = pixels.measured_range(check["value"], *bounds(check), bench)
         return {**measured, "outcome": "refuted"} if measured["reason"] == "outside" else measured
     found = outside_range(check, bench)
     if found["outcome"] == "confirmed":
@@ -230,10 +232,10 @@ def no_gradient(check: dict[str, Any], bench: Bench) -> Verdict:
         if not value.requires_grad:
             return verdict("confirmed", "witness", "unreached", value, parameters=parameters)
         try:
-            gradients = torch.autograd.grad(value.double().sum(), weights, allow_unused=True)
+            arrived = torch.autograd.grad(value.double().sum(), weights, allow_unused=True)
         except RuntimeError as error:
             raise RaisedError(check["value"], error) from error
-        reached = [g for g in gradients if g is not None and bool((g != 0).any())]
+        reached = [g for g in arrived if g is not None and bool((g != 0).any())]
         if reached:
             numbers = {"parameters": parameters, "reached": len(reached), "seed": seed}
             return verdict("refuted", "witness", "reached", value, **numbers)
