@@ -87,14 +87,13 @@ class Plan(msgspec.Struct, frozen=True):
     """What a run may do, as the user has it.
 
     root: the folder of the project, whose files the run may read; folder: where the paths of diagnostics start.
-    cpu: seconds for each claim. select: whether the findings of a code are to be confirmed. inputs, arguments: hints of
-    the user or the project, by ``file.py:Class``. isolation: the level in force, in a word.
+    cpu: seconds for each claim. inputs, arguments: hints of the user or the project, by ``file.py:Class``. isolation:
+    the level in force, in a word.
     """
 
     root: str
     folder: str
     cpu: float = 10.0
-    select: Callable[[str], bool] = lambda code: True
     inputs: Mapping[str, Any] = {}
     arguments: Mapping[str, Any] = {}
     isolation: str = ""
@@ -111,7 +110,7 @@ def confirm(
 
     text: the text of a path as diagnostics have it; runner: runs the jobs, one after the other.
     """
-    wanted = [index for index, one in enumerate(diagnostics) if one.claim is not None and plan.select(one.code)]
+    wanted = [index for index, one in enumerate(diagnostics) if one.claim is not None]
     out = list(diagnostics)
     for done, index in enumerate(wanted):
         if progress is not None:

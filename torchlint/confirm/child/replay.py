@@ -118,7 +118,7 @@ class Bench:
 class Take:
     """One computation of the steps, under one seed.
 
-    scale: what inputs are multiplied by. training: the mode that models are in; None is as the program has it, and
+    training: the mode that models are in; None is as the program has it, and
     training mode where that is not known. flip: what the weights of each model's last layer are multiplied by.
     ranges: an interval interpreter that is told of data, or None. others: whether all samples but the first are drawn
     anew, from the other end of their range; `source`: of that step alone, along its dimension `dim`. picture: what is
@@ -130,7 +130,6 @@ class Take:
         bench: Bench,
         seed: int,
         *,
-        scale: float = 1.0,
         flip: float = 1.0,
         training: bool | None = None,
         ranges: Any = None,
@@ -141,7 +140,7 @@ class Take:
         dim: int = 0,
         picture: str = "levels",
     ) -> None:
-        self.bench, self.seed, self.scale, self.flip, self.training = bench, seed, scale, flip, training
+        self.bench, self.seed, self.flip, self.training = bench, seed, flip, training
         self.ranges, self.others, self.source, self.dim, self.picture = ranges, others, source, dim, picture
         self.models = {} if models is None else models
         self.sizes: dict[str, int] = {}
@@ -238,11 +237,9 @@ class Take:
         return before % 2 == 1
 
     def _told(self, tensor: Any, node: dict[str, Any], step: int) -> Any:
-        """The tensor, scaled and changed as this take wants it, and the interval interpreter told of its range."""
+        """The tensor, changed as this take wants it, and the interval interpreter told of its range."""
         if self.others and self.source in (None, step) and isinstance(tensor, torch.Tensor) and tensor.dim() > self.dim:
             tensor = self._others_changed(tensor, node)
-        if self.scale != 1.0 and isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
-            tensor = tensor * self.scale
         if self.ranges is not None and isinstance(tensor, torch.Tensor):
             low, high = node.get("low"), node.get("high")
             ends = (-float("inf") if low is None else low, float("inf") if high is None else high)
