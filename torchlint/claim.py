@@ -389,8 +389,8 @@ class Grade(enum.Enum):
     """How far the evidence goes, the farthest first.
 
     PROOF holds for all weights on the executed path; EXHAUSTIVE for all sizes that were tried, which are all up to a
-    bound; WITNESS is one run with the program's own initialisation and inputs in their range; SCALED one with weights
-    or inputs scaled; MEASURED a number that was measured over several seeds.
+    bound; WITNESS is one run with the program's own initialisation and inputs in their range; SCALED one with the
+    last layer scaled; MEASURED a number that was measured over several seeds.
     """
 
     PROOF = "proof"
