@@ -125,7 +125,7 @@ class Roots:
 
     def named_by_functions(self) -> frozenset[str]:
         """Names that the functions of the project use: what has such a name is probably called with what is known."""
-        return frozenset(_used(self.m.functions))
+        return frozenset(used(self.m.functions))
 
     def left_out(self) -> frozenset[str]:
         """Names of what is no root even in the end."""
@@ -163,6 +163,8 @@ class Roots:
     def hooks(self, cls: Class) -> None:
         """The hooks of a LightningModule, as far as no trainer of the program has run them on it."""
         m = self.m
+        if cls.name in self.left_out():
+            return
         stages = []
         for stage, hooks in lightning.HOOKS.items():
             methods = [
@@ -206,6 +208,8 @@ class Roots:
         """A model that nothing constructs or calls: built with its defaults, and called on something unknown."""
         m = self.m
         forward = cls.attrs.get("forward")
+        if cls.name in self.left_out():
+            return
         if not isinstance(forward, Function) or id(forward.node) in m.entered or not objects.is_module_class(m, cls):
             return
         instance = self.instance(cls)
@@ -275,7 +279,7 @@ MAINS_SHARE, HOOKS_SHARE = 0.5, 0.7
 COMMON = frozenset({"__init__", "forward", "__call__", "__getitem__", "__len__", "step", "train", "eval", "update"})
 
 
-def _used(functions: Iterable[Function]) -> set[str]:
+def used(functions: Iterable[Function]) -> set[str]:
     """Names that functions use, except their own."""
     names: set[str] = set()
     for function in functions:
