@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from torchlint.diagnostic import Diagnostic, Span
 from torchlint.engine.editing import Editing, Move, NotFollowedError, foreign, moved
+from torchlint.engine.lint import Work
 from torchlint.engine.memory import Memory
 from torchlint.facts.known import KnownValues
 from torchlint.flow.budget import Stopped
@@ -57,6 +58,8 @@ class Bench:
         self._contents: dict[str, tuple[tuple[int, int, int], bytes]] = {}
         self._memory = Memory()
         self._session: Session | None = None
+        #: that of the last whole pass
+        self._work: Work | None = None
         self._ready: dict[str, Ready] = {}
         self._kept: dict[str, Editing] = {}
         self._recent: list[str] = []
@@ -81,7 +84,7 @@ class Bench:
 
     def _forget(self) -> None:
         """What was read of the configuration counts no more."""
-        self._session = None
+        self._session = self._work = None
         self._ready.clear()
         self._kept.clear()
         self.stale = True
@@ -213,10 +216,10 @@ class Bench:
     def _made_ready(self, path: str, editing: Editing | None = None) -> Ready | None:
         """A document, ready for near passes after the last whole pass."""
         session = self._session
-        work = session.work if session is not None else None
-        if session is None or work is None or path not in session.given:
+        work = self._work
+        if session is None or work is None or path not in work.request.files:
             return None
-        content = session.given[path]
+        content = work.request.files[path]
         text = decode_or_none(content)
         if text is None:
             return None
@@ -246,6 +249,7 @@ class Bench:
         session.record = [path for path in self._buffers if path in given]
         result = session.lint(given, progress)
         self.stale = False
+        self._work = session.work
         self._everything = result.diagnostics
         self._known = result.known
         self._kept = {path: ready.editing for path, ready in self._ready.items()}
@@ -269,7 +273,7 @@ class Bench:
             Stopped: it is out of date.
         """
         session = self._session
-        work = session.work if session is not None else None
+        work = self._work
         self._tables = {}
         for path, buffer in list(self._buffers.items()):
             values = self._known.get(path)
@@ -288,9 +292,10 @@ class Bench:
         before, where the text around them is the same."""
         path = self.path(full)
         session, ready, buffer = self._session, self._ready.get(path), self._buffers.get(path)
-        if session is None or session.work is None or ready is None or buffer is None:
+        work = self._work
+        if session is None or work is None or ready is None or buffer is None:
             return
-        work, editing = session.work, ready.editing
+        editing = ready.editing
         maker = self._maker(session, lambda other: editing.module if other == path else work.module(other))
         text = decode_or_none(buffer.content) or ""
         for table in maker.tables(path, editing.known(), self.stamp, self._versions(buffer)):

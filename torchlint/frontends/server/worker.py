@@ -165,7 +165,7 @@ class Worker:
         if bench is None:
             return
         if self._edited is not None:
-            started = time.perf_counter()
+            started = time.process_time()
             edited = self._edited
             found = self._safely(lambda: bench.near(edited))
             self._edited = None
@@ -182,7 +182,7 @@ class Worker:
         if bench.stale:
             if self._inbox.wait(max(0.0, self._last + QUIET - time.monotonic())):
                 raise Stopped
-            started = time.perf_counter()
+            started = time.process_time()
             gc.unfreeze()
             try:
                 found = self._safely(lambda: bench.whole(self._progress if self._first else _nothing))
@@ -236,7 +236,7 @@ class Worker:
         """Send tables, unless there is something else to do."""
         if self._inbox.waiting():
             return
-        started = time.perf_counter()
+        started = time.process_time()
 
         def send() -> None:
             for table in make():
@@ -250,7 +250,7 @@ class Worker:
 
     def _tell_time(self, what: str, started: float) -> None:
         if self._debug:
-            self._send(Log("debug", f"{what}: {(time.perf_counter() - started) * 1000:.1f} ms"))
+            self._send(Log("debug", f"{what}: {(time.process_time() - started) * 1000:.1f} ms of processor time"))
 
     def _send(self, message: messages.ToFront) -> None:
         content = memoryview(messages.packed(message))
