@@ -18,7 +18,9 @@ from torchlint.rule import Rule
 
 #: A module with everything that can change: models, loaders, lists, dicts, classes, functions, generators.
 LIBRARY = """
+import elsewhere
 import torch
+from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
@@ -39,6 +41,10 @@ class Net(nn.Module):
 
 
 class Odd:
+    pass
+
+
+class Strange(elsewhere.Base):
     pass
 
 
@@ -68,6 +74,8 @@ loader = DataLoader(images, batch_size=4)
 sample = torch.rand(2, 1, 28, 28)
 scores = model(sample)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+seen = model(transforms.ToTensor()(Image.open("x.png").convert("L")).unsqueeze(0))
+strange = Strange()
 unknown = open("x").read()
 """
 
@@ -80,6 +88,11 @@ from library import Net, chain, layers, loader, loss, model, odd, options, width
 from torchvision.utils import save_image
 
 criterion = nn.BCELoss()
+
+
+class Same(nn.Module):
+    def forward(self, x):
+        return x
 
 
 class Tuned(Net):
@@ -112,6 +125,8 @@ if __name__ == "__main__":
     model.width = 3
     odd.shade = torch.rand(3)
     odd.shade.clamp_(0, 1)
+    if odd.missing or library.strange.missing:
+        Same()(library.seen)
     layers.append(nn.Linear(2, 3))
     layers[0] = nn.Sigmoid()
     del options["lr"]
@@ -269,6 +284,20 @@ def test_what_a_file_calls_that_does_not_import_the_focus_is_one() -> None:
     near = bench.near(bench.focus("focus.py"), files["focus.py"])
     assert [d.span.start.row for d in near] == [7, 16]
     assert near == bench.whole("focus.py")
+
+
+def test_nothing_follows_from_what_others_may_do() -> None:
+    """That a tanh gives −1 for black is taken to be so only where no model is trained on pictures with 0 for black."""
+    shown = (
+        "import torch\nfrom torchvision.utils import save_image\n\n"
+        "net = torch.nn.Sequential(torch.nn.Linear(3, 784), torch.nn.Tanh())\n"
+        'save_image(net(torch.randn(4, 3)).view(4, 1, 28, 28), "x.png")\n'
+    )
+    alone = Bench({"focus.py": shown})
+    assert [d.code for d in alone.near(alone.focus("focus.py"), shown)] == ["TL209"]
+    joined = Bench({"focus.py": shown, "other.py": "import focus\n"})
+    assert joined.near(joined.focus("focus.py"), shown) == []
+    assert [d.code for d in joined.whole("focus.py")] == ["TL209"]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
