@@ -66,8 +66,8 @@
          server)
     (switch-to-buffer train)
     (apply #'eglot (eglot--guess-contact))
-    (setq server (eglot-current-server))
     (wait-for "the first finding" (lambda () (diagnostics train)))
+    (setq server (wait-for "the server" #'eglot-current-server))
     (note :first (findings train))
 
     (goto-char (point-min))
