@@ -1,5 +1,5 @@
-"""A session in real Emacs, in batch, with `editors/emacs/torchlint.el` and Eglot: a person opens a training script, sees
-the finding, edits the model beside it, takes the quick fix, and leaves."""
+"""A session in real Emacs, in batch, with `editors/emacs/torchlint.el` and Eglot: a person opens a training script,
+sees the finding, edits the model beside it, takes the quick fix, and leaves."""
 
 from __future__ import annotations
 

@@ -171,9 +171,8 @@ function M.explain(code)
     vim.notify("torchlint says nothing of this line", vim.log.levels.INFO)
     return
   end
-  local client = M.client()
-  local window = client and client.config.capabilities and client.config.capabilities.window
-  local shows = window and window.showDocument and window.showDocument.support and modern("0.9")
+  local window = vim.lsp.protocol.make_client_capabilities().window
+  local shows = window and window.showDocument and window.showDocument.support -- then the server has it shown
   local page = M.execute("torchlint.explain", { code })
   if type(page) == "table" and not shows then
     show("torchlint " .. page.code, page.markdown, "markdown")
