@@ -14,6 +14,7 @@ from torchlint.facts.base import Occurrence
 from torchlint.facts.build import facts
 from torchlint.facts.coverage import loss_calls
 from torchlint.facts.roots import Fault, Roots
+from torchlint.flow.budget import Stop, Stopped, never
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.library.tables import Table, names_of
 from torchlint.flow.machine import Machine
@@ -139,14 +140,24 @@ def analyse_component(
     *,
     watch: tuple[str, int | None] | None = None,
     trace: bool = False,
+    stop: Stop = never,
 ) -> Analysis:
-    """Run one component on abstract values: `starts` are its files, the rest as in `analyse`."""
-    machine = Machine(project, contracts.copy())
+    """Run one component on abstract values: `starts` are its files, the rest as in `analyse`.
+
+    Args:
+        stop: is asked now and then whether the answer is no longer wanted.
+
+    Raises:
+        Stopped: it is not.
+    """
+    machine = Machine(project, contracts.copy(), stop=stop)
     rows: dict[int, int] = {}
     if watch is not None:
         rows = _watch(machine, project, watch)
     run = Roots(machine, project, starts)
     _deeply(run.all)
+    if stop():
+        raise Stopped
     units = [project.units[path] for path in machine.namespaces if path in project.units]
     problems = [unit.problem for unit in units if unit.problem is not None and unit.path in project.given]
     run.faults += (Fault(one.path, one.message) for one in problems if not one.row)
@@ -269,6 +280,6 @@ def _revealed(m: Machine, rows: Mapping[int, int]) -> Iterator[Reveal]:
 
 
 __all__ = [
-    "Analysis", "Fault", "Problem", "Reveal", "Statistics", "Taught", "analyse", "analyse_component",
-    "modules_of",
+    "Analysis", "Fault", "Problem", "Reveal", "Statistics", "Stop", "Stopped", "Taught", "analyse",
+    "analyse_component", "modules_of", "never",
 ]  # fmt: skip

@@ -6,6 +6,8 @@ alternatives counts as two.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 #: Nodes that one root may evaluate, more in a small project, and calls that may be nested, before what is left is
 #: unknown.
 STEPS_PER_ROOT, MORE_PER_ROOT, LOST_PER_LINE = 60_000, 200_000, 10
@@ -30,5 +32,21 @@ def most_per_root(lines: int) -> int:
     return STEPS_PER_ROOT + max(0, MORE_PER_ROOT - LOST_PER_LINE * lines)
 
 
+#: Nodes between two questions whether a run is still wanted.
+STEPS_BETWEEN_QUESTIONS = 2_000
+
+#: Says whether what is being worked out is no longer wanted.
+Stop = Callable[[], bool]
+
+
 class Exhausted(BaseException):
     """A root has used up its budget."""
+
+
+class Stopped(BaseException):
+    """What is being worked out is no longer wanted."""
+
+
+def never() -> bool:
+    """That it is wanted to the end."""
+    return False

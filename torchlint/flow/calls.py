@@ -468,6 +468,7 @@ def call_function(
     shared = len(m.frames) <= SHARED_DEPTH
     if shared:
         m.limit = m.steps + int((limit - m.steps) * SHARE)
+        m.pause = min(m.pause, m.limit)
     try:
         if isinstance(node, ir.Lambda):
             value = expressions.evaluate(m, node.body)

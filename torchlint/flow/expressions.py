@@ -46,7 +46,7 @@ def evaluate(m: Machine, node: ir.Expr) -> Value:
         Exhausted: the root's budget is used up.
     """
     m.steps += 1
-    if m.steps > m.limit:
+    if m.steps > m.pause:
         m.tick()
     return TABLE[type(node)](m, node)
 

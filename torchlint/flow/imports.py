@@ -32,6 +32,7 @@ def run_module(m: Machine, namespace: Namespace, module: ir.Module) -> None:
     """Run a module's top level in its namespace, outside any branch of whoever imports it."""
     saved = m.path, m.log, m.logs, m.grad, m.autocast, m.loops, m.steps, m.active
     m.path, m.log, m.logs, m.grad, m.autocast, m.loops, m.steps, m.active = {}, None, [], True, False, 0, 0, []
+    m.pause = 0
     namespace.attrs["__name__"] = Const(posixpath.basename(namespace.name).removesuffix(".py"))
     namespace.attrs["__file__"] = Const(namespace.path)
     depth = len(m.frames)

@@ -45,6 +45,9 @@ MOST_ALTERNATIVES = 8
 #: What the name of a test says whose outcome the program draws.
 DRAWN = "drawn"
 
+#: What a cell holds that is not there.
+MISSING: Any = object()
+
 Path = dict[Any, bool]
 
 
@@ -332,6 +335,28 @@ def _common_end(contents: Sequence[Items]) -> tuple[Value, ...]:
             break
         shared.append(column[0])
     return tuple(reversed(shared))
+
+
+def contents(key: Any, options: Sequence[tuple[Guard, Any]]) -> Any:
+    """One content for the cell `key` of what each arm left in it; absent ones give way, raw contents (not values) must
+    agree."""
+    present = [option for option in options if option[1] is not MISSING]
+    if not present:
+        return MISSING
+    first = present[0][1]
+    same = values = True
+    for _, value in present:
+        if value is not first:
+            same = False
+        if not isinstance(value, Value):
+            values = False
+    if same:
+        return first
+    if values:
+        return alternatives(present)
+    if key == "items":
+        return join_items(present)
+    return present[-1][1]
 
 
 def widen_items(before: Items, after: Items) -> Items:

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from torchlint.flow import join
-from torchlint.flow.budget import STEPS_PER_ROOT, Exhausted
+from torchlint.flow.budget import STEPS_BETWEEN_QUESTIONS, STEPS_PER_ROOT, Exhausted, Stop, Stopped, never
 from torchlint.flow.events import ARITHMETIC, OBSERVED, RESHAPING, WRAPPING, Event, OpEvent, ReshapeEvent
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.spell import passed
@@ -58,7 +58,7 @@ NEXT, RETURN, RAISE, BREAK, CONTINUE = range(5)
 #: Combinations of alternatives that one operation is worked out for.
 MOST_COMBINATIONS = 16
 
-MISSING: Any = object()
+MISSING = join.MISSING
 Cells = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
 
 
@@ -90,6 +90,7 @@ class Machine:
     Args:
         project: the files. contracts: what is known of libraries.
         watch: a (path, set of statement numbers) whose variables are recorded in `watched`.
+        stop: is asked now and then whether to go on.
     """
 
     def __init__(
@@ -97,10 +98,12 @@ class Machine:
         project: Project,
         contracts: Contracts,
         watch: tuple[str, frozenset[int]] | None = None,
+        stop: Stop = never,
     ) -> None:
         self.project = project
         self.contracts = contracts
         self.watch = watch
+        self.stop = stop
         self.watched: dict[int, list[dict[str, Value]]] = {}
         self.events: list[Event] = []
         self.namespaces: dict[str, Namespace] = {}
@@ -112,6 +115,8 @@ class Machine:
         self.steps = 0
         self.total_steps = 0
         self.most = self.limit = STEPS_PER_ROOT
+        # the number of nodes at which `tick` looks up: never beyond the limit
+        self.pause = 0
         self.fresh = 0
         self.entered: set[int] = set()
         self.constructed: set[int] = set()
@@ -340,27 +345,7 @@ class Machine:
                 elif content is not first:
                     same = False
                 options.append((guard, content))
-            self.put(owner, key, first if same else self.join_cell(owner, key, options))
-
-    def join_cell(self, owner: dict[Any, Any], key: Any, options: list[tuple[Guard, Any]]) -> Any:
-        """One content for a cell; absent ones give way, raw contents (not values) must agree."""
-        present = [option for option in options if option[1] is not MISSING]
-        if not present:
-            return MISSING
-        first = present[0][1]
-        same = values = True
-        for _, value in present:
-            if value is not first:
-                same = False
-            if not isinstance(value, Value):
-                values = False
-        if same:
-            return first
-        if values:
-            return join.alternatives(present)
-        if key == "items":
-            return join.join_items(present)
-        return present[-1][1]
+            self.put(owner, key, first if same else join.contents(key, options))
 
     def observe(
         self, value: Value, text: str, call: int, node: ir.Expr | None = None, names: Sequence[str] = ()
@@ -398,11 +383,18 @@ class Machine:
     # --- keeping time --------------------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Count one node; past the budget of the root, stop."""
-        self.steps += 1
+        """At a pause: past the budget of the root or where nobody wants to know any more, end; else go on to the next.
+
+        Raises:
+            Exhausted, Stopped: see `torchlint.flow.budget`.
+        """
         if self.steps > self.limit:
+            self.steps += 1
             self.spent.update(self.active)
             raise Exhausted
+        if self.stop():
+            raise Stopped
+        self.pause = min(self.limit, self.steps + STEPS_BETWEEN_QUESTIONS)
 
     def place(self, n: int) -> Place:
         """A node of the file that is being run."""
@@ -513,6 +505,7 @@ class Machine:
             self.refused += 1
             return False
         self.steps, self.path, self.grad, self.autocast = 0, {}, True, False
+        self.pause = 0
         self.active.clear()
         self.log, depth = None, len(self.frames)
         self.logs.clear()

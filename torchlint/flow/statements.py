@@ -53,7 +53,7 @@ def execute(m: Machine, body: Sequence[ir.Stmt]) -> int:
     table = TABLE
     for node in body:
         m.steps += 1
-        if m.steps > m.limit:
+        if m.steps > m.pause:
             m.tick()
         status = table[type(node)](m, node)
         if m.watch is not None:

@@ -1,0 +1,53 @@
+"""The protocol where the library leaves a client without an answer: before the beginning, after the end, and to what
+cannot be understood."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+from pygls.protocol import LanguageServerProtocol
+from pygls.protocol.json_rpc import RPCRequest
+
+logger = logging.getLogger(__name__)
+
+_NOTHING = types.ExitNotification(jsonrpc="")
+
+
+class Protocol(LanguageServerProtocol):
+    """See the module's text."""
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """A message, or one that nobody hears if it makes no sense; then a request is told so."""
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            if isinstance(data.get("id"), (int, str)) and isinstance(data.get("method"), str):
+                self._send_response(data["id"], error=error.to_response_error())
+            return _NOTHING
+
+    def handle_message(self, message: Any) -> None:
+        """Hear a message, if now is the time for it."""
+        jsonrpc = getattr(message, "jsonrpc", None)
+        method = getattr(message, "method", "")
+        if jsonrpc != self.VERSION:
+            logger.warning("a message that is none was passed over")
+            return
+        early = self._workspace is None and method not in (types.INITIALIZE, types.EXIT)
+        twice = self._workspace is not None and method == types.INITIALIZE
+        late = self._shutdown and method != types.EXIT
+        if not (early or late or twice):
+            super().handle_message(message)
+        elif isinstance(message, RPCRequest):
+            code = types.LSPErrorCodes.RequestFailed if not early else types.ErrorCodes.ServerNotInitialized
+            words = "the server waits for `initialize`" if early else "it is too late for this"
+            self._send_response(
+                message.id, error=types.ResponseError(types.ErrorCodes.InvalidRequest if late or twice else code, words)
+            )
+
+    @property
+    def is_shut_down(self) -> bool:
+        """Whether the client has asked to shut down."""
+        return self._shutdown
