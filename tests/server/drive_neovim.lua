@@ -185,20 +185,14 @@ attempt("session", function()
   end
 
   -- the quick fix
-  local told = vim.diagnostic.get(train)[1].user_data.lsp
-  local one = told.range and told
-    or vim.tbl_extend("force", told, {
-      range = {
-        start = { line = given.line, character = given.character },
-        ["end"] = { line = given.line, character = given.character },
-      },
-      message = seen.first[1].message,
-    })
-  local actions = request(client, "textDocument/codeAction", {
-    textDocument = vim.lsp.util.make_text_document_params(train),
-    range = one.range,
-    context = { diagnostics = { one } },
-  }, train)
+  vim.api.nvim_win_set_cursor(0, { given.line + 1, seen.first[1].column })
+  local parameters = vim.lsp.util.make_range_params(0, client.offset_encoding)
+  local here = vim.diagnostic.get(train, { lnum = given.line })
+  parameters.context = {
+    diagnostics = vim.lsp.diagnostic.from and vim.lsp.diagnostic.from(here)
+      or vim.lsp.diagnostic.get_line_diagnostics(train, given.line),
+  }
+  local actions = request(client, "textDocument/codeAction", parameters, train)
   seen.titles = vim.tbl_map(function(action)
     return action.title
   end, actions)

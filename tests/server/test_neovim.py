@@ -28,7 +28,6 @@ def session(neovim: str, tmp_path: Path, **more: Any) -> dict[str, Any]:
         "report": str(report),
         "patience": PATIENCE,
         "line": clients.LINE,
-        "character": clients.COLUMN,
         "hover": {
             "utf-8": {"line": clients.LINE, "character": len(prefix.encode())},
             "utf-16": {"line": clients.LINE, "character": len(prefix.encode("utf-16-le")) // 2},

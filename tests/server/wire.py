@@ -22,6 +22,13 @@ CANCELLED = -32800
 
 Message = dict[str, Any]
 
+#: What most clients can, without pulling.
+CAPABILITIES: Message = {
+    "workspace": {"configuration": True, "workspaceFolders": True, "didChangeConfiguration": {}},
+    "textDocument": {"publishDiagnostics": {"relatedInformation": True, "versionSupport": True}},
+    "general": {"positionEncodings": ["utf-16"]},
+}
+
 
 class Client:
     """One server and what it said. `settings` is what it is told when it asks for its section of the configuration."""
@@ -124,7 +131,7 @@ class Client:
             "processId": None,
             "rootUri": self.folder.as_uri(),
             "workspaceFolders": [{"uri": self.folder.as_uri(), "name": self.folder.name}],
-            "capabilities": {"workspace": {"configuration": True}, **(capabilities or {})},
+            "capabilities": CAPABILITIES if capabilities is None else capabilities,
             **more,
         }
         result: Message = self.ask("initialize", params)

@@ -15,7 +15,7 @@ return {
       hover = true,
       inlayHints = { shapes = false, ranges = false },
       confirm = false,
-      logLevel = "warning", -- "error", "warning", "info", "debug"
+      logLevel = "info", -- or "error", "warning", "debug"
     },
   },
 }
