@@ -82,7 +82,11 @@ class Server(NamedTuple):
         end = time.monotonic() + patience
         while (running := _marked(self.mark)) and time.monotonic() < end:
             time.sleep(0.05)
-        return running
+        return list(running.values())
+
+    def numbers(self) -> list[int]:
+        """Of its processes that run."""
+        return list(_marked(self.mark))
 
 
 def server(*words: str) -> Server:
@@ -92,8 +96,8 @@ def server(*words: str) -> Server:
     return Server(command, dict(os.environ), mark)
 
 
-def _marked(mark: str) -> list[str]:
-    found = []
+def _marked(mark: str) -> dict[int, str]:
+    found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -104,7 +108,7 @@ def _marked(mark: str) -> list[str]:
         except OSError:  # it has just ended
             continue
         if mark.encode() in environment and state != "Z":
-            found.append(shlex.join(word.decode(errors="replace") for word in command if word))
+            found[int(entry.name)] = shlex.join(word.decode(errors="replace") for word in command if word)
     return found
 
 

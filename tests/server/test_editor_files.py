@@ -163,9 +163,8 @@ def test_the_package_for_emacs_compiles_without_a_warning(tmp_path: Path) -> Non
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
-    one = Client(clients.project(tmp_path / "project"))
-    yield one
-    one.leave()
+    with Client(clients.project(tmp_path / "project")) as one:
+        yield one
 
 
 def test_the_commands_that_files_name_are_the_servers(client: Client) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -38,7 +39,8 @@ class Client:
         self.started = started or server()
         self.settings = settings
         self.configuration: Callable[[Message], Any] = lambda item: self.settings
-        self.answers: dict[int, Message] = {}
+        self.refuses = False
+        self.answers: dict[Any, Message] = {}
         self.told: list[Message] = []
         self.asked: list[Message] = []
         self.diagnostics: dict[str, Message] = {}
@@ -96,7 +98,7 @@ class Client:
             message = json.loads(stream.read(length))
             with self.news:
                 if "method" not in message:
-                    self.answers[message["id"]] = message
+                    self.answers[message.get("id")] = message
                 elif "id" in message:
                     self.asked.append(message)
                     self._reply(message)
@@ -114,8 +116,10 @@ class Client:
             result = {"applied": False}
         elif message["method"] == "window/showDocument":
             result = {"success": True}
+        error = {"code": -32603, "message": "no"}
+        answer = {"error": error} if self.refuses else {"result": result}
         with contextlib.suppress(BrokenPipeError, ValueError):  # this client may have left meanwhile
-            self.send({"jsonrpc": "2.0", "id": message["id"], "result": result})
+            self.send({"jsonrpc": "2.0", "id": message["id"], **answer})
 
     def wait(self, what: str, condition: Callable[[], bool], patience: float = PATIENCE) -> None:
         """Until a condition holds of what came in."""
@@ -156,17 +160,27 @@ class Client:
         """End the server as the protocol has it, and give its exit status."""
         self.ask("shutdown", None)
         self.notify("exit", None)
-        status = self.process.wait(PATIENCE)
-        self.input.close()
-        self.reader.join(PATIENCE)
+        return self.drop()
+
+    def drop(self) -> int:
+        """Go without a word, as a client does that is killed, and give the server's exit status."""
+        with contextlib.suppress(BrokenPipeError):
+            self.input.close()
+        try:
+            status = self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            self.reader.join(PATIENCE)
+            if self.process.stdout is not None:
+                self.process.stdout.close()
         return status
 
-    def drop(self) -> None:
-        """Go without a word, as a client does that is killed."""
-        self.input.close()
-        if self.process.stdout is not None:
-            self.reader.join(0.01)
-        self.process.wait(PATIENCE)
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.input.closed:
+            self.drop()
 
     # the truth
 
@@ -212,14 +226,27 @@ def plain(diagnostics: Iterable[Message]) -> list[Message]:
 
 def truth(folder: Path, buffers: Mapping[str, str]) -> dict[str, list[Message]]:
     """The findings by URI that `torchlint check` has in a folder where these texts have been saved."""
-    started = server()
-    copy = folder.parent / "copies" / folder.name
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(folder, copy)
-    for name, text in buffers.items():
-        (copy / name).write_bytes(text.encode())
-    command = [*started.command[:-1], "check", "--output-format", "lsp", "--exit-zero"]
-    done = subprocess.run(command, cwd=copy, env=started.environment, capture_output=True, check=True)
-    said = done.stdout.decode().replace(copy.as_uri(), folder.as_uri())
-    published: dict[str, Message] = json.loads(said)
+    files = (path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts)
+    contents = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    contents |= {name: text.encode() for name, text in buffers.items()}
+    published: dict[str, Message] = json.loads(
+        _checked(tuple(sorted(contents.items()))).replace(_HERE, folder.as_uri())
+    )
     return {uri: plain(told["diagnostics"]) for uri, told in published.items() if told["diagnostics"]}
+
+
+_HERE = "file:///the/folder"
+
+
+@cache
+def _checked(contents: tuple[tuple[str, bytes], ...]) -> str:
+    started = server()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve() / "project"
+        for path, content in contents:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        subprocess.run(["git", "init", "--quiet", folder], check=True)
+        command = [*started.command[:-1], "check", "--output-format", "lsp", "--exit-zero"]
+        done = subprocess.run(command, cwd=folder, env=started.environment, capture_output=True, check=True)
+        return done.stdout.decode().replace(folder.as_uri(), _HERE)
