@@ -122,8 +122,19 @@ def test_bodies_that_are_no_message(client: Client, body: bytes) -> None:
         {"jsonrpc": "2.0", "id": 904, "error": {"code": "x"}},
         {"jsonrpc": "2.0", "id": None, "error": None},
         [{"jsonrpc": "2.0", "id": 905, "method": "textDocument/hover"}] * 3,
+        {"jsonrpc": "2.0", "method": "$/x", "params": {"jsonrpc": "2.0", "method": "exit", "params": None}},
     ],
-    ids=["version", "no-version", "list-id", "number-method", "stray-result", "stray-error", "nothing", "batch"],
+    ids=[
+        "version",
+        "no-version",
+        "list-id",
+        "number-method",
+        "stray-result",
+        "stray-error",
+        "nothing",
+        "batch",
+        "inner",
+    ],
 )
 def test_messages_that_are_no_calls(client: Client, message: Any) -> None:
     client.send(message)
@@ -149,12 +160,26 @@ def test_lengths_that_are_wrong(client: Client, off: int) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [b"Content-Length: many\r\n\r\n", b"Content-Length: -5\r\n\r\n", b"\r\n\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"],
-    ids=["words", "negative", "nothing", "http"],
+    [
+        b"Content-Length: many\r\n\r\n",
+        b"Content-Length: -5\r\n\r\n",
+        b"Content-Length: 99999999999999999\r\n\r\n",
+        b"Content-Length: " + b"9" * 400 + b"\r\n\r\n",
+        b"\r\n\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+    ],
+    ids=["words", "negative", "endless", "beyond-numbers", "nothing", "http"],
 )
 def test_headers_that_are_none(client: Client, header: bytes) -> None:
     client.raw(header)
     is_well(client)
+
+
+def test_a_message_inside_of_another_is_none(client: Client) -> None:
+    inner = {"jsonrpc": "2.0", "id": 906, "method": "shutdown", "params": None}
+    client.notify("workspace/didChangeConfiguration", {"settings": {"torchlint": {"configuration": inner}}})
+    is_well(client)
+    assert 906 not in client.answers
 
 
 def test_headers_of_every_legal_form(client: Client) -> None:
@@ -355,13 +380,13 @@ def test_edits_that_come_faster_than_they_can_be_looked_at(client: Client) -> No
 def test_nothing_is_answered_before_the_beginning_and_after_the_end(tmp_path: Path) -> None:
     with Client(editors.project(tmp_path / "project")) as one:
         one.open("train.py", editors.TRAIN)
-        assert one.answer(one.request("textDocument/hover", {}))["error"]["code"] == -32002
+        asked = {"textDocument": {"uri": one.uri("train.py")}, "position": START}
+        assert one.answer(one.request("textDocument/hover", asked))["error"]["code"] == -32002
         one.initialize()
         again = one.request("initialize", {"processId": None, "rootUri": None, "capabilities": {}})
         assert one.answer(again)["error"]["code"] == -32600
         one.ask("shutdown", None)
-        late = {"textDocument": {"uri": one.uri("train.py")}, "position": START}
-        assert one.answer(one.request("textDocument/hover", late))["error"]["code"] == -32600
+        assert one.answer(one.request("textDocument/hover", asked))["error"]["code"] == -32600
         one.notify("exit", None)
         assert one.drop() == 0
     assert one.started.left() == []
