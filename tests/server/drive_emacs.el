@@ -5,7 +5,7 @@
 
 (require 'json)
 (require 'cl-lib)
-(require 'eglot)
+(require 'eglot nil t)
 
 (setq warning-minimum-log-level :emergency
       make-backup-files nil
@@ -131,20 +131,48 @@
       (note :ended (process-exit-status process)))))
 
 (defun leave-at-once ()
-  "Open the project, see the finding, and let Eglot end the server in its own way."
+  "Open the project, see the findings, and let Eglot end the server in its own way."
   (load (given :file) nil t)
   (setq torchlint-command (given :command))
   (torchlint-setup-eglot)
   (let ((eglot-sync-connect (given :patience)))
     (switch-to-buffer (find-file-noselect (expand-file-name "train.py" (given :folder))))
     (apply #'eglot (eglot--guess-contact))
-    (wait-for "the first finding" (lambda () (diagnostics (current-buffer))))
+    (wait-for "findings" (lambda () (= (length (diagnostics (current-buffer))) (given :findings))))
     (note :first (findings (current-buffer)))
     (eglot-shutdown (eglot-current-server))))
 
+(defun with-lsp-mode ()
+  "Open the project with lsp-mode, see the finding, mend it, and leave."
+  (setq lsp-session-file (expand-file-name ".lsp-session" (given :folder))
+        lsp-auto-guess-root t
+        lsp-enable-snippet nil
+        lsp-enable-file-watchers nil
+        lsp-headerline-breadcrumb-enable nil
+        lsp-modeline-code-actions-enable nil
+        lsp-modeline-diagnostics-enable nil
+        lsp-modeline-workspace-status-enable nil
+        lsp-diagnostics-provider :none
+        lsp-restart 'ignore)
+  (require 'lsp-mode)
+  (load (given :file) nil t)
+  (setq torchlint-command (given :command))
+  (torchlint-setup-lsp-mode)
+  (switch-to-buffer (find-file-noselect (expand-file-name "train.py" (given :folder))))
+  (lsp)
+  (let ((found (lambda () (apply #'append (hash-table-values (lsp-diagnostics))))))
+    (note :first (vconcat (mapcar (lambda (one) (list :code (gethash "code" one) :source (gethash "source" one)))
+                                  (wait-for "the finding" found))))
+    (torchlint-data-path)
+    (note :data_path (content "*torchlint data path*"))
+    (torchlint-fix-all)
+    (note :fixed_all (content (current-buffer)))
+    (wait-for "the finding goes with the fix" (lambda () (null (funcall found)))))
+  (with-lsp-workspace (torchlint--lsp-workspace) (lsp--shutdown-workspace)))
+
 (let ((problems nil))
   (condition-case problem
-      (if (given :short) (leave-at-once) (session))
+      (funcall (intern (given :steps)))
     (error (setq problems (list (error-message-string problem)))))
   (note :problems (vconcat problems))
   (let ((coding-system-for-write 'utf-8))

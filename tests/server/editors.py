@@ -145,18 +145,27 @@ def recent_neovim() -> str:
     return str(Path(found.origin).parent / "install" / "bin" / "nvim")
 
 
-def emacs() -> str:
-    """Emacs with Eglot, which is a part of it since Emacs 29."""
-
+def emacs(library: str = "eglot") -> str:
+    """Emacs with a library: Eglot is a part of it since Emacs 29, lsp-mode a package."""
     plain = found_or_installed(on_path("emacs"), "emacs-nox")
 
-    def with_eglot() -> str | None:
+    def equipped() -> str | None:
         if plain is None:
             return None
-        asked = subprocess.run([plain, "-q", "--batch", "--eval", "(require 'eglot)"], capture_output=True)
+        asked = subprocess.run([plain, "-q", "--batch", "--eval", f"(require '{library})"], capture_output=True)
         return plain if asked.returncode == 0 else None
 
-    found = found_or_installed(with_eglot, "elpa-eglot")
+    found = found_or_installed(equipped, f"elpa-{library}")
     if found is None:
-        pytest.fail("there is no Emacs with Eglot here: install the packages emacs-nox and elpa-eglot")
+        pytest.fail(f"there is no Emacs with {library} here: install the packages emacs-nox and elpa-{library}")
     return found
+
+
+def multiplexer() -> str:
+    """The program rass, which comes with the test dependencies: several servers for a client that runs one."""
+    own = Path(sys.executable).parent / "rass"
+    if not own.exists():
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "rassumfrassum"], timeout=PATIENCE)
+    if not own.exists():
+        pytest.fail("there is no rass here: pip install rassumfrassum")
+    return str(own)

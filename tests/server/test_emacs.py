@@ -4,6 +4,8 @@ sees the finding, edits the model beside it, takes the quick fix, and leaves."""
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,19 @@ PATIENCE = 15.0  # seconds for one step
 WHOLE = 60.0
 
 
-def session(tmp_path: Path, **more: Any) -> dict[str, Any]:
+def session(
+    tmp_path: Path, steps: str = "session", library: str = "eglot", beside: Sequence[str] = (), **more: Any
+) -> dict[str, Any]:
+    """What was seen at some steps of the script; `beside` is another server that a multiplexer runs too."""
     folder = editors.project(tmp_path / "project")
+    if beside:
+        (folder / "train.py").write_text(f"{editors.TRAIN}import os\n", encoding="utf-8")
     started = editors.server()
     report = tmp_path / "report.json"
     given = {
         "file": str(editors.EDITORS / "emacs" / "torchlint.el"),
-        "command": started.command,
+        "command": [editors.multiplexer(), "--", *started.command, "--", *beside] if beside else started.command,
+        "steps": steps,
         "folder": str(folder),
         "report": str(report),
         "patience": PATIENCE,
@@ -33,7 +41,7 @@ def session(tmp_path: Path, **more: Any) -> dict[str, Any]:
     started.environment["HOME"] = str(tmp_path)
     started.environment["LC_ALL"] = "C.UTF-8"
     script = Path(__file__).parent / "drive_emacs.el"
-    seen = editors.drive([editors.emacs(), "-q", "--batch", "-l", str(script)], started, folder, report, WHOLE)
+    seen = editors.drive([editors.emacs(library), "-q", "--batch", "-l", str(script)], started, folder, report, WHOLE)
     assert seen["problems"] == [], seen
     assert started.left() == []
     return seen
@@ -45,7 +53,7 @@ def test_a_session(tmp_path: Path) -> None:
     line = editors.TRAIN.splitlines()[editors.LINE]
     assert (first["line"], first["column"]) == (editors.LINE, editors.COLUMN)
     assert first["text"] == line[editors.COLUMN :]
-    assert first["code"] == editors.CODE and first["source"] == "torchlint" and first["related"] >= 3
+    assert first["code"] == editors.CODE and first["source"] == "torchlint"
     assert "float32[4, 1]" in seen["hover"]
     assert seen["again"] == seen["first"]
     assert seen["code_here"] == editors.CODE
@@ -57,5 +65,18 @@ def test_a_session(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_when_eglot_kills_the_server(tmp_path: Path) -> None:
-    (first,) = session(tmp_path, short=True)["first"]
+    (first,) = session(tmp_path, "leave-at-once", findings=1)["first"]
     assert first["column"] == editors.COLUMN
+
+
+def test_eglot_has_torchlint_beside_another_server_through_a_multiplexer(tmp_path: Path) -> None:
+    ruff = [sys.executable, "-m", "ruff", "server"]
+    seen = session(tmp_path, "leave-at-once", beside=ruff, findings=2)
+    assert {(one["source"], one["code"]) for one in seen["first"]} == {("torchlint", editors.CODE), ("Ruff", "F401")}
+
+
+def test_lsp_mode_runs_torchlint_as_one_more_server(tmp_path: Path) -> None:
+    seen = session(tmp_path, "with-lsp-mode", library="lsp-mode")
+    assert seen["first"] == [{"code": editors.CODE, "source": "torchlint"}]
+    assert "sigmoid" in seen["data_path"]
+    assert seen["fixed_all"] == editors.FIXED
