@@ -37,7 +37,7 @@ class RewindingMachine(Machine):
     """A machine that keeps a journal."""
 
     #: What is no part of the state: it is what the state is kept with.
-    APART = frozenset({"journal", "project", "contracts", "stop"})
+    APART = frozenset({"journal", "project", "contracts", "stop", "recorder"})
 
     journal: list[tuple[Any, Any, Any]]
 

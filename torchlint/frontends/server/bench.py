@@ -12,22 +12,26 @@ other's is no longer true, since it may stand on the first. After the next whole
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from torchlint.diagnostic import Diagnostic, Span
-from torchlint.engine.editing import Editing, NotFollowedError, foreign, moved
+from torchlint.engine.editing import Editing, Move, NotFollowedError, foreign, moved
 from torchlint.engine.memory import Memory
+from torchlint.facts.known import KnownValues
+from torchlint.flow.budget import Stopped
 from torchlint.frontends.check import Session
 from torchlint.frontends.documents import is_document
 from torchlint.frontends.files import decode_or_none, find, read_file
 from torchlint.frontends.options import PARSERS
 from torchlint.frontends.outcome import UsageError
-from torchlint.frontends.server.messages import Buffer, Configure, Found
+from torchlint.frontends.server.messages import Buffer, Configure, Found, Table
+from torchlint.frontends.server.tables import File, Files, Maker, merged
 from torchlint.report.findings import Lines
 from torchlint.report.lsp import UNITS, Places, diagnostic
 from torchlint.report.paths import uri
 from torchlint.source.discover import is_below
+from torchlint.syntax import ir
 
 #: Documents that are kept ready for a near pass.
 MOST_READY = 3
@@ -57,6 +61,10 @@ class Bench:
         self._kept: dict[str, Editing] = {}
         self._recent: list[str] = []
         self._everything: list[Diagnostic] = []
+        self._known: dict[str, KnownValues] = {}
+        self._files_seen = Files()
+        #: by the URI of a document, the table of the last whole pass, and the text of which it is
+        self._tables: dict[str, tuple[Table, str]] = {}
         self._problem = ""
         #: the stamp of the last message that this knows of
         self.stamp = 0
@@ -235,9 +243,11 @@ class Bench:
         given = self._files(session)
         session.overlay = {path: buffer.content for path, buffer in self._buffers.items()}
         session.keeps = all(self._on_disk(path) == buffer.content for path, buffer in self._buffers.items())
+        session.record = [path for path in self._buffers if path in given]
         result = session.lint(given, progress)
         self.stale = False
         self._everything = result.diagnostics
+        self._known = result.known
         self._kept = {path: ready.editing for path, ready in self._ready.items()}
         self._ready = {}
         return self._found(session, result.diagnostics, whole=True)
@@ -249,6 +259,57 @@ class Bench:
             return Found(self.stamp, False, {}, {uri: [] for uri in self._uris(path)})
         here = [one for one in self._everything if one.span.path == path]
         return self._found(self._session, here, whole=False, only=path)
+
+    # --- what is known ---------------------------------------------------------------------------------------------
+
+    def tables(self) -> Iterator[Table]:
+        """What is known of the expressions of open documents after a whole pass.
+
+        Raises:
+            Stopped: it is out of date.
+        """
+        session = self._session
+        work = session.work if session is not None else None
+        self._tables = {}
+        for path, buffer in list(self._buffers.items()):
+            values = self._known.get(path)
+            versions = self._versions(buffer)
+            if session is None or work is None or values is None or session.given.get(path) != buffer.content:
+                yield from (Table(self.stamp, uri, version, [], [], [], []) for uri, version in versions.items())
+                continue
+            for table in self._maker(session, work.module).tables(path, values, self.stamp, versions):
+                self._tables[table.uri] = table, decode_or_none(buffer.content) or ""
+                yield table
+            if self._stop():
+                raise Stopped
+
+    def near_tables(self, full: str) -> Iterator[Table]:
+        """What is known of the expressions of a document after a near pass over it, and what else was known of them
+        before, where the text around them is the same."""
+        path = self.path(full)
+        session, ready, buffer = self._session, self._ready.get(path), self._buffers.get(path)
+        if session is None or session.work is None or ready is None or buffer is None:
+            return
+        work, editing = session.work, ready.editing
+        maker = self._maker(session, lambda other: editing.module if other == path else work.module(other))
+        text = decode_or_none(buffer.content) or ""
+        for table in maker.tables(path, editing.known(), self.stamp, self._versions(buffer)):
+            before = self._tables.get(table.uri)
+            yield table if before is None else merged(table, before[0], Move("", before[1], text))
+
+    def _versions(self, buffer: Buffer) -> dict[str, int]:
+        return dict.fromkeys(buffer.cells or (buffer.uri,), buffer.version)
+
+    def _maker(self, session: Session, module: Callable[[str], ir.Module | None]) -> Maker:
+        def file(path: str) -> File | None:
+            buffer = self._buffers.get(path)
+            if buffer is not None and not is_document(path):
+                text = decode_or_none(buffer.content)
+            else:
+                text = session.sources.text(path)
+            return self._files_seen.of(path, text, module(path))
+
+        return Maker(file, session.documents.within, self.places(session))
 
     # --- what is said ----------------------------------------------------------------------------------------------
 

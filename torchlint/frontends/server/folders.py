@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any
 
-from torchlint.frontends.server.messages import Buffer, Closed, Configure, Found, Log, Progress, ToFront, Touched
+from torchlint.frontends.server.messages import Buffer, Closed, Configure, Found, Log, Progress, Table, ToFront, Touched
 from torchlint.frontends.server.workers import Worker
 
 #: A diagnostic as the protocol has it.
@@ -25,7 +25,7 @@ class Folder:
 
     path: its full path as the editor names it. listing: whether all files in it are linted.
     changed: is told which documents were looked at and may have other diagnostics than before. log, progress: are
-    given what the worker says.
+    given what the worker says. tabled: is told of a document of whose expressions something is known now.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Folder:
         changed: Callable[[Folder, set[str], bool], None],
         log: Callable[[Log], None],
         progress: Callable[[Folder, Progress], None],
+        tabled: Callable[[Folder, str], None],
     ) -> None:
         self.path = path
         self.listing = listing
@@ -50,6 +51,10 @@ class Folder:
         self._known: dict[str, int] = {}
         self._known_whole = -1
         self._waiters: list[tuple[str | None, int, asyncio.Future[None]]] = []
+        #: what is known of the expressions of open documents, by URI
+        self.tables: dict[str, Table] = {}
+        self._table_waiters: list[tuple[str, asyncio.Future[None]]] = []
+        self._tabled = tabled
         self._worker = Worker(path, self._hear, self._gone)
 
     def _next(self) -> int:
@@ -75,6 +80,7 @@ class Folder:
         for uri in uris:
             self.versions.pop(uri, None)
             self._sent.pop(uri, None)
+            self.tables.pop(uri, None)
         self._worker.send(Closed(self._next(), path))
 
     def touch(self, paths: Iterable[str], configuration: bool) -> None:
@@ -103,6 +109,8 @@ class Folder:
     def _hear(self, message: ToFront) -> None:
         if isinstance(message, Found):
             self._take(message)
+        elif isinstance(message, Table):
+            self._take_table(message)
         elif isinstance(message, Log):
             self._log(message)
         elif isinstance(message, Progress):
@@ -127,6 +135,31 @@ class Folder:
         self._wake()
         self._changed(self, changed, found.whole)
 
+    def _take_table(self, table: Table) -> None:
+        """What is known of a document's expressions, unless its text is another by now."""
+        if table.stamp < self._sent.get(table.uri, -1) or table.uri not in self._sent:
+            return
+        self.tables[table.uri] = table
+        waiting, self._table_waiters = self._table_waiters, []
+        for uri, future in waiting:
+            if uri != table.uri:
+                self._table_waiters.append((uri, future))
+            elif not future.done():
+                future.set_result(None)
+        self._tabled(self, table.uri)
+
+    async def table(self, uri: str) -> Table | None:
+        """The table of a document's latest text, once there is one; None for what is not open."""
+        if uri not in self._sent:
+            return None
+        found = self.tables.get(uri)
+        if found is None or found.stamp < self._sent[uri]:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._table_waiters.append((uri, future))
+            await future
+            found = self.tables.get(uri)
+        return found
+
     def _wake(self) -> None:
         waiting: list[tuple[str | None, int, asyncio.Future[None]]] = []
         for uri, stamp, future in self._waiters:
@@ -148,6 +181,10 @@ class Folder:
             if not future.done():
                 future.set_result(None)
         self._waiters = []
+        for _, waiting in self._table_waiters:
+            if not waiting.done():
+                waiting.set_result(None)
+        self._table_waiters = []
         self._known_whole = 1 << 62
 
     async def settled(self, uri: str) -> None:

@@ -119,7 +119,7 @@ class Front(LanguageServer):
         path = path.rstrip(os.sep) or os.sep
         folder = self._folders.get(path)
         if folder is None:
-            folder = self._folders[path] = Folder(path, listing, self._changed, self.log, self._progress)
+            folder = self._folders[path] = Folder(path, listing, self._changed, self.log, self._progress, self._tabled)
             self.configure(folder)
         return folder
 
@@ -327,6 +327,12 @@ class Front(LanguageServer):
                 return types.WorkspaceDiagnosticReport(items=reports)
             async with self._news:
                 await self._news.wait()
+
+    def _tabled(self, folder: Folder, uri: str) -> None:
+        """Hints beside names may be others now."""
+        hints = self.settings.inlay_hints
+        if (hints.shapes or hints.ranges) and self.can("workspace.inlay_hint.refresh_support"):
+            self.workspace_inlay_hint_refresh(None)
 
     # --- log and progress --------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from torchlint.frontends.server import actions, settings
+from torchlint.frontends.server import actions, hovering, settings
 from torchlint.frontends.server.texts import Texts
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def register(front: Front) -> None:
     _documents(front)
     _workspace(front)
     actions.register(front)
+    hovering.register(front)
 
 
 def _lifetime(front: Front) -> None:

@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
 import msgspec
@@ -24,7 +25,18 @@ from torchlint.frontends.outcome import UsageError
 from torchlint.frontends.server import messages
 from torchlint.frontends.server.answers import answer
 from torchlint.frontends.server.bench import Bench
-from torchlint.frontends.server.messages import Ask, Buffer, Closed, Configure, Found, Log, Progress, Reply, Touched
+from torchlint.frontends.server.messages import (
+    Ask,
+    Buffer,
+    Closed,
+    Configure,
+    Found,
+    Log,
+    Progress,
+    Reply,
+    Table,
+    Touched,
+)
 
 #: Seconds without an edit after which everything is looked at.
 QUIET = 0.2
@@ -161,6 +173,7 @@ class Worker:
                 self._send(found)
                 self._unanswered.discard(edited)
                 self._tell_time("near", started)
+                self._send_tables(lambda: bench.near_tables(edited))
             self._tidy_up_sometimes()
         while self._asked:
             asked = self._asked[0]
@@ -184,6 +197,7 @@ class Worker:
         while self._unanswered:
             self._send(bench.recalled(self._unanswered.pop()))
         if not self._tidy:
+            self._send_tables(bench.tables)
             self._safely(bench.make_ready)
             gc.collect()
             gc.freeze()
@@ -217,6 +231,19 @@ class Worker:
         if self._untidy >= MOST_UNTIDY and not self._inbox.waiting():
             gc.collect()
             self._untidy = 0
+
+    def _send_tables(self, make: Callable[[], Iterable[Table]]) -> None:
+        """Send tables, unless there is something else to do."""
+        if self._inbox.waiting():
+            return
+        started = time.perf_counter()
+
+        def send() -> None:
+            for table in make():
+                self._send(table)
+
+        self._safely(send)
+        self._tell_time("tables", started)
 
     def _progress(self, phase: str, done: int, of: int) -> None:
         self._send(Progress(phase, done, of))
