@@ -72,8 +72,7 @@
 
     (goto-char (point-min))
     (forward-line (given :line))
-    (search-forward "net(x")
-    (backward-char 1)
+    (search-forward "net")
     (note :hover
           (wait-for "a hover"
                     (lambda ()

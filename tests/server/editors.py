@@ -54,6 +54,7 @@ for x, y in [(torch.rand(4, 8), torch.ones(4, 1))]:
 CODE = "TL102"  # the model applies a sigmoid, and so does the loss
 LINE = 10  # of the finding, from 0
 COLUMN = TRAIN.splitlines()[LINE].index("criterion(")  # in characters
+KNOWN = "float32[4, 1] · range [0, 1] · probabilities · from torch.sigmoid (model.py:11)"  # of what the model gives
 FIX = "use `BCELoss`"
 FIXED = TRAIN.replace("BCEWithLogitsLoss", "BCELoss")
 SIGMOID = "torch.sigmoid(self.head(x))"

@@ -20,7 +20,7 @@ def session(neovim: str, tmp_path: Path, **more: Any) -> dict[str, Any]:
     folder = editors.project(tmp_path / "project")
     started = editors.server()
     report = tmp_path / "report.json"
-    prefix = editors.TRAIN.splitlines()[editors.LINE][: editors.TRAIN.splitlines()[editors.LINE].index("net(x)")]
+    prefix = editors.TRAIN.splitlines()[editors.LINE][: editors.TRAIN.splitlines()[editors.LINE].index("(x)")]
     given = {
         "files": str(editors.EDITORS / "neovim"),
         "command": started.command,
@@ -78,7 +78,7 @@ def test_a_session(neovim: Callable[[], str], pull: bool, tmp_path: Path) -> Non
     assert any(title.startswith(editors.FIX) for title in seen["titles"])
     assert seen["fixed"] == editors.FIXED
     assert (seen["folder"] / "train.py").read_text(encoding="utf-8") == editors.TRAIN  # nothing was written
-    assert "float32[4, 1]" in seen["hover"]
+    assert editors.KNOWN in seen["hover"].replace("\\", "")
     assert seen.get("hints_toggled", True)
     assert seen["ended"] == {"code": 0, "signal": 0}
 
