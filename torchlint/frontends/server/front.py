@@ -25,7 +25,7 @@ from torchlint import __version__
 from torchlint.frontends.server.folders import Folder, Item, result_id
 from torchlint.frontends.server.messages import Configure, Log, Progress
 from torchlint.frontends.server.protocol import Protocol
-from torchlint.frontends.server.settings import EditorSettings, read
+from torchlint.frontends.server.settings import EditorSettings, laid_over, read, section
 from torchlint.source.discover import is_below, repository
 
 logger = logging.getLogger(__name__)
@@ -56,6 +56,8 @@ class Front(LanguageServer):
     def __init__(self) -> None:
         super().__init__("torchlint", __version__, notebook_document_sync=NOTEBOOKS, protocol_cls=Protocol)
         self.settings = EditorSettings()
+        #: the settings of the client's initialisation options
+        self.told_first: dict[str, Any] = {}
         self.trusted = False
         self.pulls = False
         self._folders: dict[str, Folder] = {}
@@ -167,7 +169,7 @@ class Front(LanguageServer):
 
     def take_settings(self, told: object) -> None:
         """Take settings over."""
-        settings, problems = read(told)
+        settings, problems = read(laid_over(section(told), self.told_first))
         for problem in problems:
             self.log(Log("warning", problem))
         before, self.settings = self.settings, settings
