@@ -156,7 +156,7 @@ def analyse_component(
     if watch is not None:
         rows = _watch(machine, project, watch)
     run = Roots(machine, project, starts)
-    _deeply(run.all)
+    deeply(run.all)
     if stop():
         raise Stopped
     units = [project.units[path] for path in machine.namespaces if path in project.units]
@@ -183,8 +183,8 @@ def modules_of(taught: Iterable[Table]) -> set[str]:
 STACK_BYTES, RECURSION = 512 << 20, 30_000
 
 
-def _deeply(run: Callable[[], None]) -> None:
-    """Run in a thread with a large stack and a recursion limit to match."""
+def deeply(run: Callable[[], object]) -> None:
+    """Run in a thread with a large stack and a recursion limit to match; what it raises is raised here."""
     failure: list[BaseException] = []
 
     def guarded() -> None:
@@ -282,5 +282,5 @@ def _revealed(m: Machine, rows: Mapping[int, int]) -> Iterator[Reveal]:
 
 __all__ = [
     "Analysis", "Fault", "Problem", "Reveal", "Statistics", "Stop", "Stopped", "Taught", "analyse",
-    "analyse_component", "modules_of", "never",
+    "analyse_component", "deeply", "modules_of", "never",
 ]  # fmt: skip

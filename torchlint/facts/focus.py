@@ -1,35 +1,202 @@
-"""The runs of one file that is being edited."""
+"""One file of a project, run again and again while it is edited and everything else stays as it is.
+
+Definitions
+    focus       the file that is edited
+    dependents  the files that import it, directly or through others
+    prepared    of a module: loaded once, before the first run, because the focus imports it and it does not import the
+                focus
+
+Worked example: ``train.py`` imports ``net.py``. With the focus on ``train.py``, the top level of ``net.py`` is run
+once; each `Focus.analyse` runs the top level of ``train.py``, its block under the main test, and what nothing calls of
+its own functions and classes; before the next run, whatever that has changed in ``net.py`` is taken back. With the
+focus on ``net.py`` nothing is prepared, and its class ``Net``, whose name ``train.py`` uses, is no root: what it is
+made with is for the run of the whole component to say. So what is said of the focus is what that run says too, as far
+as it goes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from torchlint.facts.analysis import Analysis, analyse_component
-from torchlint.flow.budget import Stop, never
+from torchlint.facts.analysis import Analysis, Statistics, deeply
+from torchlint.facts.build import facts
+from torchlint.facts.roots import Fault, Interest, Roots, used
+from torchlint.flow import imports
+from torchlint.flow.budget import Stop, Stopped, most_per_root, never
 from torchlint.flow.library.contracts import Contracts
+from torchlint.flow.machine import Machine
+from torchlint.flow.rewinding import RewindingMachine
+from torchlint.flow.values import Class, Function, Namespace
+from torchlint.project.components import dependents
 from torchlint.project.modules import Project, Unit
+from torchlint.syntax import ir
+
+
+class Prepared:
+    """What is known before the first run. `called` are the names that dependents use, `named` those that functions of
+    prepared modules use; `lines` are those of the component without the focus; `classes` and `functions` are how many
+    there are."""
+
+    def __init__(self, m: Machine, called: frozenset[str], lines: int) -> None:
+        self.interest = Interest(m).with_more(m, m.namespaces.values(), m.classes, m.functions)
+        self.called = called
+        self.named = frozenset(used(m.functions))
+        self.lines = lines
+        self.classes = len(m.classes)
+        self.functions = len(m.functions)
+        self.namespaces = frozenset(m.namespaces)
+        self.modules = _modules(m.project, m.namespaces)
 
 
 class Focus:
-    """The runs of one file of a project whose other files stay as they are."""
+    """The runs of one file of a project whose other files stay as they are.
+
+    Args:
+        project: all files. path: the normalised path of the focus. starts: the linted files of its component, the focus
+        among them. contracts: what is known of libraries. stop: is asked now and then whether what is being worked out
+        is no longer wanted, while this is made and in every run.
+
+    Raises:
+        Stopped: it was not wanted while this was made.
+    """
 
     def __init__(
-        self,
-        project: Project,
-        path: str,
-        starts: Sequence[str],
-        contracts: Contracts,
-        *,
-        stop: Stop = never,
+        self, project: Project, path: str, starts: Sequence[str], contracts: Contracts, *, stop: Stop = never
     ) -> None:
-        self._project = project
-        self._path = path
-        self._contracts = contracts
+        self.path = path
+        #: the modules that the last run has loaded itself, because the focus did not import them when this was made
+        self.unprepared: list[str] = []
+        self._project = project.view()
         self._stop = stop
+        others = [unit for one in starts if one != path and (unit := self._project.unit(one)) is not None]
+        lines = sum(unit.data.count(b"\n") + 1 for unit in others)
+        callers = [self._project.units[one].load() for one in dependents(self._project, path, starts)]
+        called = frozenset(name for module in callers if module is not None for name in _names_used(module))
+        self._machine = RewindingMachine(self._project, contracts.copy(), stop)
+        self._machine.most = most_per_root(lines)
+        deeply(lambda: self._prepare(contracts))
+        self._prepared = Prepared(self._machine, called, lines)
+        self._machine.settle()
+        self._mark = self._machine.mark()
+
+    def _prepare(self, contracts: Contracts) -> None:
+        """Load what the focus imports, unless that leads back to it."""
+        scout = Machine(self._project.view(), contracts.copy(), stop=self._stop)
+        scout.most = self._machine.most
+        _load(scout, self.path)
+        m = self._machine
+        for path in scout.namespaces:
+            if path != self.path and path not in m.namespaces:
+                mark = m.mark()
+                _load(m, path)
+                if self.path in m.namespaces:
+                    m.rewind(mark)
 
     def analyse(self, data: bytes) -> Analysis:
-        """What the file gives with this content."""
-        before = self._project.units[self._path]
-        view = self._project.view()
-        view.units = {**self._project.units, self._path: Unit(before.path, data)}
-        return analyse_component(view, [self._path], self._contracts, stop=self._stop)
+        """What is known of the focus with this content, without counts of losses and contracts. It holds as long as
+        nothing else is asked: the next run takes back what this one has changed.
+
+        Raises:
+            Stopped: it is not wanted.
+        """
+        m = self._machine
+        m.rewind(self._mark)
+        project = m.project = self._project.replaced(self.path, data)
+        run = OwnRoots(m, project, self.path, self._prepared)
+        deeply(run.all)
+        unit = project.units[self.path]
+        self.unprepared = [path for path in m.namespaces if path not in self._prepared.namespaces and path != self.path]
+        if self._stop():
+            raise Stopped
+        faults, problem = run.faults, unit.problem
+        if problem is not None and not problem.row:
+            faults = [*faults, Fault(problem.path, problem.message)]
+        analysis = Analysis(
+            facts(m.events),
+            [problem] if problem is not None and problem.row else [],
+            faults,
+            self._statistics(unit),
+        )
+        analysis.modules = {**self._prepared.modules, **_modules(project, [self.path, *self.unprepared])}
+        return analysis
+
+    def _statistics(self, unit: Unit) -> Statistics:
+        m, before = self._machine, self._mark.state
+        return Statistics(
+            parsed=1,
+            lines=unit.lines,
+            roots=m.roots - before["roots"],
+            roots_exhausted=m.exhausted - before["exhausted"],
+            steps=m.total_steps - before["total_steps"],
+        )
+
+
+class OwnRoots(Roots):
+    """The roots of one file, after what it imports was prepared."""
+
+    def __init__(self, machine: Machine, project: Project, path: str, prepared: Prepared) -> None:
+        super().__init__(machine, project, [path])
+        self.path = path
+        self.prepared = prepared
+
+    def all(self) -> None:
+        m = self.m
+        unit = self.project.units[self.path]
+        m.most = most_per_root(self.prepared.lines + unit.data.count(b"\n"))
+        self.root(unit.path, lambda: imports.load(m, self.path))
+        self.after_top_levels(self.prepared.lines + unit.lines)
+
+    def mains(self) -> list[tuple[Namespace, list[ir.Stmt]]]:
+        return [main for main in self.m.mains if main[0].name == self.path]
+
+    def classes(self) -> list[Class]:
+        return [cls for cls in self.m.classes[self.prepared.classes :] if cls.module.name == self.path]
+
+    def defined(self) -> Iterator[Function]:
+        done = self.prepared.functions
+        while done < len(self.m.functions):
+            function = self.m.functions[done]
+            if function.module.name == self.path:
+                yield function
+            done += 1
+
+    def interesting(self) -> tuple[frozenset[str], frozenset[str]]:
+        m, prepared = self.m, self.prepared
+        fresh = [namespace for path, namespace in m.namespaces.items() if path not in prepared.namespaces]
+        more = prepared.interest.with_more(m, fresh, m.classes[prepared.classes :], m.functions[prepared.functions :])
+        return more.names()
+
+    def named_by_functions(self) -> frozenset[str]:
+        fresh = used(self.m.functions[self.prepared.functions :])
+        return self.prepared.named.union(self.prepared.called, fresh)
+
+    def left_out(self) -> frozenset[str]:
+        return self.prepared.called
+
+
+def _load(m: Machine, path: str) -> None:
+    """Run the top level of a module; what fails is said of it when it is linted itself."""
+    try:
+        m.run_root(lambda: imports.load(m, path))
+    except Exception:
+        return
+
+
+def _modules(project: Project, paths: Iterable[str]) -> dict[str, ir.Module]:
+    units: list[Unit] = [unit for path in paths if (unit := project.units.get(path)) is not None]
+    return {unit.path: unit.module for unit in units if unit.module is not None}
+
+
+def _names_used(module: ir.Module) -> Iterator[str]:
+    """The names that a file uses, in functions or outside."""
+    yield from module.uses
+    pending: list[ir.Stmt] = list(module.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ir.FunctionDef):
+            yield from node.uses
+        else:
+            pending.extend(ir.blocks(node))
+
+
+__all__ = ["Focus", "Stopped"]

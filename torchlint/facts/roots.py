@@ -7,8 +7,9 @@ use can lead to a fact.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -54,7 +55,9 @@ class Roots:
         self.faults: list[Fault] = []
         self.allowance = math.inf
         self.tried: set[int] = set()
+        # what is left for later roots, or to others: what has such a name; and whether those are for later
         self.named: frozenset[str] = frozenset()
+        self.later = False
 
     def root(self, path: str, run: Callable[[], object], most: float = math.inf) -> None:
         """Run one root; an exception costs this root and is reported for its file."""
@@ -72,32 +75,68 @@ class Roots:
         m.most = most_per_root(sum(self.project.units[path].data.count(b"\n") for path in self.starts))
         for path in self.starts:
             self.root(self.project.units[path].path, lambda path=path: imports.load(m, path))  # type: ignore[misc]
-        lines = sum(self.project.units[path].lines for path in m.namespaces if path in self.project.units)
+        self.after_top_levels(
+            sum(self.project.units[path].lines for path in m.namespaces if path in self.project.units)
+        )
+
+    def after_top_levels(self, lines: int) -> None:
+        """Every root but the top levels, within the allowance of so many lines."""
+        m = self.m
         whole = m.total_steps + allowance(lines)
         self.allowance = m.total_steps + MAINS_SHARE * (whole - m.total_steps)
-        for namespace, body in list(m.mains):
+        for namespace, body in self.mains():
             self.root(namespace.path, lambda n=namespace, b=body: _main(m, n, b), self.allowance)  # type: ignore[misc]
         self.allowance = m.total_steps + HOOKS_SHARE * (whole - m.total_steps)
-        for cls in list(m.classes):
+        for cls in self.classes():
             if objects.is_lightning(cls):
                 self.hooks(cls)
-        near, far = _interesting(m)
-        for self.named, share in ((_named(m), CALLERS_SHARE), (frozenset(), 1.0)):
+        near, far = self.interesting()
+        for self.later, share in ((True, CALLERS_SHARE), (False, 1.0)):
+            self.named = self.named_by_functions() if self.later else self.left_out()
             self.allowance = m.total_steps + share * (whole - m.total_steps)
             for interesting in (near, far):
-                for cls in list(m.classes):
+                for cls in self.classes():
                     self.class_root(cls, interesting)
                 self.functions(interesting)
-        for cls in list(m.classes):
+        for cls in self.classes():
             self.build(cls)
+
+    # --- which roots there are ---------------------------------------------------------------------------------------
+
+    def mains(self) -> list[tuple[Namespace, list[ir.Stmt]]]:
+        """The blocks under the main test."""
+        return list(self.m.mains)
+
+    def classes(self) -> list[Class]:
+        """The classes, in the order of their definitions."""
+        return list(self.m.classes)
+
+    def defined(self) -> Iterator[Function]:
+        """The functions, those that are defined meanwhile included."""
+        done = 0
+        while done < len(self.m.functions):
+            yield self.m.functions[done]
+            done += 1
+
+    def interesting(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Names whose use can lead to a fact; see `Interest`."""
+        m = self.m
+        return Interest(m).with_more(m, m.namespaces.values(), m.classes, m.functions).names()
+
+    def named_by_functions(self) -> frozenset[str]:
+        """Names that the functions of the project use: what has such a name is probably called with what is known."""
+        return frozenset(used(self.m.functions))
+
+    def left_out(self) -> frozenset[str]:
+        """Names of what is no root even in the end."""
+        return frozenset()
+
+    # --- one root after the other ------------------------------------------------------------------------------------
 
     def functions(self, interesting: frozenset[str]) -> None:
         """Functions that nothing has called, whose names no function uses, and that use one of these names."""
         m = self.m
-        done = 0
-        while done < len(m.functions):
-            function = m.functions[done]
-            done += 1
+        for function in self.defined():
             node = function.node
             if id(node) in m.entered or function.owner is not None or not isinstance(node, ir.FunctionDef):
                 continue
@@ -124,6 +163,8 @@ class Roots:
     def hooks(self, cls: Class) -> None:
         """The hooks of a LightningModule, as far as no trainer of the program has run them on it."""
         m = self.m
+        if cls.name in self.left_out():
+            return
         stages = []
         for stage, hooks in lightning.HOOKS.items():
             methods = [
@@ -153,7 +194,7 @@ class Roots:
         wanted = [
             f for f in pending if isinstance(f.node, ir.FunctionDef) and (whole or _may_matter(f.node, interesting))
         ]
-        if not wanted or cls.name in self.named or (self.named and id(cls.node) in m.instances):
+        if not wanted or cls.name in self.named or (self.later and self.named and id(cls.node) in m.instances):
             return  # what the program makes objects of is probably called with what is known
         instance = self.instance(cls)
         if instance is None:
@@ -167,6 +208,8 @@ class Roots:
         """A model that nothing constructs or calls: built with its defaults, and called on something unknown."""
         m = self.m
         forward = cls.attrs.get("forward")
+        if cls.name in self.left_out():
+            return
         if not isinstance(forward, Function) or id(forward.node) in m.entered or not objects.is_module_class(m, cls):
             return
         instance = self.instance(cls)
@@ -236,13 +279,13 @@ MAINS_SHARE, HOOKS_SHARE = 0.5, 0.7
 COMMON = frozenset({"__init__", "forward", "__call__", "__getitem__", "__len__", "step", "train", "eval", "update"})
 
 
-def _named(m: Machine) -> frozenset[str]:
-    """Names that the functions of the project use: what has such a name is probably called with what is known."""
+def used(functions: Iterable[Function]) -> set[str]:
+    """Names that functions use, except their own."""
     names: set[str] = set()
-    for function in m.functions:
+    for function in functions:
         if isinstance(function.node, ir.FunctionDef):
             names.update(name for name in function.node.uses if name != function.node.name)
-    return frozenset(names)
+    return names
 
 
 #: Operations that may be wrong by themselves, whatever loss there is.
@@ -254,41 +297,56 @@ COMMONPLACE = frozenset({"open", "new", "fromarray"})
 SEEDS = frozenset({"backward", "fit", "training_step", "validation_step"})
 
 
-def _interesting(m: Machine) -> tuple[frozenset[str], frozenset[str]]:
-    """Names whose use can lead to a fact: losses, backward passes, pictures that are converted or shown; and with
-    them, some operations and readers of images, the project's own functions and classes that use such a name, to any
-    depth."""
-    seeds = set(SEEDS)
-    seeds.update(m.contracts.words(tables.Loss))
-    seeds.update(m.contracts.words(tables.Transform, ("to_pil", "to_tensor", "compose")))
-    seeds.update(m.contracts.words(tables.Sink), m.contracts.sink_methods)
-    for namespace in m.namespaces.values():
-        seeds.update(name for name, value in namespace.attrs.items() if _holds(m, value))
-    for cls in m.classes:
-        held = [name for name, value in cls.attrs.items() if _holds(m, value)]
-        seeds.update((*held, cls.name) if held else ())
-    near = frozenset(seeds)
-    seeds.update(OPERATIONS)
-    seeds.update(name for name in m.contracts.words(tables.Source) if name not in COMMONPLACE)
-    users: dict[str, list[str]] = {}
-    for cls in m.classes:
-        for base in cls.mro[1:]:
-            if isinstance(base, Class):
-                users.setdefault(base.name, []).append(cls.name)
-    for function in m.functions:
-        node = function.node
-        if not isinstance(node, ir.FunctionDef):
-            continue
-        name = function.owner.name if function.owner is not None and node.name in COMMON else node.name
-        for used in node.uses:
-            users.setdefault(used, []).append(name)
-    pending = list(seeds)
-    while pending:
-        for name in users.get(pending.pop(), ()):
-            if name not in seeds:
-                seeds.add(name)
-                pending.append(name)
-    return near, frozenset(seeds)
+class Interest:
+    """Names whose use can lead to a fact: losses, backward passes, pictures that are converted or shown, globals that
+    hold such things (`near`); and with them some operations and readers of images, and the project's own functions and
+    classes that use such a name, to any depth (`far`)."""
+
+    def __init__(self, m: Machine) -> None:
+        self.near = set(SEEDS)
+        self.near.update(m.contracts.words(tables.Loss))
+        self.near.update(m.contracts.words(tables.Transform, ("to_pil", "to_tensor", "compose")))
+        self.near.update(m.contracts.words(tables.Sink), m.contracts.sink_methods)
+        self.far = self.near | OPERATIONS
+        self.far.update(name for name in m.contracts.words(tables.Source) if name not in COMMONPLACE)
+        #: by a name, the names of what uses it
+        self.users: dict[str, tuple[str, ...]] = {}
+
+    def with_more(
+        self, m: Machine, namespaces: Iterable[Namespace], classes: Iterable[Class], functions: Iterable[Function]
+    ) -> Interest:
+        """The same with more code; this one stays as it is."""
+        more = copy.copy(self)
+        held: set[str] = set()
+        fresh: dict[str, list[str]] = {}
+        for namespace in namespaces:
+            held.update(name for name, value in namespace.attrs.items() if _holds(m, value))
+        for cls in classes:
+            of_class = [name for name, value in cls.attrs.items() if _holds(m, value)]
+            held.update((*of_class, cls.name) if of_class else ())
+            for base in cls.mro[1:]:
+                if isinstance(base, Class):
+                    fresh.setdefault(base.name, []).append(cls.name)
+        for function in functions:
+            node = function.node
+            if not isinstance(node, ir.FunctionDef):
+                continue
+            name = function.owner.name if function.owner is not None and node.name in COMMON else node.name
+            for used in node.uses:
+                fresh.setdefault(used, []).append(name)
+        more.near, more.far = self.near | held, self.far | held
+        more.users = {**self.users, **{used: (*self.users.get(used, ()), *names) for used, names in fresh.items()}}
+        pending = [*(held - self.far), *(used for used in fresh if used in more.far)]
+        while pending:
+            for name in more.users.get(pending.pop(), ()):
+                if name not in more.far:
+                    more.far.add(name)
+                    pending.append(name)
+        return more
+
+    def names(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Those of the first kind, and all."""
+        return frozenset(self.near), frozenset(self.far)
 
 
 def _holds(m: Machine, value: object, depth: int = 0) -> bool:

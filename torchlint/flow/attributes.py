@@ -138,7 +138,7 @@ def _through_class(m: Machine, receiver: Value, mro: tuple[Value, ...], name: st
             return value
         if isinstance(base, Unknown):
             if isinstance(receiver, Instance) and "__getattr__" not in base.__class__.__dict__:
-                return Unknown((".", ("name", "self", receiver.meta.setdefault("id", m.fresh_key())), name))
+                return Unknown((".", ("name", "self", objects.identity(m, receiver)), name))
             return UNKNOWN
     if not isinstance(receiver, Instance):
         return Bound(name, receiver, m.place(n))

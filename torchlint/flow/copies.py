@@ -156,9 +156,9 @@ def first(m: Machine, key: object, instance: Instance, build: Callable[[], objec
     if any(id(owner) in shared and id(owner) not in own for owner, _, _ in written.values()):
         return
     try:
-        m.built.setdefault(key, []).append((path, deep(instance, {})))
+        m.built[key] = (*m.built.get(key, ()), (path, deep(instance, {})))
     except UncopiedError:
-        m.built.setdefault(key, [])
+        m.built.setdefault(key, ())
 
 
 def _shared(cls: Class) -> set[int]:

@@ -418,7 +418,7 @@ def dataset_attribute(m: Machine, dataset: Object, name: str) -> Value:
         if known is None and (wanted == row.labels or row.holds):
             holder = "tensor" if row.holds == "tensor" else "numpy"
             known = _held(dataset, row) if wanted == "data" else _class_ids(dataset, row, (SAMPLES,), holder)
-            dataset.attrs[f"({wanted})"] = known
+            m.note(dataset.attrs, f"({wanted})", known)
         if isinstance(known, Value):
             return known
     if name in ("data", "targets", "imgs", "samples", "labels"):
@@ -439,7 +439,7 @@ def drawn_from(m: Machine, owner: Object, place: Place) -> Value:
         if isinstance(cached, Value):
             return cached
         batch = noted(known_as_data(m, _batch(m, owner, place)), owner, place)
-        owner.attrs["batch"] = batch
+        m.note(owner.attrs, "batch", batch)
         return batch
     if owner.kind in SAMPLED:
         return sample(m, owner, place)

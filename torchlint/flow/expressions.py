@@ -11,6 +11,7 @@ from torchlint.flow.library import apply
 from torchlint.flow.library.operators import NAMES
 from torchlint.flow.library.reading import dtype_name
 from torchlint.flow.machine import NEXT, Frame, Machine
+from torchlint.flow.observing import observe
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
     FALSE,
@@ -168,7 +169,7 @@ def binary(
             return builtins.formatted(a.value, known) if len(known) == len(b.items) else Text()
         if isinstance(a, Tensor) or isinstance(b, Tensor):
             result = apply.binary(op, a, b, m.place(n), text)
-            m.observe(result, text, call, node)
+            observe(m, result, text, call, node)
             return tensors.grad_mode(m, result)
         if isinstance(a, (Const, Number)) and isinstance(b, (Const, Number)):
             return builtins.number(op, a, b)
@@ -281,12 +282,12 @@ def _compare_pair(m: Machine, op: str, node: ir.Compare, call: int, pair: list[V
     if op in FLIPPED and not isinstance(left, Tensor) and isinstance(right, Tensor):
         flipped = Via(NAMES[FLIPPED[op]], {"input": right, "other": left}, m.place(node.n))
         sides = ir.Compare(node.n, node.comparators[0], [FLIPPED[op]], [node.left])
-        m.observe(Tensor(via=flipped), spell(node), call, sides)
+        observe(m, Tensor(via=flipped), spell(node), call, sides)
     elif isinstance(result, Tensor):
-        m.observe(result, spell(node), call, node)
+        observe(m, result, spell(node), call, node)
     elif isinstance(left, Number) and left.via is not None and op in NAMES:
         tensor = next(iter(left.via.arguments.values()), left)
-        m.observe(Tensor(via=Via(NAMES[op], {"input": tensor, "other": right}, m.place(node.n))), spell(node), call)
+        observe(m, Tensor(via=Via(NAMES[op], {"input": tensor, "other": right}, m.place(node.n))), spell(node), call)
     return result
 
 

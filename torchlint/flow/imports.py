@@ -109,10 +109,9 @@ def run_import_from(m: Machine, node: ir.ImportFrom) -> None:
                     library = found_there
             m.bind(item.alias or item.name, library)
         if not node.names and known:
-            m.frame.module.attrs.setdefault("*", Tuple(()))
-            stars = m.frame.module.attrs["*"]
+            stars = m.frame.module.attrs.get("*", Tuple(()))
             assert isinstance(stars, Tuple)
-            m.frame.module.attrs["*"] = Tuple((*stars.items, Library(node.module)))
+            m.note(m.frame.module.attrs, "*", Tuple((*stars.items, Library(node.module))))
         return
     namespace = load(m, found)
     if not node.names:

@@ -9,6 +9,7 @@ from torchlint.flow import builtins, calls, expressions, subscripts
 from torchlint.flow.events import LayerEvent
 from torchlint.flow.library import apply, tables
 from torchlint.flow.machine import Machine, flatten
+from torchlint.flow.observing import observe
 from torchlint.flow.spell import spell
 from torchlint.flow.tensors import grad_mode
 from torchlint.flow.values import (
@@ -142,7 +143,7 @@ def call_layer(
             made = {k: m.resolve(v) for k, v in made.items()}
         bound = dict(zip(names, values[n:]))
         result = apply.apply_module(m.contracts, row, made, values[:n], bound, place, text, layer.made, first)
-        m.observe(result, text, number, layer.attrs.get("node"), row.parameters.positional)
+        observe(m, result, text, number, layer.attrs.get("node"), row.parameters.positional)
         result = grad_mode(m, result)
         if isinstance(result, Tensor) and (
             layer.attrs.get("(written)") or isinstance(layer.attrs.get("weight"), Value)

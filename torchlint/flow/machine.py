@@ -22,9 +22,8 @@ import msgspec
 
 from torchlint.flow import join
 from torchlint.flow.budget import STEPS_BETWEEN_QUESTIONS, STEPS_PER_ROOT, Exhausted, Stop, Stopped, never
-from torchlint.flow.events import ARITHMETIC, OBSERVED, RESHAPING, WRAPPING, Event, OpEvent, ReshapeEvent
+from torchlint.flow.events import Event
 from torchlint.flow.library.contracts import Contracts
-from torchlint.flow.spell import passed
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,
@@ -40,7 +39,6 @@ from torchlint.flow.values import (
     Library,
     List,
     Namespace,
-    Number,
     Object,
     Partial,
     Place,
@@ -147,7 +145,7 @@ class Machine:
         self.notes: list[str] = []
         self.calling: Place | None = None
         self.passing: tuple[tuple[Value, ir.Expr], ...] = ()
-        self.built: dict[object, list[tuple[Guard, Instance]]] = {}
+        self.built: dict[object, tuple[tuple[Guard, Instance], ...]] = {}
         self.scopes: list[dict[str, Value]] | None = None
         self.blind: set[Place] = set()
         self.spent: set[int] = set()
@@ -171,6 +169,18 @@ class Machine:
             if self.log is not None:
                 self.log.append((cells, key, cells[key]))
             del cells[key]
+
+    def note(self, cells: dict[Any, Any], key: Any, value: Any) -> None:
+        """Set a cell for good: no branch takes it back, for it says what is so on every path."""
+        cells[key] = value
+
+    def add(self, items: list[Any], item: Any) -> None:
+        """Append to a list that values share, for good."""
+        items.append(item)
+
+    def amend(self, value: Function | Class, contract: str) -> None:
+        """Say for good by which contract a function or class is described."""
+        value.contract = contract
 
     def open_log(self) -> list[tuple[dict[Any, Any], Any, Any]]:
         """Start a new log on top of the open ones."""
@@ -346,39 +356,6 @@ class Machine:
                     same = False
                 options.append((guard, content))
             self.put(owner, key, first if same else join.contents(key, options))
-
-    def observe(
-        self, value: Value, text: str, call: int, node: ir.Expr | None = None, names: Sequence[str] = ()
-    ) -> None:
-        """Record how a result was made, if that is an operation that facts speak of.
-
-        Args:
-            node: the expression that passes its arguments, a layer's construction for a layer; names: its positional
-                parameters, in order.
-        """
-        via = getattr(value.items[0] if type(value) is Tuple and value.items else value, "via", None)
-        if via is None:
-            return
-        given, other = next(iter(via.arguments.values()), None), via.arguments.get("other")
-        if type(given) in (Number, Unknown, Const) and via.op in ARITHMETIC:
-            given, other = other, given
-        if type(given) is Unknown and via.op in OBSERVED:
-            given = Tensor()
-        if type(given) is not Tensor:
-            return
-        if via.op in RESHAPING and type(value) is Tensor and value.shape and given.shape:
-            self.events.append(ReshapeEvent(via.place, self.guard(), via, given, value, text, call))
-        beside = type(other) is Number or (type(other) is Unknown and other.grad == "detached")
-        kind = given.meaning.kind if given.meaning is not None else ""
-        arithmetic = via.op in ARITHMETIC and (type(other) is Tensor or kind == "image" or (beside and kind == "loss"))
-        wraps = given.dtype == "uint8" and via.op in WRAPPING
-        if via.op in OBSERVED or arithmetic or wraps or given.dtype == "bool":
-            frame, path = self.frame, (via.made or via.place).path
-            places = {name: Place(path, argument.n) for name, argument in passed(node, names).items()}
-            event = OpEvent(
-                via.place, self.guard(), via, given, value, text, call, places, frame.called, frame.given, frame.written
-            )
-            self.events.append(event)
 
     # --- keeping time --------------------------------------------------------------------------------------------
 

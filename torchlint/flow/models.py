@@ -144,34 +144,34 @@ def note(m: Machine, value: Value, run: Run) -> Value:
     """Record a call of a model, and note it on what the model returned."""
     if m.runs == 0:
         m.events.append(RunEvent(run.place, m.guard(), run))
-    return tag(value, run)
+    return tag(m, value, run)
 
 
-def tag(value: Value, run: Run, part: tuple[Any, ...] = ()) -> Value:
+def tag(m: Machine, value: Value, run: Run, part: tuple[Any, ...] = ()) -> Value:
     """Note a model's call on every tensor in what it returns; `part` is where the value is in that."""
     if isinstance(value, Tensor):
         if run.image is None and value.run is not None and value.run.image is not None:
-            value.run.outputs.append(Output(value, run, part))
+            m.add(value.run.outputs, Output(value, run, part))
             return value
         tagged = value.with_(run=run)
-        run.outputs.append(Output(tagged, run, part))
+        m.add(run.outputs, Output(tagged, run, part))
         return tagged
     if isinstance(value, Tuple):
-        return Tuple(tuple(tag(v, run, (*part, i)) for i, v in enumerate(value.items)))
+        return Tuple(tuple(tag(m, v, run, (*part, i)) for i, v in enumerate(value.items)))
     if isinstance(value, List) and value.items is not None:
-        return make_list((tag(v, run, (*part, i)) for i, v in enumerate(value.items)), value.kind)
+        return make_list((tag(m, v, run, (*part, i)) for i, v in enumerate(value.items)), value.kind)
     if isinstance(value, Dict):
-        return Dict({k: tag(v, run, (*part, k)) for k, v in value.items.items()}, dict(value.meta))
+        return Dict({k: tag(m, v, run, (*part, k)) for k, v in value.items.items()}, dict(value.meta))
     if isinstance(value, Object) and value.kind == "output":
-        attrs = {k: tag(v, run, (*part, k)) if isinstance(v, Value) else v for k, v in value.attrs.items()}
+        attrs = {k: tag(m, v, run, (*part, k)) if isinstance(v, Value) else v for k, v in value.attrs.items()}
         return Object(value.kind, value.name, value.arguments, attrs, value.made)
     if isinstance(value, Alternatives):
-        return join.alternatives([(g, tag(v, run, part)) for g, v in value.options])
+        return join.alternatives([(g, tag(m, v, run, part)) for g, v in value.options])
     if isinstance(value, Object) and value.kind == "fields":
-        pairs = tuple((k, tag(v, run, (*part, k))) for k, v in value.attrs["()"])
+        pairs = tuple((k, tag(m, v, run, (*part, k))) for k, v in value.attrs["()"])
         return Object(value.kind, value.name, {}, {**dict(pairs), "()": pairs}, value.made)
     if isinstance(value, Instance) and records.is_record(value):
-        parts = {k: tag(v, run, (*part, k)) if isinstance(v, Value) else v for k, v in value.attrs.items()}
+        parts = {k: tag(m, v, run, (*part, k)) if isinstance(v, Value) else v for k, v in value.attrs.items()}
         return Instance(value.cls, parts, value.made, value.meta)
     return value
 
@@ -235,7 +235,7 @@ def module_attribute(m: Machine, instance: Instance, name: str, n: int) -> Value
     if name in ("module", "_orig_mod"):
         return instance  # what wraps a model stands for it
     if name in lightning.ATTACHED and objects.is_lightning(instance.cls):
-        return Unknown((".", ("name", "self", instance.meta.setdefault("id", m.fresh_key())), name))
+        return Unknown((".", ("name", "self", objects.identity(m, instance)), name))
     return Bound(name, instance, m.place(n))
 
 

@@ -25,6 +25,7 @@ from torchlint.flow import (
 from torchlint.flow.interval import REAL
 from torchlint.flow.library import apply, tables
 from torchlint.flow.machine import Machine, flatten
+from torchlint.flow.observing import observe
 from torchlint.flow.spell import passed, spell
 from torchlint.flow.tensors import grad_mode
 from torchlint.flow.values import (
@@ -36,6 +37,7 @@ from torchlint.flow.values import (
     Const,
     Dict,
     Instance,
+    Key,
     Library,
     Object,
     Place,
@@ -65,8 +67,17 @@ def is_module(m: Machine, instance: Instance) -> bool:
     known = instance.meta.get("module")
     if known is None:
         known = is_module_class(m, instance.cls)
-        instance.meta["module"] = known
+        m.note(instance.meta, "module", known)
     return bool(known)
+
+
+def identity(m: Machine, instance: Instance) -> Key:
+    """What names an object in the names of its unknown attributes."""
+    known = instance.meta.get("id")
+    if known is None:
+        known = m.fresh_key()
+        m.note(instance.meta, "id", known)
+    return known
 
 
 def is_module_class(m: Machine, cls: Class) -> bool:
@@ -220,7 +231,7 @@ def operation(
         bound = row.parameters.bind(values[:n], dict(zip(names, values[n:])))
         result = apply.apply(row, bound, place, spelled, None, first)
         seen = Tensor(via=Via(row.verb, bound, place)) if isinstance(result, Unknown) else result
-        m.observe(seen, spelled, number, node, row.parameters.positional)
+        observe(m, seen, spelled, number, node, row.parameters.positional)
         return grad_mode(m, result)
 
     result = m.over([m.opened(v) for v in (*args, *keywords.values())], one)

@@ -410,7 +410,7 @@ def _function(m: Machine, node: ir.FunctionDef) -> int:
     if m.contracts.taught:
         taught.define(m, function, m.frame)
         if isinstance(value, Function):
-            value.contract = function.contract
+            m.amend(value, function.contract)
     m.bind(node.name, value)
     return NEXT
 

@@ -72,11 +72,11 @@ def settle(m: Machine, namespace: Namespace) -> None:
             if not one.contract:
                 _describe(m, one, full)
         if not found:
-            namespace.attrs[name] = Library(full)
+            m.note(namespace.attrs, name, Library(full))
 
 
 def _describe(m: Machine, value: Function | Class, full: str) -> None:
-    value.contract = full
+    m.amend(value, full)
     signatures = _signatures(m.contracts.as_taught(full), value)
     row = m.contracts.adapt(full, signatures)
     from torchlint.flow.library import complaints  # rarely needed, and slow to import

@@ -12,6 +12,7 @@ from torchlint.flow.library.dtypes import category
 from torchlint.flow.library.operators import COMPARISONS
 from torchlint.flow.library.reading import dtype_name
 from torchlint.flow.machine import Machine, flatten
+from torchlint.flow.observing import observe
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
     NONE,
@@ -118,7 +119,7 @@ def call_method(
     def one(values: list[Value]) -> Value:
         bound = row.parameters.bind(values[: len(args) + 1], dict(zip(keywords, values[len(args) + 1 :])))
         result = apply.apply(row, bound, place, f".{name}()", None, receiver)
-        m.observe(result, f".{name}()", number, node, row.parameters.positional[1:])
+        observe(m, result, f".{name}()", number, node, row.parameters.positional[1:])
         return grad_mode(m, result)
 
     return m.over([tensor, *args, *keywords.values()], one)

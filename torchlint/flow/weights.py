@@ -136,7 +136,8 @@ def mark_loaded(m: Machine, model: object, depth: int = 0) -> None:
         model = model.origin.owner
     if not isinstance(model, (Instance, Object)) or depth > MOST_DEPTH:
         return
-    model.attrs.setdefault(LOADED, FALSE)  # as it was before, for a branch that does not come here
+    if LOADED not in model.attrs:
+        m.note(model.attrs, LOADED, FALSE)  # as it was before, for a branch that does not come here
     m.write(model.attrs, LOADED, TRUE)
     for value in list(model.attrs.values()):
         for part in value if isinstance(value, tuple) else (value,):

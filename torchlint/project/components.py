@@ -30,6 +30,31 @@ def components(project: Project, starts: Sequence[str]) -> list[list[str]]:
             path = leads[path]
         return path
 
+    for path, found in _edges(project, starts):
+        leads[first(found)] = first(path)
+    groups: dict[str, list[str]] = {}
+    for path in sorted(starts):
+        groups.setdefault(first(path), []).append(path)
+    return list(groups.values())
+
+
+def dependents(project: Project, path: str, starts: Sequence[str]) -> list[str]:
+    """The starts that import a file, directly or through others, sorted; the file itself is none of them."""
+    importers: dict[str, list[str]] = {}
+    for importer, found in _edges(project, starts):
+        importers.setdefault(found, []).append(importer)
+    reached = {path}
+    pending = [path]
+    while pending:
+        for importer in importers.get(pending.pop(), ()):
+            if importer not in reached:
+                reached.add(importer)
+                pending.append(importer)
+    return sorted(reached.intersection(starts) - {path})
+
+
+def _edges(project: Project, starts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Who may import whom, among the starts and all that they lead to."""
     pending = list(starts)
     seen = set(pending)
     members = _Packages(project, starts)
@@ -39,14 +64,10 @@ def components(project: Project, starts: Sequence[str]) -> list[list[str]]:
         if unit is None:
             continue
         for found in _imported(project, path, unit.imports, members):
-            leads[first(found)] = first(path)
+            yield path, found
             if found not in seen:
                 seen.add(found)
                 pending.append(found)
-    groups: dict[str, list[str]] = {}
-    for path in sorted(starts):
-        groups.setdefault(first(path), []).append(path)
-    return list(groups.values())
 
 
 class _Packages:

@@ -160,6 +160,15 @@ class Project:
         view.asked, view._resolved, view._exists = set(), {}, {}
         return view
 
+    def replaced(self, path: str, data: bytes) -> Project:
+        """The same files, except that the one at a normalised path has this content. What either reads or finds out
+        from now on, the other does not know."""
+        view = self.view()
+        known = self.units.get(path)
+        view.units = {**self.units, path: Unit(path if known is None else known.path, data, self._reader)}
+        view._resolved, view._exists = dict(self._resolved), dict(self._exists)
+        return view
+
     def relevant(self, modules: Iterable[str] = ()) -> list[str]:
         """The linted files that mention a framework or import one of some further modules, or import a file that does,
         in order: the starting points."""

@@ -223,11 +223,11 @@ class Contracts:
                     raise ContractError(complaints.unknown_operation(table, row, known))
         return contracts
 
-    def copy(self) -> Contracts:
-        """The same contracts, of which a run may `adapt` its own."""
+    def copy(self, *, found: bool = False) -> Contracts:
+        """The same contracts, of which a run may `adapt` its own; `found`: with what was looked up already."""
         twin = copy.copy(self)
         twin._names = dict(self._names)
-        twin._found = {}
+        twin._found = dict(self._found) if found else {}
         return twin
 
     def _teach(self, row: Row, table: Table) -> None:

@@ -242,6 +242,14 @@ class Bench:
         self._ready = {}
         return self._found(session, result.diagnostics, whole=True)
 
+    def recalled(self, full: str) -> Found:
+        """What the last whole pass found in a document, whose text is still what it was."""
+        path = self.path(full)
+        if self._session is None:
+            return Found(self.stamp, False, {}, {uri: [] for uri in self._uris(path)})
+        here = [one for one in self._everything if one.span.path == path]
+        return self._found(self._session, here, whole=False, only=path)
+
     # --- what is said ----------------------------------------------------------------------------------------------
 
     def _found(self, session: Session, said: list[Diagnostic], *, whole: bool, only: str | None = None) -> Found:

@@ -24,7 +24,8 @@ class Folder:
     """See the module's text.
 
     path: its full path as the editor names it. listing: whether all files in it are linted.
-    changed: is told which documents have other diagnostics than before. log, progress: are given what the worker says.
+    changed: is told which documents were looked at and may have other diagnostics than before. log, progress: are
+    given what the worker says.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class Folder:
             if found.stamp < self._sent.get(uri, -1):
                 continue
             self._known[uri] = found.stamp
-            if items != self.items.get(uri):
+            if items != self.items.get(uri) or uri in self.versions:
                 changed.add(uri)
                 self.items[uri] = items
         if found.whole:

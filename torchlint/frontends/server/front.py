@@ -9,6 +9,7 @@ Definitions
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import os
@@ -58,10 +59,10 @@ class Front(LanguageServer):
         self.trusted = False
         self.pulls = False
         self._folders: dict[str, Folder] = {}
-        self._published: dict[str, list[Item]] = {}
+        self._published: dict[str, tuple[int | None, list[Item]]] = {}
         self._pulled: dict[str, str] = {}
         self._news = asyncio.Condition()
-        self._progressing: dict[str, str] = {}
+        self._progressing: dict[str, ProgressBar] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
         register(self)
 
@@ -248,12 +249,11 @@ class Front(LanguageServer):
             items = [] if forget else self.shown(folder, uri)
             if self.pulls:
                 again = again or (uri in self._pulled and self._pulled[uri] != result_id(items))
-            elif items != self._published.get(uri, []) or uri in folder.versions:
-                if items:
-                    self._published[uri] = items
-                else:
-                    self._published.pop(uri, None)
-                self._publish(uri, folder.versions.get(uri), items)
+            elif (version := folder.versions.get(uri), items) != self._published.get(uri, (None, [])):
+                self._published[uri] = version, items
+                if version is None and not items:
+                    del self._published[uri]
+                self._publish(uri, version, items)
         if self.pulls:
             if again:
                 self.workspace_diagnostic_refresh(None)
@@ -340,30 +340,54 @@ class Front(LanguageServer):
     def _progress(self, folder: Folder, progress: Progress) -> None:
         if not self.can("window.work_done_progress"):
             return
-        token = self._progressing.get(folder.path)
-        if token is None and progress.of:
-            token = self._progressing[folder.path] = f"torchlint:{folder.path}"
-            self.later(self._begin(token, os.path.basename(folder.path)))
-        elif token is not None and progress.of:
-            words = f"{progress.phase}: {progress.done} of {progress.of} files"
-            percentage = 100 * progress.done // progress.of
-            self._report(token, types.WorkDoneProgressReport(message=words, percentage=percentage))
-        elif token is not None:
-            del self._progressing[folder.path]
-            self._report(token, types.WorkDoneProgressEnd())
+        shown = self._progressing.get(folder.path)
+        if progress.of == 0:
+            if shown is not None:
+                del self._progressing[folder.path]
+                shown.end()
+        elif shown is None:
+            shown = self._progressing[folder.path] = ProgressBar(self, folder.path)
+            self.later(shown.begin())
+        else:
+            shown.report(f"{progress.phase}: {progress.done} of {progress.of} files", progress.done, progress.of)
 
-    async def _begin(self, token: str, name: str) -> None:
+
+class ProgressBar:
+    """Shows how far the first look at a folder is, once the client has said that it will show it."""
+
+    def __init__(self, front: Front, path: str) -> None:
+        self._front = front
+        self._token = f"torchlint:{path}:{next(_NUMBERS)}"
+        self._title = f"torchlint: {os.path.basename(path)}"
+        self._begun = self._ended = False
+
+    async def begin(self) -> None:
+        """Ask the client to show it, and begin."""
         try:
-            await self.window_work_done_progress_create_async(types.WorkDoneProgressCreateParams(token))
+            await self._front.window_work_done_progress_create_async(types.WorkDoneProgressCreateParams(self._token))
         except Exception as error:  # a client may refuse
             logger.info("no progress: %s", error)
             return
-        self._report(token, types.WorkDoneProgressBegin(title=f"torchlint: {name}", percentage=0))
-        if token not in self._progressing.values():
-            self._report(token, types.WorkDoneProgressEnd())
+        if not self._ended:
+            self._begun = True
+            self._send(types.WorkDoneProgressBegin(title=self._title, percentage=0))
 
-    def _report(self, token: str, value: Any) -> None:
-        self.progress(types.ProgressParams(token, self.protocol._converter.unstructure(value)))
+    def report(self, words: str, done: int, of: int) -> None:
+        """Show how much is done."""
+        if self._begun:
+            self._send(types.WorkDoneProgressReport(message=words, percentage=100 * done // of))
+
+    def end(self) -> None:
+        """Show that it is over."""
+        self._ended = True
+        if self._begun:
+            self._send(types.WorkDoneProgressEnd())
+
+    def _send(self, value: Any) -> None:
+        self._front.progress(types.ProgressParams(self._token, self._front.protocol._converter.unstructure(value)))
+
+
+_NUMBERS = itertools.count(1)
 
 
 def is_file_below(uri: str, folder: str) -> bool:

@@ -94,6 +94,7 @@ class Worker:
         self._untidy = 0
         self._problem = ""
         self._edited: str | None = None
+        self._unanswered: set[str] = set()
         self._asked: list[Ask] = []
         self._last = 0.0
         self._first = True
@@ -136,6 +137,7 @@ class Worker:
         if isinstance(message, Buffer):
             self._last = time.monotonic() if message.edited else 0.0
             self._edited = message.path if message.edited else self._edited
+            self._unanswered.add(message.path)
             bench.open(message)
         elif isinstance(message, Closed):
             bench.close(message.path)
@@ -152,10 +154,12 @@ class Worker:
             return
         if self._edited is not None:
             started = time.perf_counter()
-            found = self._safely(lambda path=self._edited: bench.near(path))
+            edited = self._edited
+            found = self._safely(lambda: bench.near(edited))
             self._edited = None
             if found is not None:
                 self._send(found)
+                self._unanswered.discard(edited)
                 self._tell_time("near", started)
             self._tidy_up_sometimes()
         while self._asked:
@@ -175,7 +179,10 @@ class Worker:
             self._first = False
             bench.stale = False
             self._send(found if found is not None else Found(bench.stamp, True, {}, {}))
+            self._unanswered.clear()
             self._tell_time("whole", started)
+        while self._unanswered:
+            self._send(bench.recalled(self._unanswered.pop()))
         if not self._tidy:
             self._safely(bench.make_ready)
             gc.collect()
