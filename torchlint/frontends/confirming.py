@@ -228,6 +228,11 @@ def errands(
         yield indices, Errand(some, project, os.getcwd(), texts, inputs, arguments, allowance)
 
 
+def may_ask(session: Session, allowance: Consent, one: Diagnostic) -> bool:
+    """Whether a run can decide a finding, and is allowed to."""
+    return bool(_by_project(session, allowance, [one], []))
+
+
 def run(errand: Errand, progress: Callable[[str, int, int], None] | None = None) -> Confirmed:
     """Do an errand. It runs code of the project."""
     confirmed = Confirmed(errand.diagnostics, isolation=errand.allowance.isolation)

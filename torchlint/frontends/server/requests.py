@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from torchlint.frontends.server import actions
+from torchlint.frontends.server import actions, commands
 from torchlint.frontends.server.texts import Texts
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def register(front: Front) -> None:
     _documents(front)
     _workspace(front)
     actions.register(front)
+    commands.register(front)
 
 
 def _lifetime(front: Front) -> None:
@@ -62,6 +63,7 @@ def _lifetime(front: Front) -> None:
 
     @front.feature(types.SHUTDOWN)
     async def shutdown(_: None) -> None:
+        await front.runs.end()
         for folder in front.folders():
             await folder.end()
 
