@@ -24,7 +24,6 @@ from torchlint.flow.machine import MISSING, Machine
 from torchlint.flow.values import Class, Function
 from torchlint.project.modules import Project
 
-
 #: Stands in the journal for every cell of a dict.
 _ALL: Any = object()
 

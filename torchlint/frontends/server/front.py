@@ -13,7 +13,7 @@ import itertools
 import json
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,6 +25,7 @@ from torchlint import __version__
 from torchlint.frontends.server.folders import Folder, Item, result_id
 from torchlint.frontends.server.messages import Configure, Log, Progress
 from torchlint.frontends.server.protocol import Protocol
+from torchlint.frontends.server.runs import Runs
 from torchlint.frontends.server.settings import EditorSettings, laid_over, read, section
 from torchlint.source.discover import is_below, repository
 
@@ -65,6 +66,10 @@ class Front(LanguageServer):
         self._pulled: dict[str, str] = {}
         self._news = asyncio.Condition()
         self._progressing: dict[str, ProgressBar] = {}
+        #: what can be cancelled, by the token of its progress
+        self.cancels: dict[types.ProgressToken, Callable[[], object]] = {}
+        #: the processes that ask runs of models
+        self.runs = Runs()
         self._tasks: set[asyncio.Future[Any]] = set()
         register(self)
 
@@ -74,6 +79,7 @@ class Front(LanguageServer):
 
     def kill(self) -> None:
         """End all workers at once."""
+        self.runs.kill()
         for folder in self._folders.values():
             folder.kill()
 
@@ -196,11 +202,9 @@ class Front(LanguageServer):
     def send_notebook(self, uri: str, *, edited: bool = True) -> None:
         """Send the cells of an open notebook to its folder."""
         notebook = self.workspace.get_notebook_document(notebook_uri=uri)
-        path = None if notebook is None else self.path(notebook.uri)
+        path = None if notebook is None else self.place(notebook.uri)[0]
         if notebook is None or path is None:
             return
-        if not path.endswith(".ipynb"):
-            path += ".ipynb"
         cells: list[dict[str, Any]] = []
         for cell in notebook.cells:
             code = cell.kind == types.NotebookCellKind.Code
@@ -224,11 +228,41 @@ class Front(LanguageServer):
             return os.path.join(root, name if name.endswith((".py", ".ipynb")) else f"{name}.py")
         return None
 
+    def place(self, uri: str) -> tuple[str | None, int]:
+        """The path of a document, or of the notebook of a cell, and the number of that cell, which is 0 for others."""
+        notebook = self.notebook_of(uri)
+        if notebook is None:
+            return self.path(uri), 0
+        path = self.path(notebook.uri)
+        if path is not None and not path.endswith(".ipynb"):
+            path += ".ipynb"
+        return path, next((number for number, cell in enumerate(notebook.cells, 1) if cell.document == uri), 0)
+
+    def notebook_of(self, uri: str) -> types.NotebookDocument | None:
+        """The open notebook with this URI, or with a cell of it."""
+        documents = self.workspace
+        return documents.get_notebook_document(notebook_uri=uri) or documents.get_notebook_document(cell_uri=uri)
+
     def folder_with(self, uri: str) -> Folder | None:
-        """The folder of an open document or cell."""
-        notebook = self.workspace.get_notebook_document(cell_uri=uri)
-        path = self.path(notebook.uri if notebook is not None else uri)
+        """The folder of a document or cell."""
+        path, _ = self.place(uri)
         return None if path is None else self.folder_of(path)
+
+    def is_sent(self, folder: Folder, uri: str) -> bool:
+        """Whether the folder was sent the text that an open document has now."""
+        notebook, text = self.notebook_of(uri), self.workspace.text_documents.get(unquote(uri))
+        version = notebook.version if notebook is not None else None if text is None else text.version or 0
+        return version == folder.versions.get(uri)
+
+    def send(self, folder: Folder, uri: str) -> None:
+        """Send the text of an open document to its folder, unless it was."""
+        notebook = self.notebook_of(uri)
+        if self.is_sent(folder, uri):
+            return
+        if notebook is not None:
+            self.send_notebook(notebook.uri)
+        else:
+            self.send_text(uri)
 
     # --- what is said ----------------------------------------------------------------------------------------------
 
@@ -354,19 +388,23 @@ class Front(LanguageServer):
                 del self._progressing[folder.path]
                 shown.end()
         elif shown is None:
-            shown = self._progressing[folder.path] = ProgressBar(self, folder.path)
+            shown = self._progressing[folder.path] = ProgressBar(self, f"torchlint: {os.path.basename(folder.path)}")
             self.later(shown.begin())
         else:
             shown.report(f"{progress.phase}: {progress.done} of {progress.of} files", progress.done, progress.of)
 
 
 class ProgressBar:
-    """Shows how far the first look at a folder is, once the client has said that it will show it."""
+    """Shows that something is done and how far it is, once the client has said that it will show it.
 
-    def __init__(self, front: Front, path: str) -> None:
+    cancel: is called if the user does not want to wait; None if that changes nothing.
+    """
+
+    def __init__(self, front: Front, title: str, cancel: Callable[[], object] | None = None) -> None:
         self._front = front
-        self._token = f"torchlint:{path}:{next(_NUMBERS)}"
-        self._title = f"torchlint: {os.path.basename(path)}"
+        self._token = f"torchlint:{next(_NUMBERS)}"
+        self._title = title
+        self._cancel = cancel
         self._begun = self._ended = False
 
     async def begin(self) -> None:
@@ -378,7 +416,11 @@ class ProgressBar:
             return
         if not self._ended:
             self._begun = True
-            self._send(types.WorkDoneProgressBegin(title=self._title, percentage=0))
+            if self._cancel is None:
+                self._send(types.WorkDoneProgressBegin(title=self._title, percentage=0))
+            else:
+                self._front.cancels[self._token] = self._cancel
+                self._send(types.WorkDoneProgressBegin(title=self._title, cancellable=True))
 
     def report(self, words: str, done: int, of: int) -> None:
         """Show how much is done."""
@@ -388,6 +430,7 @@ class ProgressBar:
     def end(self) -> None:
         """Show that it is over."""
         self._ended = True
+        self._front.cancels.pop(self._token, None)
         if self._begun:
             self._send(types.WorkDoneProgressEnd())
 

@@ -3,6 +3,7 @@ cannot be understood."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -16,6 +17,11 @@ logger = logging.getLogger(__name__)
 
 class Protocol(LanguageServerProtocol):
     """See the module's text."""
+
+    def __init__(self, server: Any, converter: Any) -> None:
+        super().__init__(server, converter)
+        #: the commands that are being carried out, by the number of their request
+        self.commands: dict[Any, asyncio.Task[Any]] = {}
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """What is left as it is until the whole message is there: the library asks this of every object in it."""
@@ -58,6 +64,13 @@ class Protocol(LanguageServerProtocol):
             self._send_response(
                 message.id, error=types.ResponseError(types.ErrorCodes.InvalidRequest if late or twice else code, words)
             )
+
+    def _handle_cancel_notification(self, msg_id: Any) -> None:
+        """Give up a request, and the command that it has started, which the library would let go on."""
+        super()._handle_cancel_notification(msg_id)
+        task = self.commands.pop(msg_id, None)
+        if task is not None:
+            task.cancel()
 
     @property
     def is_shut_down(self) -> bool:

@@ -14,7 +14,18 @@ import msgspec
 
 from torchlint.frontends.outcome import UsageError
 from torchlint.frontends.server import messages
-from torchlint.frontends.server.messages import Ask, Buffer, Closed, Configure, Log, Quit, Reply, ToFront, ToWorker
+from torchlint.frontends.server.messages import (
+    Ask,
+    Buffer,
+    Closed,
+    Configure,
+    Forget,
+    Log,
+    Quit,
+    Reply,
+    ToFront,
+    ToWorker,
+)
 
 #: A worker that dies is started again, unless it died so often within so many seconds.
 MOST_DEATHS, WITHIN = 3, 60.0
@@ -66,8 +77,8 @@ class Worker:
         else:
             self._write(message)
 
-    async def ask(self, stamp: int, what: str, arguments: dict[str, Any]) -> Any:
-        """The answer to a question.
+    async def ask(self, stamp: int, what: str, arguments: dict[str, Any]) -> tuple[Any, int]:
+        """The answer to a question, and the stamp of the last message that it knows of.
 
         Raises:
             UsageError: there is none, and why.
@@ -80,7 +91,11 @@ class Worker:
         self._answers[question.number] = question, future
         self.send(question)
         try:
-            return await future
+            result: tuple[Any, int] = await future
+            return result
+        except asyncio.CancelledError:
+            self.send(Forget(stamp, question.number))
+            raise
         finally:
             self._answers.pop(question.number, None)
 
@@ -179,7 +194,7 @@ class Worker:
                     if message.problem is not None:
                         future.set_exception(UsageError(message.problem))
                     else:
-                        future.set_result(message.result)
+                        future.set_result((message.result, message.stamp))
             else:
                 self._hear(message)
 
