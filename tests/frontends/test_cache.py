@@ -15,8 +15,7 @@ import platformdirs
 import pytest
 
 from tests.frontends.programs import MODEL
-from torchlint.engine.lint import Request, Result
-from torchlint.engine.lint import lint as analysed
+from torchlint.engine.lint import Result, Work
 from torchlint.frontends.cli import main
 from torchlint.frontends.places import cache_folder
 from torchlint.frontends.store import MARK, DiskStore
@@ -168,13 +167,15 @@ def test_what_changes_while_a_run_lasts(
     EDITS["one that extends"](project)
     time.sleep(0.03)  # the configuration is older than the run
 
-    def and_then(request: Request) -> Result:
-        result = analysed(request)
+    analysed = Work.result
+
+    def and_then(work: Work) -> Result:
+        result = analysed(work)
         EDITS[edit](project)
         return result
 
     with monkeypatch.context() as patch:
-        patch.setattr("torchlint.frontends.check.lint", and_then)
+        patch.setattr(Work, "result", and_then)
         lint(".")
     assert lint(".") == lint(".", "--no-cache")
 

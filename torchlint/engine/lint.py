@@ -14,7 +14,9 @@ are read; the outcome of the other component is found, and not a line of it is r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import posixpath
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import msgspec
@@ -23,15 +25,20 @@ from torchlint.config import Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, run
 from torchlint.engine.builtin import INTERNAL_ERROR, UNHEARD
+from torchlint.engine.memory import Memory
 from torchlint.engine.select import mentioned
 from torchlint.facts.analysis import Statistics, Taught, analyse_component, modules_of
+from torchlint.facts.known import KnownValues, everything_known
+from torchlint.flow.budget import Stopped, never
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.library.tables import Table, names_of
+from torchlint.flow.recording import Recorder
 from torchlint.project import parsed
 from torchlint.project.components import components
 from torchlint.project.modules import Project
 from torchlint.rule import Rule
 from torchlint.source.digest import digest
+from torchlint.syntax import ir
 from torchlint.syntax.tree import in_bulk
 
 RECORDS, OUTCOMES = "records", "outcomes"
@@ -60,7 +67,9 @@ class Request(msgspec.Struct, frozen=True):
     processes may work. whole: whether all of a path's project is linted; it is asked only where that matters.
     progress: is told a phase, how much of it is done, and how much there is. foreign_comments: whether comments that
     other tools read too (``# noqa``) silence findings. tops: the folders that hold the projects of the files.
-    claims: which claims for a run are made of what is found.
+    claims: which claims for a run are made of what is found. stop: whether nobody waits for the result any longer; it
+    is asked again and again. memory: what is kept between passes in this process; None to keep nothing. record: paths
+    of which it is wanted what is known of every expression.
     """
 
     files: Mapping[str, bytes]
@@ -78,58 +87,43 @@ class Request(msgspec.Struct, frozen=True):
     foreign_comments: bool = True
     tops: Sequence[str] = ()
     claims: run.Claims = run.Claims.NONE
+    stop: Callable[[], bool] = never
+    memory: Memory | None = None
+    record: Collection[str] = ()
 
 
 class Result(msgspec.Struct):
     """What there is to say: diagnostics, sorted; what was covered; what seems to be wrong with the configuration.
 
-    analysed: the linted files whose component was run, rather than found in the store.
+    analysed: the linted files whose component was run, rather than found in the store. known: what is known of the
+    expressions of the files of which that was wanted.
     """
 
     diagnostics: list[Diagnostic]
     statistics: Statistics
     notes: list[str] = []
     analysed: list[str] = []
+    known: dict[str, KnownValues] = {}
 
 
 class Outcome(msgspec.Struct):
-    """What a component gave. `asked`: further paths that were looked for, each with the hash of its content or None."""
+    """What a component gave. `asked`: further paths that were looked for, each with the hash of its content or None;
+    `known`: what is known of the expressions of the files of which that was wanted. That is not kept on a disk."""
 
     found: list[Diagnostic]
     statistics: Statistics
     taught: Taught
     asked: list[tuple[str, bytes | None]]
+    known: dict[str, KnownValues] = {}
 
 
 def lint(request: Request) -> Result:
     """Analyse and judge, or find what is still known.
 
     Raises:
-        ContractError: a contract table cannot be read.
+        ContractError: a contract table cannot be read. Stopped: nobody waits for the result any longer.
     """
-    if not _is_encodable([request.folder, *request.tops, *request.files]):  # on a disk of another encoding
-        request = msgspec.structs.replace(request, store=None, jobs=1)
-    work = _Work(request)
-    outcomes = work.outcomes()
-    statistics = Statistics(len(work.project.linted), taught=len(set(work.taught_names)))
-    taught = Taught()
-    found: list[Diagnostic] = []
-    for outcome in outcomes:
-        found += outcome.found
-        statistics.add(outcome.statistics)
-        taught.add(outcome.taught)
-    statistics.taught_met = len(set(taught.met))
-    broken = any(one.code in UNHEARD for one in found)
-    said = run.sift(
-        found,
-        request.rules,
-        request.settings,
-        request.text,
-        lambda path: path in work.exhausted_nowhere and not broken and request.whole(path),
-        [path for path in work.followed if mentioned(request.files[path], request.rules)],
-        foreign_comments=request.foreign_comments,
-    )
-    return Result(said, statistics, taught.complaints(), sorted(work.analysed))
+    return Work(request).result()
 
 
 class Component:
@@ -138,7 +132,9 @@ class Component:
     everywhere: a hash of what all components depend on.
     """
 
-    def __init__(self, index: int, starts: list[str], everywhere: bytes, project: Project) -> None:
+    def __init__(
+        self, index: int, starts: list[str], everywhere: bytes, project: Project, digest: Callable[[bytes], bytes]
+    ) -> None:
         self.index = index
         self.starts = starts
         self.size = sum(len(project.units[path].data) for path in starts)
@@ -162,10 +158,12 @@ class _Progress:
             self._listener(self._phase, self._done, self._of)
 
 
-class _Work:
+class Work:
     """One run: what it is asked for, and what it has found out."""
 
     def __init__(self, request: Request) -> None:
+        if not _is_encodable([request.folder, *request.tops, *request.files]):  # on a disk of another encoding
+            request = msgspec.structs.replace(request, store=None, jobs=1)
         self.request = request
         self.ready: dict[bytes, parsed.Parsed] = {}
         self.project = Project(request.files, request.context, self.read, request.folder, request.tops)
@@ -174,6 +172,57 @@ class _Work:
         self.followed: list[str] = []
         self.exhausted_nowhere: set[str] = set()
         self.taught_names = [name for table in request.contracts for row in table.rows for name in names_of(row)]
+        self.parts: list[Component] = []
+
+    def result(self) -> Result:
+        """Do the work.
+
+        Raises:
+            ContractError: a contract table cannot be read. Stopped: nobody waits for the result any longer.
+        """
+        request = self.request
+        finished = False
+        try:
+            outcomes = self.outcomes()
+            finished = True
+        finally:
+            if request.memory is not None:
+                request.memory.keep(self.project, finished=finished)
+        statistics = Statistics(len(self.project.linted), taught=len(set(self.taught_names)))
+        taught = Taught()
+        found: list[Diagnostic] = []
+        known: dict[str, KnownValues] = {}
+        for outcome in outcomes:
+            known.update(outcome.known)
+            found += outcome.found
+            statistics.add(outcome.statistics)
+            taught.add(outcome.taught)
+        statistics.taught_met = len(set(taught.met))
+        broken = any(one.code in UNHEARD for one in found)
+        said = run.sift(
+            found,
+            request.rules,
+            request.settings,
+            request.text,
+            lambda path: path in self.exhausted_nowhere and not broken and request.whole(path),
+            [path for path in self.followed if mentioned(request.files[path], request.rules)],
+            foreign_comments=request.foreign_comments,
+        )
+        return Result(said, statistics, taught.complaints(), sorted(self.analysed), known)
+
+    def module(self, path: str) -> ir.Module | None:
+        """The IR of a file that was read, by its path as the user writes it; None if it has none."""
+        unit = self.project.units.get(posixpath.normpath(path.replace("\\", "/")))
+        return None if unit is None else unit.load()
+
+    @cached_property
+    def contracts(self) -> Contracts:
+        """What is known of libraries, and what the configurations add.
+
+        Raises:
+            ContractError: a table cannot be read.
+        """
+        return Contracts.load([str(registry.own_contracts())], self.request.contracts, self.request.folder)
 
     # --- files -----------------------------------------------------------------------------------------------------
 
@@ -182,14 +231,20 @@ class _Work:
 
         Nobody is given the same object twice: files with the same content are different files.
         """
-        key = digest(data)
+        key = self._digest(data)
         found = self.ready.pop(key, None) or self._stored(key)
         if found is None:
             found = parsed.parse(data)
             self._keep(key, parsed.encode(found) if self.request.store is not None else b"")
         return found
 
+    def _digest(self, data: bytes) -> bytes:
+        return digest(data) if self.request.memory is None else self.request.memory.digest(data)
+
     def _stored(self, key: bytes) -> parsed.Parsed | None:
+        known = None if self.request.memory is None else self.request.memory.take(key)
+        if known is not None:
+            return known
         record = None if self.request.store is None else self.request.store.get(RECORDS, self._versioned(key))
         return None if record is None else parsed.decoded(record)
 
@@ -205,7 +260,7 @@ class _Work:
         missing: dict[bytes, bytes] = {}
         for path in starts:
             data = self.project.units[path].data
-            key = digest(data)
+            key = self._digest(data)
             if key not in self.ready and key not in missing:
                 found = self._stored(key)
                 if found is None:
@@ -226,6 +281,8 @@ class _Work:
         left = [key for key in missing if key not in self.ready]
         with in_bulk(len(left)):
             for key in left:
+                if self.request.stop():
+                    raise Stopped
                 self.ready[key] = self.read(missing[key])
                 tell(1)
 
@@ -236,19 +293,18 @@ class _Work:
         starts = self.project.relevant(modules_of(self.request.contracts))
         self.read_all(starts)
         everywhere = self._everywhere()
-        parts = [
-            Component(index, group, everywhere, self.project)
+        self.parts = parts = [
+            Component(index, group, everywhere, self.project, self._digest)
             for index, group in enumerate(components(self.project.view(), starts))
         ]
         known = {part.index: outcome for part in parts if (outcome := self._known(part)) is not None}
         fresh = [part for part in parts if part.index not in known]
         if fresh or not parts:
-            contracts = Contracts.load([str(registry.own_contracts())], self.request.contracts, self.request.folder)
-            for part, outcome in self._run(fresh, contracts):
+            for part, outcome in self._run(fresh, self.contracts):
                 known[part.index] = outcome
                 self.analysed += (self.project.units[path].path for path in part.starts)
-                if self.request.store is not None and not any(one.code == INTERNAL_ERROR.code for one in outcome.found):
-                    self.request.store.put(OUTCOMES, part.key, msgspec.msgpack.encode(outcome))
+                if not any(one.code == INTERNAL_ERROR.code for one in outcome.found):
+                    self._keep_outcome(part, outcome)
         for part in parts:
             paths = [self.project.units[path].path for path in part.starts]
             linted = [path for path in paths if path in self.request.files]
@@ -262,7 +318,7 @@ class _Work:
         settings = [self.request.settings(path) for path in paths]
         distinct = {id(one): (number, one) for number, one in enumerate(settings)}
         which = [distinct[id(one)][0] for one in settings]
-        if self.request.store is None:
+        if self.request.store is None and self.request.memory is None:
             return b""
         told = msgspec.msgpack.encode(
             (
@@ -280,21 +336,38 @@ class _Work:
 
     def _known(self, part: Component) -> Outcome | None:
         """The outcome of a component, if it is kept and nothing that it depended on has changed."""
-        content = None if self.request.store is None else self.request.store.get(OUTCOMES, part.key)
-        if content is None:
+        outcome = None if self.request.memory is None else self.request.memory.outcome(part.key)
+        recorded = self._recorded(part)
+        if recorded and (outcome is None or not outcome.known.keys() >= recorded):
             return None
-        try:
-            outcome = msgspec.msgpack.decode(content, type=Outcome)
-        except parsed.UNREADABLE:
-            return None
+        if outcome is None:
+            content = None if self.request.store is None else self.request.store.get(OUTCOMES, part.key)
+            if content is None:
+                return None
+            try:
+                outcome = msgspec.msgpack.decode(content, type=Outcome)
+            except parsed.UNREADABLE:
+                return None
         view = self.project.view()
         return outcome if all(self._content(view, path) == known for path, known in outcome.asked) else None
+
+    def _keep_outcome(self, part: Component, outcome: Outcome) -> None:
+        if self.request.memory is not None:
+            self.request.memory.put(part.key, outcome)
+        if self.request.store is not None:
+            kept = msgspec.structs.replace(outcome, known={})
+            self.request.store.put(OUTCOMES, part.key, msgspec.msgpack.encode(kept))
+
+    def _recorded(self, part: Component) -> set[str]:
+        """The files of a component of which it is wanted what is known of their expressions."""
+        paths = {self.project.units[path].path for path in part.starts} if self.request.record else set()
+        return paths.intersection(self.request.record)
 
     def _content(self, project: Project, path: str) -> bytes | None:
         if path.endswith("/"):
             return b"" if project.is_folder(path[:-1]) else None
         unit = project.unit(path)
-        return None if unit is None else digest(unit.data)
+        return None if unit is None else self._digest(unit.data)
 
     def _run(self, parts: Sequence[Component], contracts: Contracts) -> Iterator[tuple[Component, Outcome]]:
         """Run components, side by side if that pays."""
@@ -325,16 +398,19 @@ class _Work:
         view = self.project.view()
         request = self.request
         try:
-            analysis = analyse_component(view, part.starts, contracts)
+            recorded = sorted(self._recorded(part))
+            recorder = Recorder(recorded) if recorded else None
+            analysis = analyse_component(view, part.starts, contracts, stop=request.stop, recorder=recorder)
             found = run.find(analysis, request.rules, request.files, request.settings, request.text, request.claims)
+            known = {path: everything_known(recorder, path) for path in recorded} if recorder is not None else {}
         except Exception as error:
             return self._given_up(part, f"{type(error).__name__}: {error}")
         further = sorted(view.asked.difference(part.starts))
         asked = [(path, self._content(view, path)) for path in further]
-        return Outcome(found, analysis.statistics, analysis.taught, asked)
+        return Outcome(found, analysis.statistics, analysis.taught, asked, known)
 
 
-def _run_apart(shared: tuple[_Work, Contracts], part: Component) -> bytes:
+def _run_apart(shared: tuple[Work, Contracts], part: Component) -> bytes:
     work, contracts = shared
     return msgspec.msgpack.encode(work.outcome(part, contracts))
 

@@ -25,6 +25,7 @@ from torchlint.flow import imports
 from torchlint.flow.budget import Stop, Stopped, most_per_root, never
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.machine import Machine
+from torchlint.flow.recording import Recorder
 from torchlint.flow.rewinding import RewindingMachine
 from torchlint.flow.values import Class, Function, Namespace
 from torchlint.project.components import dependents
@@ -94,15 +95,17 @@ class Focus:
                 if self.path in m.namespaces:
                     m.rewind(mark)
 
-    def analyse(self, data: bytes) -> Analysis:
+    def analyse(self, data: bytes, recorder: Recorder | None = None) -> Analysis:
         """What is known of the focus with this content, without counts of losses and contracts. It holds as long as
-        nothing else is asked: the next run takes back what this one has changed.
+        nothing else is asked: the next run takes back what this one has changed. `recorder` is told the values of
+        expressions.
 
         Raises:
             Stopped: it is not wanted.
         """
         m = self.machine
         self.forget()
+        m.recorder = recorder
         project = m.project = self._project.replaced(self.path, data)
         run = OwnRoots(m, project, self.path, self._prepared)
         deeply(run.all)

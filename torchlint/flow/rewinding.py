@@ -24,6 +24,9 @@ from torchlint.flow.machine import MISSING, Machine
 from torchlint.flow.values import Class, Function
 from torchlint.project.modules import Project
 
+#: Stands in the journal for every cell of a dict.
+_ALL: Any = object()
+
 
 #: Stands in the journal for every cell of a dict.
 _ALL: Any = object()
@@ -41,7 +44,7 @@ class RewindingMachine(Machine):
     """A machine that keeps a journal."""
 
     #: What is no part of the state: it is what the state is kept with.
-    APART = frozenset({"journal", "project", "contracts", "stop"})
+    APART = frozenset({"journal", "project", "contracts", "stop", "recorder"})
 
     journal: list[tuple[Any, Any, Any]]
 

@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,10 @@ from torchlint.config import ConfigError, Settings
 from torchlint.diagnostic import Diagnostic
 from torchlint.engine import registry, select
 from torchlint.engine.builtin import BUILTINS, INTERNAL_ERROR, UNHEARD
-from torchlint.engine.lint import Request, Result, lint
+from torchlint.engine.lint import Request, Result, Work
+from torchlint.engine.memory import Memory
 from torchlint.engine.run import Claims, sift, syntax_errors
+from torchlint.flow.budget import never
 from torchlint.flow.library.tables import ContractError, Table
 from torchlint.frontends.configuration import Configuration, said_by
 from torchlint.frontends.documents import Documents
@@ -28,7 +30,7 @@ from torchlint.frontends.output import closing_line, fixable_line, publish, rend
 from torchlint.frontends.places import cache_folder, own_version, processors, user_file
 from torchlint.frontends.progress import Progress
 from torchlint.frontends.replay import Recorder, unheard
-from torchlint.frontends.store import DiskStore
+from torchlint.frontends.store import DiskStore, Reading
 from torchlint.frontends.terminal import wants_colour
 from torchlint.report.findings import About, Findings
 from torchlint.report.text import Paint, visible, visible_path
@@ -211,6 +213,16 @@ class Session:
         self._whole: dict[str, bool] = {}
         #: how many findings baselines list
         self.known = 0
+        #: what is kept between passes in this process, of which it is the latest; and whether one is to end early
+        self.memory: Memory | None = None
+        self.work: Work | None = None
+        self.stop: Callable[[], bool] = never
+        #: whether what this finds out is worth keeping on the disk
+        self.keeps = True
+        #: the files of which it is wanted what is known of their expressions
+        self.record: Collection[str] = ()
+        #: what stands for files on the disk, by path
+        self.overlay: Mapping[str, bytes] = {}
         self.store = None if arguments.no_cache else DiskStore(arguments.cache_dir or cache_folder(os.environ))
         self.piped = "-" in arguments.paths
         here = self.configuration.of(arguments.stdin_filename if self.piped and arguments.stdin_filename else os.curdir)
@@ -290,14 +302,14 @@ class Session:
         """What there is to say of these files; `progress` is told how far it is.
 
         Raises:
-            UsageError, ConfigError: the configuration is wrong.
+            UsageError, ConfigError: the configuration is wrong. Stopped: nobody waits for the result any longer.
         """
         documents = Documents(given)
         settings = {path: self.configuration.of(documents.owner(path)) for path in documents.files}
         if not self._checked:
             _check_selectors(self.configuration, [*given, os.curdir], self.rules, self.arguments.quiet)
             self._checked = True
-        self.given, self.documents, self.sources = given, documents, Sources(documents.files)
+        self.given, self.documents, self.sources = given, documents, Sources(documents.files, {**self.overlay})
         self._whole = {}
         request = Request(
             documents.files,
@@ -307,7 +319,7 @@ class Session:
             self.sources.text,
             tables(settings.values()),
             os.getcwd(),
-            self.store,
+            self.store if self.store is None or self.keeps else Reading(self.store),
             self._version(),
             self.arguments.jobs or processors(),
             lambda path: not documents.troubles and self.whole(documents.owner(path)),
@@ -315,16 +327,28 @@ class Session:
             foreign_comments=self.foreign_comments,
             tops=self._tops(given),
             claims=Claims.NONE if self.consent is None else Claims.FOUND,
+            stop=self.stop,
+            memory=self.memory,
+            record=self.record,
         )
+        self.work = None
+        work = Work(request)
         with without_collector():
             try:
-                result = lint(request)
+                result = work.result()
             except ContractError as error:
                 raise UsageError(str(error)) from error
             finally:
                 self._record()
-                if self.store is not None:
+                if self.store is not None and self.keeps:
                     self.store.prune(time.time())
+        self.work = work
+        result.diagnostics = self._placed(documents, result.diagnostics)
+        self._pass_over(result)
+        return result
+
+    def _placed(self, documents: Documents, said: Sequence[Diagnostic]) -> list[Diagnostic]:
+        """What there is to say of linted texts where it stands in their documents, with what is wrong with those."""
         found = syntax_errors(documents.troubles, self.configuration.of)
         troubles = sift(
             found,
@@ -333,9 +357,7 @@ class Session:
             self.sources.text,
             foreign_comments=self.foreign_comments,
         )
-        result.diagnostics = documents.placed([*result.diagnostics, *troubles])
-        self._pass_over(result)
-        return result
+        return documents.placed([*said, *troubles])
 
     def _tops(self, paths: Iterable[str]) -> list[str]:
         """The folders that hold the projects of these files, named as the files are: in full, or from where we are."""
@@ -351,6 +373,18 @@ class Session:
         known: list[select.Declared] = [*self.rules.rules, *BUILTINS]
         rule = next((rule for rule in known if rule.code == code), None)
         return rule is not None and select.shows(self.configuration.of(path), rule.code, rule.name, rule.severity)
+
+    def beside_baselines(self, found: Sequence[Diagnostic], text: Callable[[str, int], str | None]) -> list[Diagnostic]:
+        """The findings that the baselines of their files do not list; `text`: of the files in which they are."""
+        for file in {self.configuration.of(one.span.path).baseline for one in found} - {None}:
+            from torchlint.frontends import baseline
+
+            listed = baseline.read(str(file), "")
+            here = [one for one in found if self.configuration.of(one.span.path).baseline == file]
+            kept = {id(one) for one in listed.split(here, text)[0]}
+            elsewhere = {id(one) for one in found} - {id(one) for one in here}
+            found = [one for one in found if id(one) in kept | elsewhere]
+        return list(found)
 
     def _pass_over(self, result: Result) -> None:
         """Take from the findings those that the baselines of their files list, and note what is stale there."""

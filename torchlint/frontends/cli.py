@@ -159,6 +159,12 @@ def _completion(arguments: argparse.Namespace) -> int:
     return completion(arguments)
 
 
+def _server(arguments: argparse.Namespace) -> int:
+    from torchlint.frontends.server.command import server
+
+    return server(arguments)
+
+
 def _clean(arguments: argparse.Namespace) -> int:
     from torchlint.frontends.places import cache_folder
     from torchlint.frontends.store import DiskStore
@@ -173,7 +179,7 @@ def _clean(arguments: argparse.Namespace) -> int:
 
 
 #: Commands that have nothing to do with the working folder.
-_ANYWHERE = ("explain", "rules", "completion", "clean")
+_ANYWHERE = ("explain", "rules", "completion", "clean", "server")
 #: What each command runs; its options are in `torchlint.frontends.options`.
 _COMMANDS = {
     "check": _check,
@@ -183,6 +189,7 @@ _COMMANDS = {
     "reveal": _reveal,
     "trace": _trace,
     "confirm": _confirm,
+    "server": _server,
     "completion": _completion,
     "clean": _clean,
 }

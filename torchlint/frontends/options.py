@@ -125,10 +125,10 @@ def _check_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="torchlint",
         usage="%(prog)s [check] [OPTIONS] [PATH ...]\n"
-        "       %(prog)s config|explain|rules|reveal|trace|confirm|completion|clean ...",
+        "       %(prog)s config|explain|rules|reveal|trace|confirm|server|completion|clean ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
         epilog="other commands: config [FILE], explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], "
-        "confirm FILE[:CLASS], completion SHELL, clean; each has a --help of its own. Exit status: 0 clean, "
+        "confirm FILE[:CLASS], server, completion SHELL, clean; each has a --help of its own. Exit status: 0 clean, "
         "1 findings, 2 errors.",
     )
     parser.add_argument(
@@ -447,6 +447,30 @@ def _completion_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _server_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="torchlint server",
+        description="A language server: editors start it, and speak to it over standard input and output.",
+    )
+    parser.add_argument(
+        "--stdio", action="store_true", help="speak over standard input and output; this is the default"
+    )
+    parser.add_argument("--tcp", type=_port, metavar="PORT", help="wait on this port of this machine for one client")
+    parser.add_argument(
+        "--log-level",
+        choices=("error", "warning", "info", "debug"),
+        default="warning",
+        help="what is written to standard error; default: %(default)s",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a whole number from 1 to 65535")
+    return int(text)
+
+
 def _clean_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="torchlint clean", description="Remove what earlier runs have kept.")
     _add_cache_dir(parser)
@@ -486,6 +510,7 @@ PARSERS = {
     "reveal": _reveal_parser,
     "trace": _trace_parser,
     "confirm": _confirm_parser,
+    "server": _server_parser,
     "completion": _completion_parser,
     "clean": _clean_parser,
 }

@@ -44,7 +44,8 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Unit(msgspec.Struct):
-    """A file: its path as the user wrote it, its bytes, and how many lines it has."""
+    """A file: its path as the user wrote it, its bytes, how many lines it has, and what they say, once that is asked
+    for."""
 
     path: str
     data: bytes
@@ -53,7 +54,7 @@ class Unit(msgspec.Struct):
     problem: Problem | None = None
     loaded: bool = False
     lines: int = 0
-    _parsed: Parsed | None = None
+    parsed: Parsed | None = None
 
     @property
     def imports(self) -> tuple[Import, ...]:
@@ -76,9 +77,9 @@ class Unit(msgspec.Struct):
         return self.module
 
     def _read(self) -> Parsed:
-        if self._parsed is None:
-            self._parsed = self.reader(self.data)
-        return self._parsed
+        if self.parsed is None:
+            self.parsed = self.reader(self.data)
+        return self.parsed
 
 
 def _import_marks(path: str) -> tuple[bytes, ...]:

@@ -4,67 +4,97 @@
 Lines and characters count from 0, characters in UTF-16 code units, as the protocol has it unless agreed otherwise. A
 clean file has an empty list, which is how a client learns that nothing is left of what it showed before. Each cell of
 a notebook is a document of its own; its URI is the file's with the fragment ``cell2``, since a client numbers them as
-it likes. The `data` of a diagnostic holds its fixes as workspace edits.
+it likes. The `data` of a diagnostic holds its fixes as workspace edits. A comment that silences nothing is tagged as
+unnecessary.
+
+The language server makes its diagnostics here too, with its client's URIs and position encoding.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from torchlint.diagnostic import Diagnostic, Fix, Location, Severity, Span
 from torchlint.report.encode import dumps
 from torchlint.report.findings import Findings, Lines
-from torchlint.report.paths import uri, utf16
+from torchlint.report.paths import uri, utf8, utf16
 from torchlint.report.text import with_verdict
 
 SEVERITIES = {Severity.ERROR: 1, Severity.WARNING: 2, Severity.INFO: 3}
 
+UNNECESSARY = 1
+
+#: Rules about what can be taken away.
+UNUSED = frozenset({"unused-suppression"})
+
+
+class Places(NamedTuple):
+    """How a client knows places: the URI of a span's document, the text of a row, and the units before a column (in a
+    line; from 1, in code points)."""
+
+    uri: Callable[[Span], str]
+    lines: Lines
+    units: Callable[[str, int], int] = utf16
+
+
+#: The units of each position encoding.
+UNITS: dict[str, Callable[[str, int], int]] = {
+    "utf-8": utf8,
+    "utf-16": utf16,
+    "utf-32": lambda line, column: column - 1,
+}
+
 
 def render(findings: Findings) -> str:
     """The object, indented."""
-    lines = Lines(findings.text)
+
+    def place(span: Span) -> str:
+        return uri(span.path, findings.folder) + (f"#cell{span.cell}" if span.cell else "")
+
+    places = Places(place, Lines(findings.text))
     published: dict[str, list[dict[str, Any]]] = {uri(path, findings.folder): [] for path in sorted(findings.files)}
     for one in findings.diagnostics:
-        published.setdefault(_uri(one.span, findings.folder), []).append(_diagnostic(one, findings.folder, lines))
+        published.setdefault(place(one.span), []).append(diagnostic(one, places))
     return dumps({key: {"uri": key, "diagnostics": found} for key, found in published.items()}, indent=2) + "\n"
 
 
-def _diagnostic(one: Diagnostic, folder: str, lines: Lines) -> dict[str, Any]:
+def diagnostic(one: Diagnostic, places: Places, url: str = "") -> dict[str, Any]:
+    """A finding as the protocol has it; `url`: where its rule is explained, unless it says so itself."""
     out: dict[str, Any] = {
-        "range": _range(one.span, lines),
+        "range": span_range(one.span, places),
         "severity": SEVERITIES[one.severity],
         "code": one.code,
         "source": "torchlint",
         "message": with_verdict(one),
     }
-    if one.url:
-        out["codeDescription"] = {"href": one.url}
+    if one.url or url:
+        out["codeDescription"] = {"href": one.url or url}
+    if one.name in UNUSED:
+        out["tags"] = [UNNECESSARY]
     if one.trail:
         out["relatedInformation"] = [
-            {"location": {"uri": _uri(step.span, folder), "range": _range(step.span, lines)}, "message": step.note}
+            {"location": {"uri": places.uri(step.span), "range": span_range(step.span, places)}, "message": step.note}
             for step in one.trail
         ]
     if one.fixes:
-        out["data"] = {"fixes": [_fix(fix, folder, lines) for fix in one.fixes]}
+        out["data"] = {"fixes": [_fix(fix, places) for fix in one.fixes]}
     return out
 
 
-def _fix(fix: Fix, folder: str, lines: Lines) -> dict[str, Any]:
+def _fix(fix: Fix, places: Places) -> dict[str, Any]:
     changes: dict[str, list[dict[str, Any]]] = {}
     for edit in fix.edits:
-        change = {"range": _range(edit.span, lines), "newText": edit.text}
-        changes.setdefault(_uri(edit.span, folder), []).append(change)
+        change = {"range": span_range(edit.span, places), "newText": edit.text}
+        changes.setdefault(places.uri(edit.span), []).append(change)
     return {"title": fix.title, "safe": fix.safe, "edit": {"changes": changes}}
 
 
-def _uri(span: Span, folder: str) -> str:
-    return uri(span.path, folder) + (f"#cell{span.cell}" if span.cell else "")
+def span_range(span: Span, places: Places) -> dict[str, Any]:
+    """A span as a range of the protocol."""
+    return {"start": _position(span, span.start, places), "end": _position(span, span.end, places)}
 
 
-def _range(span: Span, lines: Lines) -> dict[str, Any]:
-    return {"start": _position(span, span.start, lines), "end": _position(span, span.end, lines)}
-
-
-def _position(span: Span, location: Location, lines: Lines) -> dict[str, int]:
-    line = lines(span.path, span.cell, location.row)
-    return {"line": location.row - 1, "character": utf16(line, location.column)}
+def _position(span: Span, location: Location, places: Places) -> dict[str, int]:
+    line = places.lines(span.path, span.cell, location.row)
+    return {"line": location.row - 1, "character": places.units(line, location.column)}
