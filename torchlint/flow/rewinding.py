@@ -28,10 +28,6 @@ from torchlint.project.modules import Project
 _ALL: Any = object()
 
 
-#: Stands in the journal for every cell of a dict.
-_ALL: Any = object()
-
-
 class Mark(msgspec.Struct, frozen=True, eq=False):
     """A point to go back to; see the module's definitions. `contracts` are as they were adapted until then."""
 
