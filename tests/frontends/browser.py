@@ -5,12 +5,12 @@ Where it is missing it is installed if this is Debian's root, as in CI; else the
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.packages import found_or_installed, on_path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -22,20 +22,10 @@ PATIENCE = 300.0
 
 def chromium() -> str:
     """The path of the program."""
-    if (found := _found()) is not None:
-        return found
-    apt = shutil.which("apt-get")
-    if apt is not None and os.geteuid() == 0:
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for words in (["update"], ["install", "--yes", "--no-install-recommends", "chromium", "fonts-dejavu-core"]):
-            subprocess.run([apt, "--quiet", *words], env=environment, capture_output=True, timeout=2 * PATIENCE)
-    if (found := _found()) is not None:
-        return found
-    pytest.fail("there is no Chromium here to show the page with: install the package chromium")
-
-
-def _found() -> str | None:
-    return next((path for name in NAMES if (path := shutil.which(name)) is not None), None)
+    found = found_or_installed(on_path(*NAMES), "chromium", "fonts-dejavu-core")
+    if found is None:
+        pytest.fail("there is no Chromium here to show the page with: install the package chromium")
+    return found
 
 
 def document(page: Path, profile: Path) -> str:

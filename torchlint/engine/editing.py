@@ -25,7 +25,10 @@ from torchlint.diagnostic import Diagnostic, Edit, Fix, Location, Span, Step
 from torchlint.engine import run
 from torchlint.engine.lint import Work
 from torchlint.facts.focus import Focus
+from torchlint.facts.known import KnownValues, everything_known
+from torchlint.flow.recording import Recorder
 from torchlint.source.text import DecodeError, decode
+from torchlint.syntax import ir
 
 
 class Editing:
@@ -39,7 +42,18 @@ class Editing:
             raise NotFollowedError(path)
         self._request = work.request
         self._path = path
+        self._recorder = Recorder([path])
+        self._module: ir.Module | None = None
         self._focus = Focus(work.project.view(), normal, part.starts, work.contracts, stop=stop)
+
+    def known(self) -> KnownValues:
+        """What is known of the file's expressions, as far as it is near, with the content that was looked at last."""
+        return everything_known(self._recorder, self._path)
+
+    @property
+    def module(self) -> ir.Module | None:
+        """The IR of the content that was looked at last."""
+        return self._module
 
     def near(self, data: bytes) -> list[Diagnostic]:
         """What is near in the file with this content, sorted.
@@ -57,7 +71,9 @@ class Editing:
             return own if path == self._path else request.text(path)
 
         files = {**request.files, self._path: data}
-        analysis = self._focus.analyse(data)
+        self._recorder = Recorder([self._path])
+        analysis = self._focus.analyse(data, self._recorder)
+        self._module = analysis.modules.get(self._path)
         found = run.find(analysis, request.rules, files, request.settings, text, request.claims)
         here = [one for one in found if one.span.path == self._path]
         return run.sift(here, request.rules, request.settings, text, foreign_comments=request.foreign_comments)
@@ -75,7 +91,7 @@ def foreign(everything: Sequence[Diagnostic], near: Sequence[Diagnostic]) -> lis
 
 def moved(found: Sequence[Diagnostic], path: str, old: str, new: str) -> list[Diagnostic]:
     """Findings of an old text of a file where they stand in its new text, without those in rows that have changed."""
-    move = _Move(path, old, new)
+    move = Move(path, old, new)
     out: list[Diagnostic] = []
     for one in found:
         span = move.span(one.span)
@@ -89,7 +105,7 @@ def moved(found: Sequence[Diagnostic], path: str, old: str, new: str) -> list[Di
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-class _Move:
+class Move:
     """From the rows of an old text to those of a new one, which differ in one stretch of rows."""
 
     def __init__(self, path: str, old: str, new: str) -> None:

@@ -14,6 +14,7 @@ are read; the outcome of the other component is found, and not a line of it is r
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
@@ -27,14 +28,17 @@ from torchlint.engine.builtin import INTERNAL_ERROR, UNHEARD
 from torchlint.engine.memory import Memory
 from torchlint.engine.select import mentioned
 from torchlint.facts.analysis import Statistics, Taught, analyse_component, modules_of
+from torchlint.facts.known import KnownValues, everything_known
 from torchlint.flow.budget import Stopped, never
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.library.tables import Table, names_of
+from torchlint.flow.recording import Recorder
 from torchlint.project import parsed
 from torchlint.project.components import components
 from torchlint.project.modules import Project
 from torchlint.rule import Rule
 from torchlint.source.digest import digest
+from torchlint.syntax import ir
 from torchlint.syntax.tree import in_bulk
 
 RECORDS, OUTCOMES = "records", "outcomes"
@@ -91,22 +95,26 @@ class Request(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct):
     """What there is to say: diagnostics, sorted; what was covered; what seems to be wrong with the configuration.
 
-    analysed: the linted files whose component was run, rather than found in the store.
+    analysed: the linted files whose component was run, rather than found in the store. known: what is known of the
+    expressions of the files of which that was wanted.
     """
 
     diagnostics: list[Diagnostic]
     statistics: Statistics
     notes: list[str] = []
     analysed: list[str] = []
+    known: dict[str, KnownValues] = {}
 
 
 class Outcome(msgspec.Struct):
-    """What a component gave. `asked`: further paths that were looked for, each with the hash of its content or None."""
+    """What a component gave. `asked`: further paths that were looked for, each with the hash of its content or None;
+    `known`: what is known of the expressions of the files of which that was wanted. That is not kept on a disk."""
 
     found: list[Diagnostic]
     statistics: Statistics
     taught: Taught
     asked: list[tuple[str, bytes | None]]
+    known: dict[str, KnownValues] = {}
 
 
 def lint(request: Request) -> Result:
@@ -183,7 +191,9 @@ class Work:
         statistics = Statistics(len(self.project.linted), taught=len(set(self.taught_names)))
         taught = Taught()
         found: list[Diagnostic] = []
+        known: dict[str, KnownValues] = {}
         for outcome in outcomes:
+            known.update(outcome.known)
             found += outcome.found
             statistics.add(outcome.statistics)
             taught.add(outcome.taught)
@@ -198,7 +208,12 @@ class Work:
             [path for path in self.followed if mentioned(request.files[path], request.rules)],
             foreign_comments=request.foreign_comments,
         )
-        return Result(said, statistics, taught.complaints(), sorted(self.analysed))
+        return Result(said, statistics, taught.complaints(), sorted(self.analysed), known)
+
+    def module(self, path: str) -> ir.Module | None:
+        """The IR of a file that was read, by its path as the user writes it; None if it has none."""
+        unit = self.project.units.get(posixpath.normpath(path.replace("\\", "/")))
+        return None if unit is None else unit.load()
 
     @cached_property
     def contracts(self) -> Contracts:
@@ -322,6 +337,9 @@ class Work:
     def _known(self, part: Component) -> Outcome | None:
         """The outcome of a component, if it is kept and nothing that it depended on has changed."""
         outcome = None if self.request.memory is None else self.request.memory.outcome(part.key)
+        recorded = self._recorded(part)
+        if recorded and (outcome is None or not outcome.known.keys() >= recorded):
+            return None
         if outcome is None:
             content = None if self.request.store is None else self.request.store.get(OUTCOMES, part.key)
             if content is None:
@@ -337,7 +355,13 @@ class Work:
         if self.request.memory is not None:
             self.request.memory.put(part.key, outcome)
         if self.request.store is not None:
-            self.request.store.put(OUTCOMES, part.key, msgspec.msgpack.encode(outcome))
+            kept = msgspec.structs.replace(outcome, known={})
+            self.request.store.put(OUTCOMES, part.key, msgspec.msgpack.encode(kept))
+
+    def _recorded(self, part: Component) -> set[str]:
+        """The files of a component of which it is wanted what is known of their expressions."""
+        paths = {self.project.units[path].path for path in part.starts} if self.request.record else set()
+        return paths.intersection(self.request.record)
 
     def _content(self, project: Project, path: str) -> bytes | None:
         if path.endswith("/"):
@@ -374,13 +398,16 @@ class Work:
         view = self.project.view()
         request = self.request
         try:
-            analysis = analyse_component(view, part.starts, contracts, stop=request.stop)
+            recorded = sorted(self._recorded(part))
+            recorder = Recorder(recorded) if recorded else None
+            analysis = analyse_component(view, part.starts, contracts, stop=request.stop, recorder=recorder)
             found = run.find(analysis, request.rules, request.files, request.settings, request.text, request.claims)
+            known = {path: everything_known(recorder, path) for path in recorded} if recorder is not None else {}
         except Exception as error:
             return self._given_up(part, f"{type(error).__name__}: {error}")
         further = sorted(view.asked.difference(part.starts))
         asked = [(path, self._content(view, path)) for path in further]
-        return Outcome(found, analysis.statistics, analysis.taught, asked)
+        return Outcome(found, analysis.statistics, analysis.taught, asked, known)
 
 
 def _run_apart(shared: tuple[Work, Contracts], part: Component) -> bytes:

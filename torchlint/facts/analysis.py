@@ -18,6 +18,7 @@ from torchlint.flow.budget import Stop, Stopped, never
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.library.tables import Table, names_of
 from torchlint.flow.machine import Machine
+from torchlint.flow.recording import Recorder
 from torchlint.flow.values import Class, Function
 from torchlint.project.components import components
 from torchlint.project.modules import Problem, Project, Unit
@@ -142,16 +143,18 @@ def analyse_component(
     watch: tuple[str, int | None] | None = None,
     trace: bool = False,
     stop: Stop = never,
+    recorder: Recorder | None = None,
 ) -> Analysis:
     """Run one component on abstract values: `starts` are its files, the rest as in `analyse`.
 
     Args:
-        stop: is asked now and then whether the answer is no longer wanted.
+        stop: is asked now and then whether the answer is no longer wanted. recorder: is told the values of expressions.
 
     Raises:
         Stopped: it is not.
     """
     machine = Machine(project, contracts.copy(), stop=stop)
+    machine.recorder = recorder
     rows: dict[int, int] = {}
     if watch is not None:
         rows = _watch(machine, project, watch)

@@ -457,6 +457,8 @@ def call_function(
     generator = isinstance(node, ir.FunctionDef) and node.is_generator
     if generator:
         frame.yields = []
+    if m.recorder is not None:
+        m.recorder.enter(function.path, node.n, scope)
     m.push(frame)
     m.active.append(id(node))
     modes = m.grad, m.autocast

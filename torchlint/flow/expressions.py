@@ -49,7 +49,11 @@ def evaluate(m: Machine, node: ir.Expr) -> Value:
     m.steps += 1
     if m.steps > m.pause:
         m.tick()
-    return TABLE[type(node)](m, node)
+    if m.recorder is None:
+        return TABLE[type(node)](m, node)
+    value = TABLE[type(node)](m, node)
+    m.recorder.note(m.frame.path, node.n, value)
+    return value
 
 
 def _const(m: Machine, node: ir.Const) -> Value:

@@ -24,6 +24,7 @@ from torchlint.flow import join
 from torchlint.flow.budget import STEPS_BETWEEN_QUESTIONS, STEPS_PER_ROOT, Exhausted, Stop, Stopped, never
 from torchlint.flow.events import Event
 from torchlint.flow.library.contracts import Contracts
+from torchlint.flow.recording import Recorder
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,
@@ -101,6 +102,7 @@ class Machine:
         self.project = project
         self.contracts = contracts
         self.watch = watch
+        self.recorder: Recorder | None = None
         self.stop = stop
         self.watched: dict[int, list[dict[str, Value]]] = {}
         self.events: list[Event] = []

@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -219,6 +219,8 @@ class Session:
         self.stop: Callable[[], bool] = never
         #: whether what this finds out is worth keeping on the disk
         self.keeps = True
+        #: the files of which it is wanted what is known of their expressions
+        self.record: Collection[str] = ()
         #: what stands for files on the disk, by path
         self.overlay: Mapping[str, bytes] = {}
         self.store = None if arguments.no_cache else DiskStore(arguments.cache_dir or cache_folder(os.environ))
@@ -327,6 +329,7 @@ class Session:
             claims=Claims.NONE if self.consent is None else Claims.FOUND,
             stop=self.stop,
             memory=self.memory,
+            record=self.record,
         )
         self.work = None
         work = Work(request)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -40,22 +40,43 @@ def locate(text: str, numbers: Collection[int], path: str, module: ir.Module | N
     deep to be written out.
     """
     cut = pieces(text, module) if module is not None and numbers else None
-    wanted: dict[int, tuple[Piece, list[int]]] = {}
+    wanted: dict[tuple[int, bool], tuple[Piece, list[int]]] = {}
     for number in sorted(numbers):
-        piece = Piece(1, 0, text, ir.Module([], []), 0) if cut is None else cut.of_number(number)
+        piece = Piece(1, 0, text, ir.Module([], []), 0) if cut is None else cut.closest(number)
         if piece is not None:
-            wanted.setdefault(piece.number, (piece, []))[1].append(number - piece.number)
-    sizes = {number: depth.needed_stack(piece.text) for number, (piece, _) in wanted.items()}
-    readable = [wanted[number] for number, size in sizes.items() if size is not None]
+            wanted.setdefault((piece.number, piece.inner), (piece, []))[1].append(number)
+    found, missed = _in_pieces(wanted, path)
+    if missed and cut is not None:
+        again: dict[tuple[int, bool], tuple[Piece, list[int]]] = {}
+        for number in missed:
+            piece = cut.of_number(number)
+            if piece is not None:
+                again.setdefault((piece.number, piece.inner), (piece, []))[1].append(number)
+        found.update(_in_pieces(again, path)[0])
+    return found
+
+
+def _in_pieces(
+    wanted: Mapping[tuple[int, bool], tuple[Piece, list[int]]], path: str
+) -> tuple[dict[int, Span], list[int]]:
+    """The spans of nodes in these pieces, and the numbers for which an inner piece is numbered otherwise when it is
+    read by itself."""
+    sizes = {key: depth.needed_stack(piece.text) for key, (piece, _) in wanted.items()}
+    readable = [wanted[key] for key, size in sizes.items() if size is not None]
     if not readable:
-        return {}
+        return {}, []
     size = max(size for size in sizes.values() if size is not None)
-    found = depth.run_with_stack(
-        size * _MORE_STACK, lambda: [(piece, _locate(piece.text, inside, path)) for piece, inside in readable]
+    read = depth.run_with_stack(
+        size * _MORE_STACK, lambda: [(piece, numbers, _locate(piece, numbers, path)) for piece, numbers in readable]
     )
-    return {
-        piece.number + n: _further_down(span, piece.first - 1) for piece, spans in found for n, span in spans.items()
-    }
+    found: dict[int, Span] = {}
+    missed: list[int] = []
+    for _, numbers, spans in read:
+        if spans is None:
+            missed += numbers
+        else:
+            found.update(spans)
+    return found, missed
 
 
 def _further_down(span: Span, rows: int) -> Span:
@@ -63,17 +84,21 @@ def _further_down(span: Span, rows: int) -> Span:
     return Span(span.path, Location(start.row + rows, start.column), Location(end.row + rows, end.column))
 
 
-def _locate(text: str, numbers: Collection[int], path: str) -> dict[int, Span]:
+def _locate(piece: Piece, numbers: Collection[int], path: str) -> dict[int, Span] | None:
+    """The spans of nodes in a piece; None if that is not read as the part of the file that it is."""
     from libcst.metadata import MetadataWrapper, PositionProvider  # slow to import
 
+    text = piece.text
     tree = parse_here(text)
     if isinstance(tree, SyntaxProblem):
-        return {}
+        return None if piece.inner else {}
     record: list[cst.CSTNode] = []
     try:
         lower(tree, record)
     except TooDeepError:
         return {}
+    if piece.inner and len(record) != _size(piece):
+        return None
     flat = text.count("elif") > _LONGEST_LADDER
     if flat:
         _flatten_ladders(tree)
@@ -88,10 +113,27 @@ def _locate(text: str, numbers: Collection[int], path: str) -> dict[int, Span]:
         sys.setrecursionlimit(before)
     spans: dict[int, Span] = {}
     for number in numbers:
-        if 0 <= number < len(record):
-            place = places[record[number]]
-            spans[number] = Span(path, _location(place.start, lost), _location(place.end, lost))
+        if 0 <= number - piece.number < len(record):
+            place = places[record[number - piece.number]]
+            span = Span(path, _location(place.start, lost), _location(place.end, lost))
+            spans[number] = _further_down(span, piece.first - 1)
     return spans
+
+
+def _size(piece: Piece) -> int:
+    """How many nodes an inner piece has, the ``if`` above it included."""
+    if piece.end is not None:
+        return piece.end - piece.number
+    last = piece.number
+    stack: list[object] = [piece.module]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, list):
+            stack.extend(one)
+        elif isinstance(one, ir.Node):
+            last = max(last, getattr(one, "n", -1))
+            stack.extend(getattr(one, field) for field in one.__struct_fields__)
+    return last + 1 - piece.number
 
 
 def _location(place: CodePosition, lost: dict[int, int]) -> Location:

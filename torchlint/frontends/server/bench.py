@@ -12,7 +12,7 @@ other's is no longer true, since it may stand on the first. After the next whole
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
@@ -20,18 +20,23 @@ from msgspec.structs import replace
 from torchlint.claim import Verdict
 from torchlint.config import ConfigError
 from torchlint.diagnostic import Diagnostic, Fix, Span
-from torchlint.engine.editing import Editing, NotFollowedError, foreign, moved
+from torchlint.engine.editing import Editing, Move, NotFollowedError, foreign, moved
+from torchlint.engine.lint import Work
 from torchlint.engine.memory import Memory
+from torchlint.facts.known import KnownValues
+from torchlint.flow.budget import Stopped
 from torchlint.frontends.check import Session, consented
 from torchlint.frontends.documents import is_document
 from torchlint.frontends.files import decode_or_none, find, read_file
 from torchlint.frontends.options import PARSERS
 from torchlint.frontends.outcome import UsageError
-from torchlint.frontends.server.messages import Buffer, Configure, Found
+from torchlint.frontends.server.messages import Buffer, Configure, Found, Table
+from torchlint.frontends.server.tables import File, Files, Maker, merged
 from torchlint.report.findings import Lines
 from torchlint.report.lsp import UNITS, Places, diagnostic
 from torchlint.report.paths import uri
 from torchlint.source.discover import is_below
+from torchlint.syntax import ir
 
 if TYPE_CHECKING:
     from torchlint.frontends.confirming import Consent
@@ -60,6 +65,8 @@ class Bench:
         self._contents: dict[str, tuple[tuple[int, int, int], bytes]] = {}
         self.memory = Memory()
         self._session: Session | None = None
+        #: that of the last whole pass
+        self._work: Work | None = None
         self._ready: dict[str, Ready] = {}
         self._kept: dict[str, Editing] = {}
         self._recent: list[str] = []
@@ -70,6 +77,10 @@ class Bench:
         self._complaints: list[str] = []
         #: counts the texts and configurations that this has known
         self.generation = 0
+        self._known: dict[str, KnownValues] = {}
+        self._files_seen = Files()
+        #: by the URI of a document, the table of the last whole pass, and the text of which it is
+        self._tables: dict[str, tuple[Table, str]] = {}
         #: the stamp of the last message that this knows of
         self.stamp = 0
         #: whether the last whole pass is out of date
@@ -85,7 +96,7 @@ class Bench:
 
     def _forget(self) -> None:
         """What was read of the configuration counts no more."""
-        self._session = None
+        self._session = self._work = None
         self._ready.clear()
         self._kept.clear()
         self._outdated()
@@ -247,10 +258,10 @@ class Bench:
     def _made_ready(self, path: str, editing: Editing | None = None) -> Ready | None:
         """A document, ready for near passes after the last whole pass."""
         session = self._session
-        work = session.work if session is not None else None
-        if session is None or work is None or path not in session.given:
+        work = self._work
+        if session is None or work is None or path not in work.request.files:
             return None
-        content = session.given[path]
+        content = work.request.files[path]
         text = decode_or_none(content)
         if text is None:
             return None
@@ -279,9 +290,12 @@ class Bench:
         session.overlay = self.overlay()
         given = self.files(session)
         session.keeps = all(self._on_disk(path) == buffer.content for path, buffer in self._buffers.items())
+        session.record = [path for path in self._buffers if path in given]
         result = session.lint(given, progress)
         self.stale = False
+        self._work = session.work
         self.everything = result.diagnostics
+        self._known = result.known
         self._kept = {path: ready.editing for path, ready in self._ready.items()}
         self._ready = {}
         return self._found(session, result.diagnostics, whole=True)
@@ -293,6 +307,58 @@ class Bench:
             return Found(self.stamp, False, {}, {uri: [] for uri in self._uris(path)})
         here = [one for one in self.everything if one.span.path == path]
         return self._found(self._session, here, whole=False, only=path)
+
+    # --- what is known ---------------------------------------------------------------------------------------------
+
+    def tables(self) -> Iterator[Table]:
+        """What is known of the expressions of open documents after a whole pass.
+
+        Raises:
+            Stopped: it is out of date.
+        """
+        session = self._session
+        work = self._work
+        self._tables = {}
+        for path, buffer in list(self._buffers.items()):
+            values = self._known.get(path)
+            versions = self._versions(buffer)
+            if session is None or work is None or values is None or session.given.get(path) != buffer.content:
+                yield from (Table(self.stamp, uri, version, [], [], [], []) for uri, version in versions.items())
+                continue
+            for table in self._maker(session, work.module).tables(path, values, self.stamp, versions):
+                self._tables[table.uri] = table, decode_or_none(buffer.content) or ""
+                yield table
+            if self._stop():
+                raise Stopped
+
+    def near_tables(self, full: str) -> Iterator[Table]:
+        """What is known of the expressions of a document after a near pass over it, and what else was known of them
+        before, where the text around them is the same."""
+        path = self.path(full)
+        session, ready, buffer = self._session, self._ready.get(path), self._buffers.get(path)
+        work = self._work
+        if session is None or work is None or ready is None or buffer is None:
+            return
+        editing = ready.editing
+        maker = self._maker(session, lambda other: editing.module if other == path else work.module(other))
+        text = decode_or_none(buffer.content) or ""
+        for table in maker.tables(path, editing.known(), self.stamp, self._versions(buffer)):
+            before = self._tables.get(table.uri)
+            yield table if before is None else merged(table, before[0], Move("", before[1], text))
+
+    def _versions(self, buffer: Buffer) -> dict[str, int]:
+        return dict.fromkeys(buffer.cells or (buffer.uri,), buffer.version)
+
+    def _maker(self, session: Session, module: Callable[[str], ir.Module | None]) -> Maker:
+        def file(path: str) -> File | None:
+            buffer = self._buffers.get(path)
+            if buffer is not None and not is_document(path):
+                text = decode_or_none(buffer.content)
+            else:
+                text = session.sources.text(path)
+            return self._files_seen.of(path, text, module(path))
+
+        return Maker(file, session.documents.within, self.places(self.text(session)))
 
     # --- what is said ----------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import sys
+from typing import BinaryIO, cast
 
 
 def server(arguments: argparse.Namespace) -> int:
@@ -22,6 +23,7 @@ def server(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         raise UsageError("the language server needs the package pygls: pip install 'torchlint[server]'") from error
     from torchlint.frontends.server.front import Front
+    from torchlint.frontends.server.streams import Incoming
 
     logging.basicConfig(
         stream=sys.stderr,
@@ -38,7 +40,7 @@ def server(arguments: argparse.Namespace) -> int:
         else:
             streams = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
             os.dup2(2, 1)  # whatever prints, prints to the log
-            front.start_io(*streams)
+            front.start_io(cast("BinaryIO", Incoming(streams[0])), streams[1])
     finally:
         front.kill()
     return 0 if front.protocol.is_shut_down else 1

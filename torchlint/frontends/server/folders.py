@@ -23,6 +23,7 @@ from torchlint.frontends.server.messages import (
     Log,
     Progress,
     Settled,
+    Table,
     ToFront,
     Touched,
 )
@@ -41,7 +42,7 @@ class Folder:
 
     path: its full path as the editor names it. listing: whether all files in it are linted.
     changed: is told which documents were looked at and may have other diagnostics than before. log, progress: are
-    given what the worker says.
+    given what the worker says. tabled: is told of a document of whose expressions something is known now.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Folder:
         changed: Callable[[Folder, set[str], bool], None],
         log: Callable[[Log], None],
         progress: Callable[[Folder, Progress], None],
+        tabled: Callable[[Folder, str], None],
     ) -> None:
         self.path = path
         self.listing = listing
@@ -68,6 +70,10 @@ class Folder:
         self._answers: dict[bytes, _Asked] = {}
         self._answered = -1
         self._waiters: list[tuple[str | None, int, asyncio.Future[None]]] = []
+        #: what is known of the expressions of open documents, by URI
+        self.tables: dict[str, Table] = {}
+        self._table_waiters: list[tuple[str, asyncio.Future[None]]] = []
+        self._tabled = tabled
         self._worker = Worker(path, self._hear, self._gone)
 
     def _next(self) -> int:
@@ -93,6 +99,7 @@ class Folder:
         for uri in uris:
             self.versions.pop(uri, None)
             self._sent.pop(uri, None)
+            self.tables.pop(uri, None)
         self._worker.send(Closed(self._next(), path))
 
     def touch(self, paths: Iterable[str], configuration: bool) -> None:
@@ -132,6 +139,8 @@ class Folder:
     def _hear(self, message: ToFront) -> None:
         if isinstance(message, Found):
             self._take(message)
+        elif isinstance(message, Table):
+            self._take_table(message)
         elif isinstance(message, Settled):
             self._known_whole = max(self._known_whole, message.stamp)
             self._wake()
@@ -159,6 +168,31 @@ class Folder:
         self._wake()
         self._changed(self, changed, found.whole)
 
+    def _take_table(self, table: Table) -> None:
+        """What is known of a document's expressions, unless its text is another by now."""
+        if table.stamp < self._sent.get(table.uri, -1) or table.uri not in self._sent:
+            return
+        self.tables[table.uri] = table
+        waiting, self._table_waiters = self._table_waiters, []
+        for uri, future in waiting:
+            if uri != table.uri:
+                self._table_waiters.append((uri, future))
+            elif not future.done():
+                future.set_result(None)
+        self._tabled(self, table.uri)
+
+    async def table(self, uri: str) -> Table | None:
+        """The table of a document's latest text, once there is one; None for what is not open."""
+        if uri not in self._sent:
+            return None
+        found = self.tables.get(uri)
+        if found is None or found.stamp < self._sent[uri]:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._table_waiters.append((uri, future))
+            await future
+            found = self.tables.get(uri)
+        return found
+
     def _wake(self) -> None:
         waiting: list[tuple[str | None, int, asyncio.Future[None]]] = []
         for uri, stamp, future in self._waiters:
@@ -180,6 +214,10 @@ class Folder:
             if not future.done():
                 future.set_result(None)
         self._waiters = []
+        for _, waiting in self._table_waiters:
+            if not waiting.done():
+                waiting.set_result(None)
+        self._table_waiters = []
         self._known_whole = 1 << 62
 
     async def settled(self, uri: str) -> None:

@@ -26,7 +26,7 @@ from torchlint.frontends.server.folders import Folder, Item, result_id
 from torchlint.frontends.server.messages import Configure, Log, Progress
 from torchlint.frontends.server.protocol import Protocol
 from torchlint.frontends.server.runs import Runs
-from torchlint.frontends.server.settings import EditorSettings, read
+from torchlint.frontends.server.settings import EditorSettings, laid_over, read, section
 from torchlint.source.discover import is_below, repository
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,8 @@ class Front(LanguageServer):
     def __init__(self) -> None:
         super().__init__("torchlint", __version__, notebook_document_sync=NOTEBOOKS, protocol_cls=Protocol)
         self.settings = EditorSettings()
+        #: the settings of the client's initialisation options
+        self.told_first: dict[str, Any] = {}
         self.trusted = False
         self.pulls = False
         self._folders: dict[str, Folder] = {}
@@ -121,7 +123,7 @@ class Front(LanguageServer):
         path = path.rstrip(os.sep) or os.sep
         folder = self._folders.get(path)
         if folder is None:
-            folder = self._folders[path] = Folder(path, listing, self._changed, self.log, self._progress)
+            folder = self._folders[path] = Folder(path, listing, self._changed, self.log, self._progress, self._tabled)
             self.configure(folder)
         return folder
 
@@ -171,7 +173,7 @@ class Front(LanguageServer):
 
     def take_settings(self, told: object) -> None:
         """Take settings over."""
-        settings, problems = read(told)
+        settings, problems = read(laid_over(section(told), self.told_first))
         for problem in problems:
             self.log(Log("warning", problem))
         before, self.settings = self.settings, settings
@@ -357,6 +359,12 @@ class Front(LanguageServer):
                 return types.WorkspaceDiagnosticReport(items=reports)
             async with self._news:
                 await self._news.wait()
+
+    def _tabled(self, folder: Folder, uri: str) -> None:
+        """Hints beside names may be others now."""
+        hints = self.settings.inlay_hints
+        if (hints.shapes or hints.ranges) and self.can("workspace.inlay_hint.refresh_support"):
+            self.workspace_inlay_hint_refresh(None)
 
     # --- log and progress --------------------------------------------------------------------------------------------
 

@@ -92,6 +92,40 @@ class Found(msgspec.Struct, tag=True):
     diagnostics: dict[str, list[dict[str, Any]]]
 
 
+class Hint(msgspec.Struct, array_like=True, gc=False):
+    """Where a name ends that something is bound to, and the shape and range of that: indices of texts, or -1."""
+
+    row: int
+    column: int
+    shape: int
+    range: int
+
+
+class Place(msgspec.Struct, array_like=True, gc=False):
+    """An expression: rows and columns from 1, in code points, end exclusive; the indices of its text and of the places
+    that its value came through, or -1."""
+
+    row: int
+    column: int
+    last: int
+    end: int
+    text: int
+    trail: int
+
+
+class Table(msgspec.Struct, tag=True):
+    """What is known of the expressions of a document: `texts` hold one line a value; a trail is a list of locations as
+    the protocol has them, where the value begins first."""
+
+    stamp: int
+    uri: str
+    version: int
+    texts: list[str]
+    places: list[Place]
+    hints: list[Hint]
+    trails: list[list[dict[str, Any]]]
+
+
 class Progress(msgspec.Struct, tag=True):
     """How far the pass over everything is; `of` 0: it is over."""
 
@@ -124,7 +158,7 @@ class Reply(msgspec.Struct, tag=True):
 
 
 ToWorker: TypeAlias = Configure | Buffer | Closed | Touched | Ask | Forget | Quit
-ToFront: TypeAlias = Found | Settled | Progress | Log | Reply
+ToFront: TypeAlias = Found | Table | Settled | Progress | Log | Reply
 
 
 def packed(message: ToWorker | ToFront) -> bytes:

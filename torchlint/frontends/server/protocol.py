@@ -16,8 +16,6 @@ from pygls.protocol.language_server import lsp_method
 
 logger = logging.getLogger(__name__)
 
-_NOTHING = types.ExitNotification(jsonrpc="")
-
 
 class Protocol(LanguageServerProtocol):
     """See the module's text."""
@@ -30,21 +28,35 @@ class Protocol(LanguageServerProtocol):
         self.cancels: dict[types.ProgressToken, Callable[[], object]] = {}
 
     def structure_message(self, data: dict[str, Any]) -> Any:
-        """A message, or one that nobody hears if it makes no sense; then a request is told so."""
-        try:
-            return super().structure_message(data)
-        except JsonRpcException as error:
-            if isinstance(data.get("id"), (int, str)) and isinstance(data.get("method"), str):
-                self._send_response(data["id"], error=error.to_response_error())
-            return _NOTHING
+        """What is left as it is until the whole message is there: the library asks this of every object in it."""
+        return data
 
     def handle_message(self, message: Any) -> None:
-        """Hear a message, if now is the time for it."""
-        jsonrpc = getattr(message, "jsonrpc", None)
-        method = getattr(message, "method", "")
-        if jsonrpc != self.VERSION:
-            logger.warning("a message that is none was passed over")
+        """Hear a message, if it is one and now is the time for it."""
+        if not isinstance(message, dict) or message.get("jsonrpc") != self.VERSION:
+            logger.warning("what is no message was passed over")
             return
+        structured = self._structured(message)
+        if structured is not None:
+            self._hear(structured)
+
+    def _structured(self, data: dict[str, Any]) -> Any:
+        """A message as the library has it; None if it makes no sense: then a request is told so."""
+        asked = isinstance(data.get("id"), (int, str)) and isinstance(data.get("method"), str)
+        try:
+            message = super().structure_message(_completed(data))
+        except JsonRpcException as error:
+            if asked:
+                self._send_response(data["id"], error=error.to_response_error())
+            return None
+        if asked and not isinstance(message, RPCRequest):
+            words = f"`{data['method']}` is a notification"
+            self._send_response(data["id"], error=types.ResponseError(types.ErrorCodes.InvalidRequest, words))
+            return None
+        return message
+
+    def _hear(self, message: Any) -> None:
+        method = getattr(message, "method", "")
         early = self._workspace is None and method not in (types.INITIALIZE, types.EXIT)
         twice = self._workspace is not None and method == types.INITIALIZE
         late = self._shutdown and method != types.EXIT
@@ -84,3 +96,17 @@ class Protocol(LanguageServerProtocol):
     def is_shut_down(self) -> bool:
         """Whether the client has asked to shut down."""
         return self._shutdown
+
+
+def _completed(data: dict[str, Any]) -> dict[str, Any]:
+    """A message with what some clients leave out: parameters where there are none, and the version of an edit."""
+    if "method" not in data:
+        return data
+    method, params = data["method"], data.get("params")
+    if method == types.INITIALIZED and params is None:
+        params = {}
+    elif method == types.TEXT_DOCUMENT_DID_CHANGE and isinstance(params, dict):
+        identifier = params.get("textDocument")
+        if isinstance(identifier, dict) and identifier.get("version") is None:
+            params = {**params, "textDocument": {**identifier, "version": 0}}
+    return {**data, "params": params}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from torchlint.frontends.server import actions, commands
+from torchlint.frontends.server import actions, commands, hovering, settings
 from torchlint.frontends.server.texts import Texts
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def register(front: Front) -> None:
     _documents(front)
     _workspace(front)
     actions.register(front)
+    hovering.register(front)
     commands.register(front)
 
 
@@ -36,7 +37,8 @@ def _lifetime(front: Front) -> None:
         options = params.initialization_options
         if isinstance(options, dict):
             front.trusted = options.get("trusted") is True
-            front.take_settings(options.get("settings", options))
+            front.told_first = settings.section(options.get("settings", options))
+            front.take_settings({})
         front.pulls = bool(front.can("text_document.diagnostic") and front.can("workspace.diagnostics.refresh_support"))
         if front.pulls:
             front.feature(types.TEXT_DOCUMENT_DIAGNOSTIC, DIAGNOSTIC_OPTIONS)(_pull(front))

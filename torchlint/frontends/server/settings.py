@@ -49,12 +49,25 @@ class EditorSettings(msgspec.Struct, frozen=True, rename="camel"):
     log_level: Literal["error", "warning", "info", "debug"] = "info"
 
 
-def read(told: object) -> tuple[EditorSettings, list[str]]:
-    """Settings as a client tells them, and what is wrong with them."""
-    if isinstance(told, dict) and isinstance(told.get("torchlint"), dict):
-        told = told["torchlint"]
+def section(told: object) -> dict[str, Any]:
+    """Torchlint's section of what a client tells; it may be all that is told."""
     if not isinstance(told, dict):
-        return EditorSettings(), []
+        return {}
+    return told["torchlint"] if isinstance(told.get("torchlint"), dict) else told
+
+
+def laid_over(told: dict[str, Any], first: dict[str, Any]) -> dict[str, Any]:
+    """What a client tells later, over what it told when it started: an editor whose user has set nothing in the section
+    answers with an empty one, and then the options of the start hold on."""
+    laid = dict(first)
+    for name, value in told.items():
+        below = laid.get(name)
+        laid[name] = laid_over(value, below) if isinstance(value, dict) and isinstance(below, dict) else value
+    return laid
+
+
+def read(told: dict[str, Any]) -> tuple[EditorSettings, list[str]]:
+    """Settings as a client tells them, and what is wrong with them."""
     kept: dict[str, Any] = {}
     problems: list[str] = []
     for field in msgspec.structs.fields(EditorSettings):

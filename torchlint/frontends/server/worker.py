@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
 import msgspec
@@ -35,6 +36,7 @@ from torchlint.frontends.server.messages import (
     Progress,
     Reply,
     Settled,
+    Table,
     Touched,
 )
 
@@ -168,7 +170,7 @@ class Worker:
         if bench is None:
             return
         if self._edited is not None:
-            started = time.perf_counter()
+            started = time.process_time()
             edited = self._edited
             found = self._safely(lambda: bench.near(edited))
             self._edited = None
@@ -176,6 +178,7 @@ class Worker:
                 self._send(found)
                 self._unanswered.discard(edited)
                 self._tell_time("near", started)
+                self._send_tables(lambda: bench.near_tables(edited))
             self._tidy_up_sometimes()
         if bench.stale and any(asked.what in OF_EVERYTHING for asked in self._asked):
             self._look_at_everything(bench)
@@ -195,6 +198,7 @@ class Worker:
             self._settled = bench.stamp
             self._send(Settled(bench.stamp))
         if not self._tidy:
+            self._send_tables(bench.tables)
             self._safely(bench.make_ready)
             gc.collect()
             gc.freeze()
@@ -207,7 +211,7 @@ class Worker:
         Raises:
             Stopped: it is out of date.
         """
-        started = time.perf_counter()
+        started = time.process_time()
         gc.unfreeze()
         try:
             found = self._safely(lambda: bench.whole(self._progress if self._first else _nothing))
@@ -250,12 +254,25 @@ class Worker:
             gc.collect()
             self._untidy = 0
 
+    def _send_tables(self, make: Callable[[], Iterable[Table]]) -> None:
+        """Send tables, unless there is something else to do."""
+        if self._inbox.waiting():
+            return
+        started = time.process_time()
+
+        def send() -> None:
+            for table in make():
+                self._send(table)
+
+        self._safely(send)
+        self._tell_time("tables", started)
+
     def _progress(self, phase: str, done: int, of: int) -> None:
         self._send(Progress(phase, done, of))
 
     def _tell_time(self, what: str, started: float) -> None:
         if self._debug:
-            self._send(Log("debug", f"{what}: {(time.perf_counter() - started) * 1000:.1f} ms"))
+            self._send(Log("debug", f"{what}: {(time.process_time() - started) * 1000:.1f} ms of processor time"))
 
     def _send(self, message: messages.ToFront) -> None:
         content = memoryview(messages.packed(message))

@@ -1,0 +1,45 @@
+"""The values that expressions of some files have in a run: for an editor that shows them.
+
+Definitions
+    recorder   keeps what it is told of the files that somebody looks at, a few values an expression
+    parameter  of a function has no number of its own: its values are kept by the number of the function and its name
+
+Worked example: in ``def f(x): return x + 1``, called with 1 and with 2, the number of ``x + 1`` has the values 2 and 3,
+and the parameter ``x`` of the number of ``f`` has 1 and 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from torchlint.flow.values import Unknown, Value
+
+#: Values of one expression that are kept: the first, which are those of the program's own calls.
+MOST = 6
+
+
+class Recorder:
+    """See the module's text. paths: the files, as the user writes them."""
+
+    def __init__(self, paths: Collection[str]) -> None:
+        self.values: dict[str, dict[int, list[Value]]] = {path: {} for path in paths}
+        self.parameters: dict[str, dict[tuple[int, str], list[Value]]] = {path: {} for path in paths}
+
+    def note(self, path: str, number: int, value: Value) -> None:
+        """An expression has a value."""
+        values = self.values.get(path)
+        if values is not None and type(value) is not Unknown:
+            _add(values.setdefault(number, []), value)
+
+    def enter(self, path: str, function: int, scope: Mapping[str, Value]) -> None:
+        """A function is entered with these parameters."""
+        parameters = self.parameters.get(path)
+        if parameters is not None:
+            for name, value in scope.items():
+                if type(value) is not Unknown:
+                    _add(parameters.setdefault((function, name), []), value)
+
+
+def _add(known: list[Value], value: Value) -> None:
+    if len(known) < MOST and not any(one is value for one in known):
+        known.append(value)

@@ -1,0 +1,235 @@
+"""What is known of every expression of an open document, ready to be looked up: a worker makes it, the front reads it.
+
+Definitions
+    table   `torchlint.frontends.server.messages.Table`
+    parts   the documents of one linted text: the file itself, or the cells of a notebook
+
+Worked example: in row 22, ``output = model(frames)`` has four places: ``output``, ``model(frames)``, ``model`` and
+``frames``; the first two share a text, ``float32[B, 1, 256, 256] · range (−∞, ∞) · logits · from self.head
+(model.py:31)``, and the trail that leads there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from torchlint.diagnostic import Location, Span
+from torchlint.engine.editing import Move
+from torchlint.facts.known import Known, KnownValues
+from torchlint.flow.spell import spell
+from torchlint.flow.values import Place as Node
+from torchlint.frontends.server.messages import Hint, Place, Table
+from torchlint.report.lsp import Places, span_range
+from torchlint.syntax import ir
+from torchlint.syntax.spans import Spans, Stretch, spans
+
+SEPARATOR = " · "
+
+#: The longest text of a line; longer ones help nobody.
+LONGEST = 300
+
+
+class File:
+    """A file that values come from: where its nodes stand, and which they are; worked out when it is needed."""
+
+    def __init__(self, text: str, module: ir.Module) -> None:
+        self.spans: Spans = spans(text, module)
+        self._module = module
+        self._nodes: dict[int, ir.Expr] | None = None
+
+    def node(self, number: int) -> ir.Expr | None:
+        """The expression with a number."""
+        if self._nodes is None:
+            self._nodes = {}
+            _collect(self._module, self._nodes)
+        return self._nodes.get(number)
+
+    def loops(self) -> set[str]:
+        """The names that a ``for`` binds."""
+        found: set[str] = set()
+        pending: list[ir.Node] = [self._module]
+        while pending:
+            for one in ir.blocks(pending.pop()):
+                if isinstance(one, ir.For):
+                    targets = one.target.items if isinstance(one.target, ir.TupleExpr) else [one.target]
+                    found.update(target.name for target in targets if isinstance(target, ir.Name))
+                pending.append(one)
+        return found
+
+
+class Files:
+    """The files of a project, as far as values come from them; kept while their texts stay what they are."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[str, File]] = {}
+
+    def of(self, path: str, text: str | None, module: ir.Module | None) -> File | None:
+        """A file of this text, or None if it has none."""
+        if text is None or module is None:
+            return None
+        known = self._files.get(path)
+        if known is None or known[0] != text:
+            known = self._files[path] = text, File(text, module)
+        return known[1]
+
+
+class Maker:
+    """Makes tables.
+
+    files: by path as analysed; None for one that cannot be had. within: a span of an analysed text in its document.
+    places: how the client knows places.
+    """
+
+    def __init__(self, files: Callable[[str], File | None], within: Callable[[Span], Span], places: Places) -> None:
+        self._files = files
+        self._within = within
+        self._places = places
+
+    def tables(self, path: str, values: KnownValues, stamp: int, versions: Mapping[str, int]) -> list[Table]:
+        """The tables of the documents of a file; `versions` are those of the open ones, by URI."""
+        file = self._files(path)
+        made: dict[str, _Draft] = {}
+        if file is not None:
+            for stretch, said, bound in _placed(file, values):
+                span = self._within(_span(path, stretch))
+                uri = self._places.uri(span)
+                if uri in versions:
+                    made.setdefault(uri, _Draft()).add(span, said, bound, self)
+        return [
+            Table(stamp, uri, version, draft.texts, draft.places, draft.hints, draft.trails)
+            for uri, version in versions.items()
+            for draft in [made.get(uri) or _Draft()]
+        ]
+
+    def line(self, one: Known) -> str:
+        """What is known of a value, in one line."""
+        words = one.text
+        if one.origin is not None:
+            words += f"{SEPARATOR}from {self._origin(one, one.origin)}"
+        return f"{words} … if {one.when}"[:LONGEST] if one.when else words[:LONGEST]
+
+    def _origin(self, one: Known, origin: Node) -> str:
+        file = self._files(origin.path)
+        node = file.node(origin.n) if file is not None else None
+        name = (spell(node.func) if isinstance(node, ir.Call) else spell(node)) if node is not None else ""
+        stretch = file.spans.expressions.get(origin.n) if file is not None else None
+        where = ""
+        if stretch is not None:
+            span = self._within(_span(origin.path, stretch))
+            cell = f", cell {span.cell}" if span.cell else ""
+            where = f" ({os.path.basename(span.path)}{cell}:{span.start.row})"
+        return f"{name or one.name}{where}"
+
+    def trail(self, steps: Sequence[Node]) -> list[dict[str, Any]]:
+        """The places that a value came through, as locations."""
+        found: list[dict[str, Any]] = []
+        for step in steps:
+            file = self._files(step.path)
+            stretch = None if file is None else file.spans.expressions.get(step.n) or file.spans.statements.get(step.n)
+            if stretch is not None:
+                span = self._within(_span(step.path, stretch))
+                found.append({"uri": self._places.uri(span), "range": span_range(span, self._places)})
+        return found
+
+
+class _Draft:
+    """A table that grows: each text and trail is there once."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.places: list[Place] = []
+        self.hints: list[Hint] = []
+        self.trails: list[list[dict[str, Any]]] = []
+        self._known: dict[str, int] = {}
+        self._lines: dict[int, tuple[list[Known], int, int]] = {}
+
+    def add(self, span: Span, said: list[Known], bound: bool, maker: Maker) -> None:
+        """An expression, and what is known of it."""
+        start, end = span.start, span.end
+        if id(said) not in self._lines:
+            text = self._text("\n".join(maker.line(one) for one in said))
+            steps = next((one.steps for one in said if one.steps), ())
+            trail = -1
+            if steps:
+                trail = len(self.trails)
+                self.trails.append(maker.trail(steps))
+            self._lines[id(said)] = said, text, trail
+        _, text, trail = self._lines[id(said)]
+        self.places.append(Place(start.row, start.column, end.row, end.column, text, trail))
+        if bound:
+            shapes = dict.fromkeys(one.shape for one in said)
+            ranges = dict.fromkeys(one.range for one in said)
+            shape, reach = (next(iter(some)) if len(some) == 1 else "" for some in (shapes, ranges))
+            if shape or reach:
+                hint = (self._text(words) if words else -1 for words in (shape, reach))
+                self.hints.append(Hint(end.row, end.column, *hint))
+
+    def _text(self, text: str) -> int:
+        if text not in self._known:
+            self._known[text] = len(self.texts)
+            self.texts.append(text)
+        return self._known[text]
+
+
+def merged(table: Table, before: Table, move: Move) -> Table:
+    """A table, and what an older one of the same document knew of expressions that stand in rows that are the same and
+    of which the newer one knows nothing."""
+    draft = Table(table.stamp, table.uri, table.version, [*table.texts], [*table.places], [*table.hints], table.trails)
+    known = {(one.row, one.column, one.last, one.end) for one in table.places}
+    hinted = {(one.row, one.column) for one in table.hints}
+    texts, trails = len(draft.texts), len(draft.trails)
+    draft.texts += before.texts
+    draft.trails = [*draft.trails, *before.trails]
+    for one in before.places:
+        span = move.span(Span("", Location(one.row, one.column), Location(one.last, one.end)))
+        if span is None:
+            continue
+        place = span.start.row, span.start.column, span.end.row, span.end.column
+        if place not in known:
+            draft.places.append(Place(*place, one.text + texts, one.trail + trails if one.trail >= 0 else -1))
+    for hint in before.hints:
+        span = move.span(Span("", Location(hint.row, hint.column), Location(hint.row, hint.column)))
+        if span is not None and (span.end.row, span.end.column) not in hinted:
+            indices = (index + texts if index >= 0 else -1 for index in (hint.shape, hint.range))
+            draft.hints.append(Hint(span.end.row, span.end.column, *indices))
+    return draft
+
+
+def _placed(file: File, values: KnownValues) -> Iterator[tuple[Stretch, list[Known], bool]]:
+    """Every expression of which something is known, and whether it is bound there. Of a literal that is what it says
+    itself; a name that a loop binds is no constant, whatever it was first."""
+    found = file.spans
+    loops = file.loops()
+    for number, said in values.expressions.items():
+        stretch = found.expressions.get(number)
+        node = file.node(number)
+        if stretch is None or isinstance(node, ir.Const):
+            continue
+        if isinstance(node, ir.Name) and node.name in loops:
+            said = [one for one in said if one.origin is not None or one.shape]
+        if said:
+            yield stretch, said, number in found.bound
+    for key, said in values.parameters.items():
+        stretch = found.parameters.get(key)
+        if stretch is not None:
+            yield stretch, said, True
+
+
+def _span(path: str, stretch: Stretch) -> Span:
+    row, column, last, end = stretch
+    return Span(path, Location(row, column), Location(last, end))
+
+
+def _collect(node: Any, into: dict[int, ir.Expr]) -> None:
+    pending: list[Any] = [node]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, list):
+            pending.extend(one)
+        elif isinstance(one, ir.Node):
+            number = getattr(one, "n", None)
+            if number is not None and isinstance(one, ir.Expr):
+                into[number] = one
+            pending.extend(getattr(one, name) for name in one.__struct_fields__ if name not in ("n", "name", "uses"))
