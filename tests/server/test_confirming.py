@@ -19,6 +19,10 @@ from pygls.exceptions import JsonRpcException
 from tests.frontends.confirming import PROGRAM, home, own
 from tests.server.acting import able, at, carry_out, named, offered, titles
 from tests.server.clients import Editor, children, editing, project
+from torchlint.frontends.outcome import UsageError
+from torchlint.frontends.server.answers import answer
+from torchlint.frontends.server.bench import Bench
+from torchlint.frontends.server.messages import Configure
 
 __all__ = ["home"]
 
@@ -77,6 +81,26 @@ async def test_it_takes_trust_a_setting_and_the_users_own_file(
                 await carry_out(editor, COMMAND, uri, 15, "TL101")
             assert len(processes(editor)) == 1
     assert not written(folder)
+
+
+@pytest.mark.parametrize(("trusted", "setting"), [(True, True), (True, False), (False, True), (False, False)])
+async def test_a_worker_asks_by_itself_whether_it_may(
+    folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool, setting: bool
+) -> None:
+    """The front does so too, and does not hear of an errand that none may run."""
+    own(home, ALLOWED)
+    monkeypatch.chdir(folder)
+    configure = Configure(1, str(folder), True, "utf-16", trusted=trusted, confirm=setting)
+    bench = Bench(configure, lambda: False)
+    (item,) = bench.whole(lambda *unused: None).diagnostics[(folder / "train.py").as_uri()]
+    may = trusted and setting
+    assert item["confirmable"] == may
+    arguments = {"path": str(folder / "train.py"), "cell": 0, "row": 16, "code": "TL101"}
+    if may:
+        assert answer(bench, "claim", arguments)["errand"]
+    else:
+        with pytest.raises(UsageError, match="nothing is run"):
+            answer(bench, "claim", arguments)
 
 
 @pytest.mark.parametrize("said", ["enabled = true", "enabled = ['/']", "python = 'python'", "isolation = 'basic'"])
