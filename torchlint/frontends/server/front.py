@@ -68,8 +68,6 @@ class Front(LanguageServer):
         self._pulled: dict[str, str] = {}
         self._news = asyncio.Condition()
         self._progressing: dict[str, ProgressBar] = {}
-        #: what can be cancelled, by the token of its progress
-        self.cancels: dict[types.ProgressToken, Callable[[], object]] = {}
         #: the processes that ask runs of models
         self.runs = Runs()
         self._tasks: set[asyncio.Future[Any]] = set()
@@ -453,7 +451,7 @@ class ProgressBar:
             if self._cancel is None:
                 self._send(types.WorkDoneProgressBegin(title=self._title, percentage=0))
             else:
-                self._front.cancels[self._token] = self._cancel
+                self._front.protocol.cancels[self._token] = self._cancel
                 self._send(types.WorkDoneProgressBegin(title=self._title, cancellable=True))
 
     def report(self, words: str, done: int, of: int) -> None:
@@ -464,7 +462,7 @@ class ProgressBar:
     def end(self) -> None:
         """Show that it is over."""
         self._ended = True
-        self._front.cancels.pop(self._token, None)
+        self._front.protocol.cancels.pop(self._token, None)
         if self._begun:
             self._send(types.WorkDoneProgressEnd())
 

@@ -183,11 +183,11 @@ class Worker:
         if bench.stale and any(asked.what in OF_EVERYTHING for asked in self._asked):
             self._look_at_everything(bench)
         while self._asked:
-            asked = self._asked[0]
-            self._send(self._answer(bench, asked))
+            reply = self._answer(bench, self._asked[0])
+            for path in bench.taken_news():
+                self._send(bench.recalled(path))
+            self._send(reply)
             self._asked.pop(0)
-        for path in bench.taken_news():
-            self._send(bench.recalled(path))
         if bench.stale:
             if self._inbox.wait(max(0.0, self._last + QUIET - time.monotonic())):
                 raise Stopped
