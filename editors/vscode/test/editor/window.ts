@@ -54,6 +54,15 @@ export function needed(name: string): string {
     return value;
 }
 
+/** Wait until something is so. */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+    const end = Date.now() + PATIENCE;
+    while (!(await isSo())) {
+        assert.ok(Date.now() < end, `not so within ${PATIENCE} ms: ${isSo.toString()}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+}
+
 /** Write the settings of a folder; windows that show it hear of it. */
 export function setFolder(folder: string, settings: Record<string, unknown>): void {
     mkdirSync(path.join(folder, ".vscode"), { recursive: true });
@@ -134,6 +143,26 @@ export class Editor {
         const window = new Window(page);
         await window.says(/^torchlint/);
         return window;
+    }
+
+    /** Do something in a window of its own, in which the user has these settings. */
+    async within(
+        settings: Record<string, unknown>,
+        folder: string,
+        file: string,
+        work: (window: Window) => Promise<void>,
+    ): Promise<void> {
+        this.set(settings);
+        const window = await this.window(folder, file);
+        try {
+            await work(window);
+        } catch (error) {
+            await window.picture(`failed ${path.basename(folder)}`);
+            throw error;
+        } finally {
+            await window.close();
+            this.set({});
+        }
     }
 
     async close(): Promise<void> {
