@@ -51,7 +51,7 @@ def _align(text: str, module: ir.Module, found: Spans) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(text)
+            tree = ast.parse(text.removeprefix(_MARK))
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return
     _Aligner(text, found).suite(module.body, tree.body)
@@ -60,7 +60,8 @@ def _align(text: str, module: ir.Module, found: Spans) -> None:
 class _Aligner:
     def __init__(self, text: str, found: Spans) -> None:
         self._found = found
-        self._rows = _LINE_END.split(text)
+        self._rows = _LINE_END.split(text.removeprefix(_MARK))
+        self._marked = text.startswith(_MARK)
         # rows whose columns Python counts in bytes
         self._wide: dict[int, bytes] = {}
         if not text.isascii():
@@ -76,6 +77,8 @@ class _Aligner:
                 column = len(wide[row][:column].decode("utf-8", "replace"))
             if last in wide:
                 end = len(wide[last][:end].decode("utf-8", "replace"))
+        if self._marked:
+            column, end = column + (row == 1), end + (last == 1)
         return row, column + 1, last, end + 1
 
     # --- statements ------------------------------------------------------------------------------------------------
@@ -94,10 +97,11 @@ class _Aligner:
         """Where a statement stands; of one with a body, its head."""
         row, column, last, end = self._stretch(node)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            name = _DEFINED.match(self._rows[row - 1], column - 1)
+            marks = self._marked and row == 1
+            name = _DEFINED.match(self._rows[row - 1], column - 1 - marks)
             if name is not None and name[1] == node.name:
-                return row, name.start(1) + 1, row, name.end(1) + 1
-            return row, column, row, len(self._rows[row - 1]) + 1
+                return row, name.start(1) + 1 + marks, row, name.end(1) + 1 + marks
+            return row, column, row, len(self._rows[row - 1]) + 1 + marks
         ends = _HEADS.get(type(node))
         if ends is not None:
             _, _, last, end = self._stretch(ends(node))
@@ -247,9 +251,10 @@ class _Aligner:
         elif isinstance(one, ir.CapturePattern):
             if one.pattern is not None and isinstance(node, ast.MatchAs) and node.pattern is not None:
                 self.pattern(one.pattern, node.pattern)
-        elif isinstance(one, ir.OrPattern) and isinstance(node, ast.MatchOr) and len(one.patterns) == len(node.patterns):
-            for part, place in zip(one.patterns, node.patterns):
-                self.pattern(part, place)
+        elif isinstance(one, ir.OrPattern) and isinstance(node, ast.MatchOr):
+            if len(one.patterns) == len(node.patterns):
+                for part, place in zip(one.patterns, node.patterns):
+                    self.pattern(part, place)
 
     # --- expressions -----------------------------------------------------------------------------------------------
 
@@ -337,8 +342,11 @@ class _Aligner:
         self.expression(one.operand, node.operand)
 
     def boolean(self, one: ir.BoolOp, node: Any) -> None:
-        """``a and b and c``."""
-        self._several(one.values, node.values)
+        """``a and b and c``; parentheses around the first of them are none to the IR."""
+        values = node.values
+        while isinstance(values[0], ast.BoolOp) and type(values[0].op) is type(node.op):
+            values = [*values[0].values, *values[1:]]
+        self._several(one.values, values)
 
     def comparison(self, one: ir.Compare, node: Any) -> None:
         """``a < b < c``."""
@@ -389,6 +397,9 @@ class _Aligner:
         """``*value``, ``await value``."""
         self.expression(one.value, node.value)
 
+
+#: A byte order mark, which Python's parser does not take from a text, and which counts as a column.
+_MARK = "\ufeff"
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 

@@ -31,7 +31,7 @@ from torchlint.frontends.files import decode_or_none, find, read_file
 from torchlint.frontends.options import PARSERS
 from torchlint.frontends.outcome import UsageError
 from torchlint.frontends.server.messages import Buffer, Configure, Found, Table
-from torchlint.frontends.server.tables import File, Files, Maker, merged
+from torchlint.frontends.server.tables import File, Files, Maker, merged, nothing
 from torchlint.report.findings import Lines
 from torchlint.report.lsp import UNITS, Places, diagnostic
 from torchlint.report.paths import uri
@@ -79,6 +79,9 @@ class Bench:
         self.generation = 0
         self._known: dict[str, KnownValues] = {}
         self._files_seen = Files()
+        #: how many whole passes there were, and of which text and after which of them tables were told
+        self._passes = 0
+        self._told: dict[str, tuple[Buffer, int]] = {}
         #: by the URI of a document, the table of the last whole pass, and the text of which it is
         self._tables: dict[str, tuple[Table, str]] = {}
         #: the stamp of the last message that this knows of
@@ -118,6 +121,9 @@ class Bench:
         """A document is open no more: what counts is the file."""
         path = self.path(path)
         buffer = self._buffers.pop(path, None)
+        self._told.pop(path, None)
+        for one in () if buffer is None else self._versions(buffer):
+            self._tables.pop(one, None)
         self._recent = [other for other in self._recent if other != path]
         self._ready.pop(path, None)
         if buffer is not None and (self._on_disk(path) != buffer.content or not self._configure.listing):
@@ -296,6 +302,7 @@ class Bench:
         self._work = session.work
         self.everything = result.diagnostics
         self._known = result.known
+        self._passes += 1
         self._kept = {path: ready.editing for path, ready in self._ready.items()}
         self._ready = {}
         return self._found(session, result.diagnostics, whole=True)
@@ -310,26 +317,47 @@ class Bench:
 
     # --- what is known ---------------------------------------------------------------------------------------------
 
+    @property
+    def unrecorded(self) -> bool:
+        """Whether a document was opened after the last whole pass, which has not told what is known in it."""
+        return self._session is not None and any(
+            path not in self._session.record and self._given(path) for path in self._buffers
+        )
+
     def tables(self) -> Iterator[Table]:
-        """What is known of the expressions of open documents after a whole pass.
+        """What is known of the expressions of open documents after a whole pass, unless it was told before. Every
+        document has its table, and if one cannot be made, that is raised after the last.
 
         Raises:
             Stopped: it is out of date.
         """
-        session = self._session
-        work = self._work
-        self._tables = {}
+        faults: list[Exception] = []
         for path, buffer in list(self._buffers.items()):
-            values = self._known.get(path)
-            versions = self._versions(buffer)
-            if session is None or work is None or values is None or session.given.get(path) != buffer.content:
-                yield from (Table(self.stamp, uri, version, [], [], [], []) for uri, version in versions.items())
+            if self._told.get(path) == (buffer, self._passes):
                 continue
-            for table in self._maker(session, work.module).tables(path, values, self.stamp, versions):
+            try:
+                made = self._tables_of(path, buffer)
+            except Exception as error:
+                faults.append(error)
+                made = self._no_tables(buffer)
+            for table in made:
                 self._tables[table.uri] = table, decode_or_none(buffer.content) or ""
                 yield table
+            self._told[path] = buffer, self._passes
             if self._stop():
                 raise Stopped
+        for fault in faults:
+            raise fault
+
+    def _no_tables(self, buffer: Buffer) -> list[Table]:
+        return [nothing(self.stamp, uri, version) for uri, version in self._versions(buffer).items()]
+
+    def _tables_of(self, path: str, buffer: Buffer) -> list[Table]:
+        session, work, values = self._session, self._work, self._known.get(path)
+        versions = self._versions(buffer)
+        if session is None or work is None or values is None or session.given.get(path) != buffer.content:
+            return self._no_tables(buffer)
+        return self._maker(session, work.module).tables(path, values, self.stamp, versions)
 
     def near_tables(self, full: str) -> Iterator[Table]:
         """What is known of the expressions of a document after a near pass over it, and what else was known of them

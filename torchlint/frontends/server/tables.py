@@ -91,14 +91,13 @@ class Maker:
         file = self._files(path)
         made: dict[str, _Draft] = {}
         if file is not None:
-            for stretch, said, bound in _placed(file, values):
+            for stretch, said, hint in _placed(file, values):
                 span = self._within(_span(path, stretch))
                 uri = self._places.uri(span)
                 if uri in versions:
-                    made.setdefault(uri, _Draft()).add(span, said, bound, self)
-        return [
-            (made.get(uri) or _Draft()).table(stamp, uri, version) for uri, version in versions.items()
-        ]
+                    after = None if hint is None else self._within(_span(path, hint)).end
+                    made.setdefault(uri, _Draft()).add(span, said, after, hint != stretch, self)
+        return [(made.get(uri) or _Draft()).table(stamp, uri, version) for uri, version in versions.items()]
 
     def line(self, one: Known) -> str:
         """What is known of a value, in one line."""
@@ -149,8 +148,9 @@ class _Draft:
         self._known: dict[str, int] = {}
         self._lines: dict[int, tuple[list[Known], int, int]] = {}
 
-    def add(self, span: Span, said: list[Known], hinted: Hinted | None, maker: Maker) -> None:
-        """An expression, and what is known of it; if something is bound there, where to hint at it."""
+    def add(self, span: Span, said: list[Known], after: Location | None, annotated: bool, maker: Maker) -> None:
+        """An expression, and what is known of it; if something is bound there, behind what to hint at it, and whether
+        that is an annotation."""
         start, end = span.start, span.end
         if id(said) not in self._lines:
             text = self._text("\n".join(maker.line(one) for one in said))
@@ -162,13 +162,13 @@ class _Draft:
             self._lines[id(said)] = said, text, trail
         _, text, trail = self._lines[id(said)]
         self.places.append(Place(start.row, start.column, end.row, end.column, text, trail))
-        if hinted is not None:
+        if after is not None:
             shapes = dict.fromkeys(one.shape for one in said)
             ranges = dict.fromkeys(one.range for one in said)
             shape, reach = (next(iter(some)) if len(some) == 1 else "" for some in (shapes, ranges))
             if shape or reach:
-                indices = (self._text(words) if words else -1 for words in (shape, reach))
-                self.hints.append(Hint(hinted.span.end.row, hinted.span.end.column, *indices, hinted.annotated))
+                first, second = (self._text(words) if words else -1 for words in (shape, reach))
+                self.hints.append(Hint(after.row, after.column, first, second, annotated))
 
     def _text(self, text: str) -> int:
         if text not in self._known:
@@ -210,14 +210,15 @@ def merged(table: Table, before: Table, move: Move) -> Table:
     for hint in before.hints:
         span = move.span(Span("", Location(hint.row, hint.column), Location(hint.row, hint.column)))
         if span is not None:
-            indices = (index + texts if index >= 0 else -1 for index in (hint.shape, hint.range))
-            draft.hints.append(Hint(span.end.row, span.end.column, *indices, hint.annotated))
+            shape, reach = (index + texts if index >= 0 else -1 for index in (hint.shape, hint.range))
+            draft.hints.append(Hint(span.end.row, span.end.column, shape, reach, hint.annotated))
     return draft.table(table.stamp, table.uri, table.version)
 
 
-def _placed(file: File, values: KnownValues) -> Iterator[tuple[Stretch, list[Known], bool]]:
-    """Every expression of which something is known, and whether it is bound there. Of a literal that is what it says
-    itself; a name that a loop binds is no constant, whatever it was first."""
+def _placed(file: File, values: KnownValues) -> Iterator[tuple[Stretch, list[Known], Stretch | None]]:
+    """Every expression of which something is known, and if something is bound there, behind what to hint at it: itself
+    or its annotation. Of a literal nothing is known but what it says itself; a name that a loop binds is no constant,
+    whatever it was first."""
     found = file.spans
     loops = file.loops()
     for number, said in values.expressions.items():
@@ -228,11 +229,11 @@ def _placed(file: File, values: KnownValues) -> Iterator[tuple[Stretch, list[Kno
         if isinstance(node, ir.Name) and node.name in loops:
             said = [one for one in said if one.origin is not None or one.shape]
         if said:
-            yield stretch, said, number in found.bound
+            yield stretch, said, found.annotations.get(number, stretch) if number in found.bound else None
     for key, said in values.parameters.items():
         stretch = found.parameters.get(key)
         if stretch is not None:
-            yield stretch, said, True
+            yield stretch, said, found.annotations.get(key, stretch)
 
 
 def _span(path: str, stretch: Stretch) -> Span:

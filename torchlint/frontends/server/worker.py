@@ -198,6 +198,8 @@ class Worker:
             self._settled = bench.stamp
             self._send(Settled(bench.stamp))
         if not self._tidy:
+            if bench.unrecorded:
+                self._look_at_everything(bench)
             self._send_tables(bench.tables)
             self._safely(bench.make_ready)
             gc.collect()
