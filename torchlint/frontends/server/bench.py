@@ -238,6 +238,10 @@ class Bench:
         """Whether everything was never looked at."""
         return self._work is None
 
+    def is_open(self, full: str) -> bool:
+        """Whether a document is open."""
+        return self.path(full) in self._buffers
+
     def is_ready(self, full: str) -> bool:
         """Whether a near pass over a document can be run at once."""
         return self.path(full) in self._ready
@@ -245,7 +249,8 @@ class Bench:
     # --- passes ----------------------------------------------------------------------------------------------------
 
     def near(self, full: str) -> Found | None:
-        """What there is to say at once of a document that was edited; None if only a whole pass can tell.
+        """What there is to say at once of a document that was edited; None if only a whole pass can tell, or if it is
+        not ready.
 
         Raises:
             Stopped: it is out of date.
@@ -254,7 +259,7 @@ class Bench:
         session, buffer = self._session, self._buffers.get(path)
         if session is None or buffer is None or is_document(path) or not self._given(path):
             return None
-        ready = self._ready.get(path) or self._made_ready(path)
+        ready = self._ready.get(path)
         new = decode_or_none(buffer.content)
         if ready is None or new is None:
             return None
@@ -279,6 +284,16 @@ class Bench:
         session.overlay, session.keeps, session.record = self.overlay(), False, ()
         result = session.lint({path: self._buffers[path].content})
         return self._found(session, result.diagnostics, self.text(session), whole=False, only=path)
+
+    def prepare(self, full: str) -> None:
+        """Make a document ready, if there are near passes over it.
+
+        Raises:
+            Stopped: it is out of date.
+        """
+        path = self.path(full)
+        if path in self._buffers and not is_document(path):
+            self._made_ready(path)
 
     def make_ready(self) -> None:
         """Make the documents ready that were at work last.
