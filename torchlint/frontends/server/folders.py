@@ -100,9 +100,10 @@ class Folder:
         self._release()
         await self._worker.end()
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         """End the worker at once."""
-        self._worker.kill()
+        self._release()
+        await self._worker.kill()
 
     # --- from the worker ---------------------------------------------------------------------------------------------
 

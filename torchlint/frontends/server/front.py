@@ -13,11 +13,13 @@ import itertools
 import json
 import logging
 import os
+import threading
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, BinaryIO, cast
 from urllib.parse import unquote
 
 from lsprotocol import types
+from pygls.io_ import StdinAsyncReader, StdoutWriter, run_async
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
@@ -26,6 +28,7 @@ from torchlint.frontends.server.folders import Folder, Item, result_id
 from torchlint.frontends.server.messages import Configure, Log, Progress
 from torchlint.frontends.server.protocol import Protocol
 from torchlint.frontends.server.settings import EditorSettings, laid_over, read, section
+from torchlint.frontends.server.streams import Incoming
 from torchlint.source.discover import is_below, repository
 
 logger = logging.getLogger(__name__)
@@ -61,6 +64,7 @@ class Front(LanguageServer):
         self.trusted = False
         self.pulls = False
         self._folders: dict[str, Folder] = {}
+        self._ending: set[Folder] = set()
         self._published: dict[str, tuple[int | None, list[Item]]] = {}
         self._pulled: dict[str, str] = {}
         self._news = asyncio.Condition()
@@ -72,10 +76,25 @@ class Front(LanguageServer):
         """What goes wrong in the protocol is for the log, not for whoever is at work."""
         logger.error("%s", error)
 
-    def kill(self) -> None:
-        """End all workers at once."""
-        for folder in self._folders.values():
-            folder.kill()
+    def serve(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        """Serve a client on two streams until it goes; then no worker is left."""
+        stop = self._stop_event = threading.Event()
+        self.protocol.set_writer(StdoutWriter(outgoing))
+        reader = StdinAsyncReader(cast("BinaryIO", Incoming(incoming)), self.thread_pool)
+
+        async def serving() -> None:
+            try:
+                await run_async(stop, reader, self.protocol, logger, self.report_server_error)
+            finally:
+                left = [*self._folders.values(), *self._ending]
+                await asyncio.gather(*(folder.kill() for folder in left))
+
+        try:
+            asyncio.run(serving())
+        except (BrokenPipeError, KeyboardInterrupt, SystemExit):
+            pass
+        finally:
+            self.shutdown()  # type: ignore[no-untyped-call]
 
     def later(self, coroutine: Any) -> None:
         """Do something that nobody waits for."""
@@ -132,7 +151,7 @@ class Front(LanguageServer):
         for path, folder in list(self._folders.items()):
             if folder.listing and path not in roots:
                 del self._folders[path]
-                self.later(folder.end())
+                self.later(self._end(folder))
                 self.show_changes(folder, set(folder.items), forget=True)
         for root in sorted(roots):
             if os.path.isdir(root):
@@ -146,7 +165,14 @@ class Front(LanguageServer):
         """Nothing is open any more in a folder outside of the workspace."""
         self._folders.pop(folder.path, None)
         self.show_changes(folder, set(folder.items), forget=True)
-        self.later(folder.end())
+        self.later(self._end(folder))
+
+    async def _end(self, folder: Folder) -> None:
+        self._ending.add(folder)
+        try:
+            await folder.end()
+        finally:
+            self._ending.discard(folder)
 
     def configure(self, folder: Folder) -> None:
         """Say to a folder how to work."""

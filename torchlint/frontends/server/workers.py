@@ -97,14 +97,20 @@ class Worker:
             except asyncio.TimeoutError:
                 process.kill()
                 await process.wait()
-        if self._task is not None:
-            self._task.cancel()
+        await self._gone()
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         """End it at once."""
         self._ended = True
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
+        await self._gone()
+
+    async def _gone(self) -> None:
+        """Wait until it is no more. (A task that is starting a process cannot be cancelled: asyncio would wait for ever
+        for pipes that were never connected.)"""
+        if self._task is not None:
+            await asyncio.wait({self._task})
 
     # --- the process -----------------------------------------------------------------------------------------------
 
@@ -128,7 +134,10 @@ class Worker:
             except OSError as error:
                 self._give_up(f"no worker can be started in {self._folder}: {error.strerror or error}")
                 return
-            self._process = process
+            if self._ended:
+                process.kill()
+            else:
+                self._process = process
             waiting, self._waiting = self._waiting, []
             for message in waiting:
                 self._write(message)
