@@ -56,8 +56,10 @@ def _content(one: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _same(then: list[tuple[Any, Any]], now: list[tuple[Any, Any]]) -> bool:
-    return len(then) == len(now) and all(a is c or a == c for (a, _), (c, _) in zip(then, now)) and all(
-        b is d or (isinstance(b, (int, str)) and b == d) for (_, b), (_, d) in zip(then, now)
+    return (
+        len(then) == len(now)
+        and all(a is c or a == c for (a, _), (c, _) in zip(then, now))
+        and all(b is d or (isinstance(b, (int, str)) and b == d) for (_, b), (_, d) in zip(then, now))
     )
 
 

@@ -125,9 +125,7 @@ def confirm(
 def job(claim: c.Claim, text: Callable[[str], str | None], plan: Plan) -> dict[str, Any]:
     """What a run is asked, as JSON: the claim with paths from the project's folder, and the texts of those."""
     described = msgspec.to_builtins(claim)
-    paths = {span["path"] for span in described["places"]}
-    paths |= {step["owner"] for step in described["steps"] if step["type"] == "model" and step["owner"]}
-    inside = {path: _from_root(path, plan) for path in sorted(paths)}
+    inside = {path: _from_root(path, plan) for path in sorted(paths_of(claim))}
     texts = {inside[path]: text(path) for path in inside}
     files = {path: content for path, content in texts.items() if content is not None and len(content) <= LARGEST_TEXT}
     for span in described["places"]:
@@ -143,6 +141,12 @@ def job(claim: c.Claim, text: Callable[[str], str | None], plan: Plan) -> dict[s
         "hints": {"inputs": dict(plan.inputs), "arguments": dict(plan.arguments)},
         "cpu": plan.cpu,
     }
+
+
+def paths_of(claim: c.Claim) -> set[str]:
+    """The files that a claim names, whose texts a run is given."""
+    owners = {step.owner for step in claim.steps if isinstance(step, c.Model) and step.owner}
+    return owners | {span.path for span in claim.places}
 
 
 def _from_root(path: str, plan: Plan) -> str:

@@ -27,6 +27,14 @@ class Memory:
         self._outcomes: dict[bytes, Outcome] = {}
         self._used: dict[bytes, Outcome] = {}
 
+    def copy(self) -> Memory:
+        """One that knows the same; its passes leave this as it is."""
+        other = Memory()
+        other._parsed = {key: [*some] for key, some in self._parsed.items()}
+        other._digests = {**self._digests}
+        other._outcomes = {**self._outcomes}
+        return other
+
     def digest(self, data: bytes) -> bytes:
         """The digest of a file's content."""
         found = self._digests.get(data)  # Python hashes an object once, so a file that stays costs nothing

@@ -108,6 +108,7 @@ def analyse(
     folder: str = "",
     watch: tuple[str, int | None] | None = None,
     trace: bool = False,
+    stop: Stop = never,
 ) -> Analysis:
     """Run a project on abstract values, component by component.
 
@@ -116,16 +117,16 @@ def analyse(
         contract_folders: folders of contract tables; taught: further tables, which hold for names of the project
             too; later ones override earlier ones. folder: where the paths start.
         watch: a (path, row) whose values are wanted; row None for the whole file. trace: whether the ways of the data
-        are wanted.
+        are wanted. stop: is asked now and then whether the answer is no longer wanted.
 
     Raises:
-        ContractError: a contract table cannot be read.
+        ContractError: a contract table cannot be read. Stopped: the answer is no longer wanted.
     """
     project = Project(files, context, top=folder)
     contracts = Contracts.load(contract_folders, taught, folder)
     whole = Analysis([], [], [], Statistics(len(project.linted), taught=len(contracts.taught)))
     for starts in components(project, project.relevant(modules_of(taught))):
-        part = analyse_component(project.view(), starts, contracts, watch=watch, trace=trace)
+        part = analyse_component(project.view(), starts, contracts, watch=watch, trace=trace, stop=stop)
         for name in ("occurrences", "problems", "faults", "revealed", "paths"):
             getattr(whole, name).extend(getattr(part, name))
         whole.statistics.add(part.statistics)

@@ -381,8 +381,13 @@ def _is_optimizer(value: Value) -> bool:
     return isinstance(value, Object) and value.kind == "optimizer"
 
 
-def facts(events: Sequence[Event]) -> list[Occurrence]:
-    """All facts of a run, in a fixed order."""
+def facts(events: Sequence[Event], *, whole: bool = True) -> list[Occurrence]:
+    """All facts of a run, in a fixed order.
+
+    Args:
+        whole: whether the events are all that the program does; of a part, nothing is said that follows from what the
+        program never does.
+    """
     out: list[Occurrence] = []
     fed = feedings(events)
     compared = list(comparisons(fed))
@@ -405,6 +410,6 @@ def facts(events: Sequence[Event]) -> list[Occurrence]:
     out.extend(evaluations(fed))
     out.extend(compared)
     found = usage(events)
-    for of_usage in (operations, pictures, distributions):
+    for of_usage in (operations, partial(pictures, whole=whole), distributions):
         out.extend(of_usage(events, found))
     return out

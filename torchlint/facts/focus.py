@@ -69,23 +69,25 @@ class Focus:
         self.unprepared: list[str] = []
         self._project = project.view()
         self._stop = stop
+        self._alone = len(starts) < 2
         others = [unit for one in starts if one != path and (unit := self._project.unit(one)) is not None]
         lines = sum(unit.data.count(b"\n") + 1 for unit in others)
         callers = [self._project.units[one].load() for one in dependents(self._project, path, starts)]
         called = frozenset(name for module in callers if module is not None for name in _names_used(module))
-        self._machine = RewindingMachine(self._project, contracts.copy(), stop)
-        self._machine.most = most_per_root(lines)
+        #: where the last run can be read off until the next one, or until `forget`
+        self.machine = RewindingMachine(self._project, contracts.copy(), stop)
+        self.machine.most = most_per_root(lines)
         deeply(lambda: self._prepare(contracts))
-        self._prepared = Prepared(self._machine, called, lines)
-        self._machine.settle()
-        self._mark = self._machine.mark()
+        self._prepared = Prepared(self.machine, called, lines)
+        self.machine.settle()
+        self._mark = self.machine.mark()
 
     def _prepare(self, contracts: Contracts) -> None:
         """Load what the focus imports, unless that leads back to it."""
         scout = Machine(self._project.view(), contracts.copy(), stop=self._stop)
-        scout.most = self._machine.most
+        scout.most = self.machine.most
         _load(scout, self.path)
-        m = self._machine
+        m = self.machine
         for path in scout.namespaces:
             if path != self.path and path not in m.namespaces:
                 mark = m.mark()
@@ -101,8 +103,8 @@ class Focus:
         Raises:
             Stopped: it is not wanted.
         """
-        m = self._machine
-        m.rewind(self._mark)
+        m = self.machine
+        self.forget()
         m.recorder = recorder
         project = m.project = self._project.replaced(self.path, data)
         run = OwnRoots(m, project, self.path, self._prepared)
@@ -115,7 +117,7 @@ class Focus:
         if problem is not None and not problem.row:
             faults = [*faults, Fault(problem.path, problem.message)]
         analysis = Analysis(
-            facts(m.events),
+            facts(m.events, whole=self._alone),
             [problem] if problem is not None and problem.row else [],
             faults,
             self._statistics(unit),
@@ -123,8 +125,12 @@ class Focus:
         analysis.modules = {**self._prepared.modules, **_modules(project, [self.path, *self.unprepared])}
         return analysis
 
+    def forget(self) -> None:
+        """Take back what the last run has changed, and let go of what it made; `analyse` does so too."""
+        self.machine.rewind(self._mark)
+
     def _statistics(self, unit: Unit) -> Statistics:
-        m, before = self._machine, self._mark.state
+        m, before = self.machine, self._mark.state
         return Statistics(
             parsed=1,
             lines=unit.lines,

@@ -97,8 +97,8 @@ class Taught(msgspec.Struct, frozen=True):
 UNTAUGHT = Taught({})
 
 
-def taught(events: Sequence[Event]) -> Taught:
-    """Read off the losses and the trainings of a program."""
+def taught(events: Sequence[Event], *, whole: bool = True) -> Taught:
+    """Read off the losses and the trainings of a program; `whole`: whether the events are all that it does."""
     found: dict[object, list[Levels | None]] = {}
     plain = False
     for event in events:
@@ -119,7 +119,7 @@ def taught(events: Sequence[Event]) -> Taught:
                         known = replace(levels, like=event.place, model=name) if levels is not None else None
                         plain = plain or (levels is not None and not levels.raised)
                         found.setdefault(key, []).append(known)
-    return Taught({key: _agreed(several) for key, several in found.items()}, not plain)
+    return Taught({key: _agreed(several) for key, several in found.items()}, whole and not plain)
 
 
 def _is_plain(value: Value, guard: Guard) -> bool:

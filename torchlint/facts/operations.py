@@ -63,10 +63,10 @@ def _operation(event: OpEvent, found: Usage) -> OpCalled:
     )
 
 
-def pictures(events: Sequence[Event], found: Usage) -> Iterable[Occurrence]:
-    """What is shown or saved."""
+def pictures(events: Sequence[Event], found: Usage, *, whole: bool = True) -> Iterable[Occurrence]:
+    """What is shown or saved; `whole`: whether the events are all that the program does."""
     groups: dict[tuple[Place, int], list[ImageShown]] = {}
-    known = taught(events)
+    known = taught(events, whole=whole)
     restored: set[tuple[str, int]] = set()
     for event in events:
         levels = levels_of(event.input, known) if isinstance(event, SinkEvent) else None

@@ -24,6 +24,9 @@ from torchlint.flow.machine import MISSING, Machine
 from torchlint.flow.values import Class, Function
 from torchlint.project.modules import Project
 
+#: Stands in the journal for every cell of a dict.
+_ALL: Any = object()
+
 
 class Mark(msgspec.Struct, frozen=True, eq=False):
     """A point to go back to; see the module's definitions. `contracts` are as they were adapted until then."""
@@ -50,7 +53,8 @@ class RewindingMachine(Machine):
         super().write(cells, key, value)
 
     def remove(self, cells: dict[Any, Any], key: Any) -> None:
-        self.journal.append((cells, key, cells.get(key, MISSING)))
+        if key in cells:
+            self.journal.append((cells, _ALL, cells.copy()))  # the order of what is left would be another
         super().remove(cells, key)
 
     def note(self, cells: dict[Any, Any], key: Any, value: Any) -> None:
@@ -79,6 +83,9 @@ class RewindingMachine(Machine):
                 del owner[key:]
             elif type(owner) is not dict:
                 owner.contract = old
+            elif key is _ALL:
+                owner.clear()
+                owner.update(old)
             elif old is MISSING:
                 owner.pop(key, None)
             else:

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from torchlint.claim import Grade, Outcome
 from torchlint.config.user import Allowed, read
 from torchlint.config.values import Pattern, Settings
-from torchlint.confirm.planner import Plan, Runner
+from torchlint.confirm.planner import Plan, Runner, paths_of
 from torchlint.confirm.planner import confirm as decide
 from torchlint.diagnostic import Diagnostic, Location, Span
 from torchlint.engine import select
@@ -189,20 +189,67 @@ def confirm(
     It runs code of the linted projects, as far as the consent goes.
     """
     confirmed = Confirmed(list(diagnostics), isolation=allowance.isolation)
-    for project, indices in sorted(_by_project(session, allowance, diagnostics, confirmed.notes).items()):
+    for indices, errand in errands(session, allowance, diagnostics, confirmed.notes):
+        done = run(errand, progress)
+        confirmed.torch, confirmed.isolation = done.torch or confirmed.torch, done.isolation
+        if done.problem:
+            confirmed.problem = done.problem
+            break
+        for index, one in zip(indices, done.diagnostics, strict=True):
+            confirmed.diagnostics[index] = placed(session, one)
+    return confirmed
+
+
+class Errand(msgspec.Struct, frozen=True):
+    """All that it takes to ask about findings of one project, so that another process can do it.
+
+    folder: where paths start. texts: of the files that the claims name. inputs, arguments: hints of the configuration.
+    """
+
+    diagnostics: list[Diagnostic]
+    project: str
+    folder: str
+    texts: dict[str, str]
+    inputs: dict[str, list[list[int]]]
+    arguments: dict[str, dict[str, Any]]
+    allowance: Consent
+
+
+def errands(
+    session: Session, allowance: Consent, diagnostics: Sequence[Diagnostic], notes: list[str]
+) -> Iterator[tuple[list[int], Errand]]:
+    """What is to be asked, project by project, and of which of the findings, as far as the consent goes; `notes` hears
+    of projects that refuse."""
+    for project, indices in sorted(_by_project(session, allowance, diagnostics, notes).items()):
         some = [diagnostics[index] for index in indices]
-        with started(allowance, project) as ready:
-            if isinstance(ready, str):
-                confirmed.problem = ready
-                break
-            confirmed.torch, confirmed.isolation = ready.torch, ready.isolation
-            inputs, arguments = hints(session, some, project)
-            plan = Plan(
-                project, os.getcwd(), allowance.cpu, inputs=inputs, arguments=arguments, isolation=ready.isolation
-            )
-            decided = decide(some, session.sources.text, plan, ready.runner, progress)
-        for index, one in zip(indices, decided, strict=True):
-            confirmed.diagnostics[index] = _placed(session, one)
+        inputs, arguments = hints(session, some, project)
+        paths = {path for one in some if one.claim is not None for path in paths_of(one.claim)}
+        texts = {path: text for path in sorted(paths) if (text := session.sources.text(path)) is not None}
+        yield indices, Errand(some, project, os.getcwd(), texts, inputs, arguments, allowance)
+
+
+def may_ask(session: Session, allowance: Consent, one: Diagnostic) -> bool:
+    """Whether a run can decide a finding, and is allowed to."""
+    return bool(_by_project(session, allowance, [one], []))
+
+
+def run(errand: Errand, progress: Callable[[str, int, int], None] | None = None) -> Confirmed:
+    """Do an errand. It runs code of the project."""
+    confirmed = Confirmed(errand.diagnostics, isolation=errand.allowance.isolation)
+    with started(errand.allowance, errand.project) as ready:
+        if isinstance(ready, str):
+            confirmed.problem = ready
+            return confirmed
+        confirmed.torch, confirmed.isolation = ready.torch, ready.isolation
+        plan = Plan(
+            errand.project,
+            errand.folder,
+            errand.allowance.cpu,
+            inputs=errand.inputs,
+            arguments=errand.arguments,
+            isolation=ready.isolation,
+        )
+        confirmed.diagnostics = decide(errand.diagnostics, errand.texts.get, plan, ready.runner, progress)
     return confirmed
 
 
@@ -210,7 +257,7 @@ def confirm(
 _MADE = re.compile(r"(?P<name>[\w.]+) \((?P<path>.+):(?P<row>\d+)\)")
 
 
-def _placed(session: Session, one: Diagnostic) -> Diagnostic:
+def placed(session: Session, one: Diagnostic) -> Diagnostic:
     """A finding whose verdict names places of the notebook or Markdown file that the linted text was taken from."""
     verdict = one.verdict
     made = None if verdict is None else _MADE.fullmatch(verdict.recipe)

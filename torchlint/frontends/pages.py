@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from torchlint.engine import registry, select
 from torchlint.engine.builtin import BUILTINS
@@ -24,15 +25,34 @@ def explain(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: there is no such rule.
     """
-    loaded = registry.load(Path(folder) for folder in arguments.rules_dir)
-    wanted = arguments.rule
-    builtin = next((one for one in BUILTINS if wanted in (one.code, one.name)), None)
-    found = loaded.find(wanted)
-    if builtin is None and found is None:
-        raise UsageError(f"no rule has the code or name {wanted!r}{select.meant(wanted, [*BUILTINS, *loaded.rules])}")
-    page = builtin.page if builtin is not None else _page(found)
-    sys.stdout.write(render(page, colour=wants_colour(arguments.color, sys.stdout, os.environ), width=width()))
+    page = find(arguments.rule, registry.load(Path(folder) for folder in arguments.rules_dir))
+    sys.stdout.write(render(page.text, colour=wants_colour(arguments.color, sys.stdout, os.environ), width=width()))
     return 0
+
+
+class Page(NamedTuple):
+    """The page of a rule, and its file, if it has one."""
+
+    code: str
+    name: str
+    text: str
+    file: Path | None
+
+
+def find(wanted: str, loaded: registry.Registry) -> Page:
+    """The page of the rule with this code or name.
+
+    Raises:
+        UsageError: there is no such rule.
+    """
+    builtin = next((one for one in BUILTINS if wanted in (one.code, one.name)), None)
+    if builtin is not None:
+        return Page(builtin.code, builtin.name, builtin.page, None)
+    found = loaded.find(wanted)
+    if found is None:
+        raise UsageError(f"no rule has the code or name {wanted!r}{select.meant(wanted, [*BUILTINS, *loaded.rules])}")
+    file = Path(found.file).with_suffix(".md")
+    return Page(found.code, found.name, _page(found), file if file.is_file() else None)
 
 
 def rules(arguments: argparse.Namespace) -> int:
@@ -56,10 +76,8 @@ def about(code: str, loaded: registry.Registry) -> About | None:
     return None if found is None else About(found.name, found.severity, _page(found))
 
 
-def _page(rule: Rule | None) -> str:
+def _page(rule: Rule) -> str:
     """The text of the page beside a rule; a rule of the user's may have none."""
-    if rule is None:
-        return ""
     page = Path(rule.file).with_suffix(".md")
     if page.is_file():
         return page.read_text(encoding="utf-8")

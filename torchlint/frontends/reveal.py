@@ -6,12 +6,13 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torchlint.diagnostic import Location, Span
 from torchlint.engine import registry
 from torchlint.facts.analysis import Analysis, analyse
+from torchlint.flow.budget import Stop, never
 from torchlint.flow.library.tables import ContractError
 from torchlint.frontends.check import tables
 from torchlint.frontends.configuration import Configuration
@@ -29,7 +30,7 @@ def reveal(arguments: argparse.Namespace) -> int:
         UsageError, ConfigError: there is nothing sensible to do.
     """
     target = split_line(arguments.target)
-    look = Look(target, arguments.paths)
+    look = Look.at(target, arguments.paths)
     analysis = look.analysed(watch=True)
     shown = [(look.row(Span(look.path, Location(one.row, 1), Location(one.row, 1))), one) for one in analysis.revealed]
     shown = [(row, one) for row, one in shown if target.cell in (0, row.cell)]
@@ -54,28 +55,44 @@ class Look:
     path: the Python text that is looked at, as the analysis knows it.
     """
 
-    def __init__(self, target: Target, others: Sequence[str]) -> None:
-        """Raises: UsageError, ConfigError: there is nothing sensible to do."""
-        require([target.path, *others])
-        self._configuration = Configuration()
+    def __init__(
+        self,
+        target: Target,
+        given: Mapping[str, bytes],
+        configuration: Configuration,
+        overlay: Mapping[str, bytes | None] | None = None,
+    ) -> None:
+        """given: what is analysed, by path, the target among it; overlay: what stands for further files on the disk."""
+        self._configuration = configuration
         self._target = target
-        wanted = [target.path, *find(others, self._configuration)]
-        self._documents = Documents({name: read_file(name) for name in dict.fromkeys(wanted)})
+        self._documents = Documents(given)
         self.path, self.line = self._documents.inside(*target)
-        self.sources = Sources(self._documents.files)
+        self.sources = Sources(self._documents.files, {**(overlay or {})})
 
-    def analysed(self, *, watch: bool = False, trace: bool = False) -> Analysis:
-        """What is known; with `watch` the values in the target, with `trace` the ways of the data.
+    @classmethod
+    def at(cls, target: Target, others: Sequence[str]) -> Look:
+        """A look at a file on the disk.
 
         Raises:
             UsageError, ConfigError: there is nothing sensible to do.
+        """
+        require([target.path, *others])
+        configuration = Configuration()
+        wanted = [target.path, *find(others, configuration)]
+        return cls(target, {name: read_file(name) for name in dict.fromkeys(wanted)}, configuration)
+
+    def analysed(self, *, watch: bool = False, trace: bool = False, stop: Stop = never) -> Analysis:
+        """What is known; with `watch` the values in the target, with `trace` the ways of the data.
+
+        Raises:
+            UsageError, ConfigError: there is nothing sensible to do. Stopped: `stop` says that nobody waits for it.
         """
         files, context = self._documents.files, self.sources.context
         own, taught = [str(registry.own_contracts())], tables([self._configuration.of(self._target.path)])
         watched = (self.path, self.line) if watch else None
         with without_collector():
             try:
-                found = analyse(files, context, own, taught, folder=os.getcwd(), watch=watched, trace=trace)
+                found = analyse(files, context, own, taught, folder=os.getcwd(), watch=watched, trace=trace, stop=stop)
             except ContractError as error:
                 raise UsageError(str(error)) from error
         found.problems += self._documents.troubles

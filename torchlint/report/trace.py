@@ -16,6 +16,7 @@ Worked example::
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from torchlint.facts.paths import DataPath, Stage
 from torchlint.flow.shape import render
@@ -45,6 +46,7 @@ PLAIN = {
 LONGEST_NAME = 34
 
 Cells = tuple[str, str, str, str]
+NOTHING: Cells = ("", "", "", "")
 
 
 def picture(
@@ -65,6 +67,41 @@ def picture(
     return "".join("\n".join(_path(path, where, said, paint, glyphs, whole)) + "\n\n" for path in paths)
 
 
+class Row(NamedTuple):
+    """A stage as it is shown, or an end (`kind` ``end``): its name, what is known after it, and where it stands."""
+
+    kind: str
+    name: str
+    cells: Cells
+    place: str
+
+
+def rows(path: DataPath, where: Callable[[Place], str], whole: bool) -> list[Row]:
+    """The stages of a path and its end; `whole` as for `picture`."""
+    found: list[Row] = []
+    if path.unknown:
+        found.append(Row("source", f"something that {visible(path.unknown)}", NOTHING, ""))
+    before: Cells | None = None
+    for stage in path.stages:
+        cells = _cells(stage)
+        if stage.kind == "move" and cells == before and not whole:
+            continue
+        found.append(Row(stage.kind, _name(stage), cells, where(stage.place)))
+        before = cells
+    return [*found, Row("end", visible(path.end), NOTHING, where(path.place))]
+
+
+def heading(path: DataPath, where: Callable[[Place], str]) -> list[str]:
+    """What a path is called, in two or three parts."""
+    return [where(path.place), visible(path.end), *([path.role] if path.role != "model" else [])]
+
+
+def asides(path: DataPath) -> tuple[str, str]:
+    """When a path is taken, and how many more there are; each with a space before it, or empty."""
+    more = f" (and {path.others} more way{'' if path.others == 1 else 's'} of the same ranges)" if path.others else ""
+    return f" (when {visible(path.guard)})" if path.guard else "", more
+
+
 def _path(
     path: DataPath,
     where: Callable[[Place], str],
@@ -73,33 +110,17 @@ def _path(
     glyphs: dict[str, str],
     whole: bool,
 ) -> list[str]:
-    heading = [where(path.place), visible(path.end)]
-    if path.role != "model":
-        heading.append(path.role)
     dot = "·" if glyphs is GLYPHS else "-"
-    title = paint("bold", f" {dot} ".join(heading)) + (f" (when {visible(path.guard)})" if path.guard else "")
-    if path.others:
-        title += paint("dim", f" (and {path.others} more way{'' if path.others == 1 else 's'} of the same ranges)")
-    out = [title]
-    summary = _summary(path, "→" if glyphs is GLYPHS else "->")
-    if summary:
-        out.append("  " + paint("note", summary))
-    rows: list[tuple[str, str, Cells, str]] = []
-    if path.unknown:
-        rows.append((glyphs["source"], f"something that {visible(path.unknown)}", ("", "", "", ""), ""))
-    before: Cells | None = None
-    for stage in path.stages:
-        cells = _cells(stage)
-        if stage.kind == "move" and cells == before and not whole:
-            continue
-        rows.append((glyphs[stage.kind], _name(stage), cells, where(stage.place)))
-        before = cells
-    rows.append((glyphs["end"], visible(path.end), ("", "", "", ""), where(path.place)))
+    guard, more = asides(path)
+    out = [paint("bold", f" {dot} ".join(heading(path, where))) + guard + paint("dim", more)]
+    changes = summary(path, "→" if glyphs is GLYPHS else "->")
+    if changes:
+        out.append("  " + paint("note", changes))
     complaints = [f"  {paint('error', glyphs['finding'])} {visible(text)}" for text in dict.fromkeys(said(path))]
-    return out + _table(rows, paint) + complaints
+    return out + _table(rows(path, where, whole), paint, glyphs) + complaints
 
 
-def _summary(path: DataPath, arrow: str) -> str:
+def summary(path: DataPath, arrow: str = "→") -> str:
     """``[0, 255] → ToTensor → [0, 1] → Normalize → [−2.118, 2.64]``: the stages that change the range."""
     out: list[str] = []
     last = ""
@@ -114,17 +135,17 @@ def _summary(path: DataPath, arrow: str) -> str:
     return f" {arrow} ".join(out) if len(out) > 1 else ""
 
 
-def _table(rows: Sequence[tuple[str, str, Cells, str]], paint: Paint) -> list[str]:
+def _table(rows: Sequence[Row], paint: Paint, glyphs: dict[str, str]) -> list[str]:
     names = max(min(len(name), LONGEST_NAME) for _, name, _, _ in rows)
     widths = [max(len(cells[i]) for _, _, cells, _ in rows) for i in range(4)]
     out: list[str] = []
-    before: Cells = ("", "", "", "")
-    for glyph, name, cells, place in rows:
+    before = NOTHING
+    for kind, name, cells, place in rows:
         shown = [
             paint("dim" if cell == old else "bold", cell) + " " * (width - len(cell))
             for cell, old, width in zip(cells, before, widths)
         ]
-        line = f"  {paint('frame', glyph)} {name:<{names}}  {'  '.join(shown)}  {paint('dim', place)}"
+        line = f"  {paint('frame', glyphs[kind])} {name:<{names}}  {'  '.join(shown)}  {paint('dim', place)}"
         out.append(line.rstrip())
         before = cells
     return out

@@ -12,15 +12,20 @@ other's is no longer true, since it may stand on the first. After the next whole
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlint.diagnostic import Diagnostic, Span
+from msgspec.structs import replace
+
+from torchlint.claim import Verdict
+from torchlint.config import ConfigError
+from torchlint.diagnostic import Diagnostic, Fix, Span
 from torchlint.engine.editing import Editing, Move, NotFollowedError, foreign, moved
+from torchlint.engine.lint import Work
 from torchlint.engine.memory import Memory
 from torchlint.facts.known import KnownValues
 from torchlint.flow.budget import Stopped
-from torchlint.frontends.check import Session
+from torchlint.frontends.check import Session, consented
 from torchlint.frontends.documents import is_document
 from torchlint.frontends.files import decode_or_none, find, read_file
 from torchlint.frontends.options import PARSERS
@@ -32,6 +37,9 @@ from torchlint.report.lsp import UNITS, Places, diagnostic
 from torchlint.report.paths import uri
 from torchlint.source.discover import is_below
 from torchlint.syntax import ir
+
+if TYPE_CHECKING:
+    from torchlint.frontends.confirming import Consent
 
 #: Documents that are kept ready for a near pass.
 MOST_READY = 3
@@ -55,17 +63,24 @@ class Bench:
         self._stop = stop
         self._buffers: dict[str, Buffer] = {}
         self._contents: dict[str, tuple[tuple[int, int, int], bytes]] = {}
-        self._memory = Memory()
+        self.memory = Memory()
         self._session: Session | None = None
+        #: that of the last whole pass
+        self._work: Work | None = None
         self._ready: dict[str, Ready] = {}
         self._kept: dict[str, Editing] = {}
         self._recent: list[str] = []
-        self._everything: list[Diagnostic] = []
+        #: what the last whole pass found
+        self.everything: list[Diagnostic] = []
+        self._verdicts: dict[tuple[str, Span, str], Verdict] = {}
+        self._news: set[str] = set()
+        self._complaints: list[str] = []
+        #: counts the texts and configurations that this has known
+        self.generation = 0
         self._known: dict[str, KnownValues] = {}
         self._files_seen = Files()
         #: by the URI of a document, the table of the last whole pass, and the text of which it is
         self._tables: dict[str, tuple[Table, str]] = {}
-        self._problem = ""
         #: the stamp of the last message that this knows of
         self.stamp = 0
         #: whether the last whole pass is out of date
@@ -81,10 +96,10 @@ class Bench:
 
     def _forget(self) -> None:
         """What was read of the configuration counts no more."""
-        self._session = None
+        self._session = self._work = None
         self._ready.clear()
         self._kept.clear()
-        self.stale = True
+        self._outdated()
 
     def open(self, buffer: Buffer) -> None:
         """A document is open, or its text is another now."""
@@ -97,7 +112,7 @@ class Bench:
         if content != buffer.content:
             self._changed(path)
         elif before is None and not self._given(path):
-            self.stale = True
+            self._outdated()
 
     def close(self, path: str) -> None:
         """A document is open no more: what counts is the file."""
@@ -120,7 +135,14 @@ class Bench:
         """The content of a file is another now, so what is ready beside it stands on what was."""
         self._ready = {other: ready for other, ready in self._ready.items() if other == path}
         self._kept = {other: editing for other, editing in self._kept.items() if other == path}
+        self._outdated()
+
+    def _outdated(self) -> None:
+        """What was found may be found no more."""
         self.stale = True
+        self.generation += 1
+        self._verdicts.clear()
+        self._news.clear()
 
     def path(self, full: str) -> str:
         """A full path as it is shown."""
@@ -144,7 +166,11 @@ class Bench:
             self._contents.pop(path, None)
             return None
 
-    def _files(self, session: Session) -> dict[str, bytes]:
+    def content(self, path: str) -> bytes | None:
+        """What a file holds as the editor has it; None if it cannot be read."""
+        return self._buffers[path].content if path in self._buffers else self._on_disk(path)
+
+    def files(self, session: Session) -> dict[str, bytes]:
         """What is linted: buffers, and in a workspace the files beside them.
 
         Raises:
@@ -166,15 +192,34 @@ class Bench:
     def _given(self, path: str) -> bool:
         return self._session is not None and path in self._session.given
 
-    def _new_session(self) -> Session:
-        """Raises: UsageError, ConfigError: the configuration is wrong."""
+    def new_session(self) -> Session:
+        """What a pass over these files begins with, without a memory.
+
+        Raises:
+            UsageError, ConfigError: the configuration is wrong.
+        """
         words = ["--jobs=1", *([f"--config={self._configure.configuration}"] if self._configure.configuration else [])]
         arguments = PARSERS["check"]().parse_args([*words, os.curdir])
         arguments.recorder = None
         session = Session(arguments)
-        session.memory = self._memory
         session.stop = self._stop
+        session.overlay = self.overlay()
         return session
+
+    def overlay(self) -> dict[str, bytes]:
+        """What the open documents hold, by path."""
+        return {path: buffer.content for path, buffer in self._buffers.items()}
+
+    def _consent(self, session: Session) -> Consent | None:
+        """What may be run: what the user's own configuration allows, if the editor's user wants it and trusts the
+        workspace."""
+        if not (self._configure.trusted and self._configure.confirm):
+            return None
+        try:
+            return consented(session)
+        except (UsageError, ConfigError) as error:
+            self._complaints.append(str(error))
+            return None
 
     # --- passes ----------------------------------------------------------------------------------------------------
 
@@ -194,7 +239,7 @@ class Bench:
             return None
         near = ready.editing.near(buffer.content)
         said = [*near, *moved(ready.foreign, path, ready.text, new)]
-        said = session.beside_baselines(sorted(said, key=Diagnostic.sort_key), self._text(session))
+        said = session.beside_baselines(sorted(said, key=Diagnostic.sort_key), self.text(session))
         return self._found(session, said, whole=False, only=path)
 
     def make_ready(self) -> None:
@@ -213,10 +258,10 @@ class Bench:
     def _made_ready(self, path: str, editing: Editing | None = None) -> Ready | None:
         """A document, ready for near passes after the last whole pass."""
         session = self._session
-        work = session.work if session is not None else None
-        if session is None or work is None or path not in session.given:
+        work = self._work
+        if session is None or work is None or path not in work.request.files:
             return None
-        content = session.given[path]
+        content = work.request.files[path]
         text = decode_or_none(content)
         if text is None:
             return None
@@ -226,7 +271,7 @@ class Bench:
             near = editing.near(content)
         except NotFollowedError:
             return None
-        here = [one for one in self._everything if one.span.path == path]
+        here = [one for one in self.everything if one.span.path == path]
         ready = self._ready[path] = Ready(editing, text, foreign(here, near))
         return ready
 
@@ -238,15 +283,18 @@ class Bench:
             UsageError, ConfigError: the configuration is wrong.
         """
         if self._session is None:
-            self._session = self._new_session()
+            self._session = self.new_session()
+            self._session.memory = self.memory
+            self._session.consent = self._consent(self._session)
         session = self._session
-        given = self._files(session)
-        session.overlay = {path: buffer.content for path, buffer in self._buffers.items()}
+        session.overlay = self.overlay()
+        given = self.files(session)
         session.keeps = all(self._on_disk(path) == buffer.content for path, buffer in self._buffers.items())
         session.record = [path for path in self._buffers if path in given]
         result = session.lint(given, progress)
         self.stale = False
-        self._everything = result.diagnostics
+        self._work = session.work
+        self.everything = result.diagnostics
         self._known = result.known
         self._kept = {path: ready.editing for path, ready in self._ready.items()}
         self._ready = {}
@@ -257,7 +305,7 @@ class Bench:
         path = self.path(full)
         if self._session is None:
             return Found(self.stamp, False, {}, {uri: [] for uri in self._uris(path)})
-        here = [one for one in self._everything if one.span.path == path]
+        here = [one for one in self.everything if one.span.path == path]
         return self._found(self._session, here, whole=False, only=path)
 
     # --- what is known ---------------------------------------------------------------------------------------------
@@ -269,7 +317,7 @@ class Bench:
             Stopped: it is out of date.
         """
         session = self._session
-        work = session.work if session is not None else None
+        work = self._work
         self._tables = {}
         for path, buffer in list(self._buffers.items()):
             values = self._known.get(path)
@@ -288,9 +336,10 @@ class Bench:
         before, where the text around them is the same."""
         path = self.path(full)
         session, ready, buffer = self._session, self._ready.get(path), self._buffers.get(path)
-        if session is None or session.work is None or ready is None or buffer is None:
+        work = self._work
+        if session is None or work is None or ready is None or buffer is None:
             return
-        work, editing = session.work, ready.editing
+        editing = ready.editing
         maker = self._maker(session, lambda other: editing.module if other == path else work.module(other))
         text = decode_or_none(buffer.content) or ""
         for table in maker.tables(path, editing.known(), self.stamp, self._versions(buffer)):
@@ -309,27 +358,65 @@ class Bench:
                 text = session.sources.text(path)
             return self._files_seen.of(path, text, module(path))
 
-        return Maker(file, session.documents.within, self.places(session))
+        return Maker(file, session.documents.within, self.places(self.text(session)))
 
     # --- what is said ----------------------------------------------------------------------------------------------
 
     def _found(self, session: Session, said: list[Diagnostic], *, whole: bool, only: str | None = None) -> Found:
-        places = self.places(session)
+        places = self.places(self.text(session))
         diagnostics: dict[str, list[dict[str, Any]]] = {}
         for path in session.given if only is None else [only]:
             for place in self._uris(path):
                 diagnostics[place] = []
         for one in said:
-            made = diagnostic(one, places, self._page(session, one.code))
-            diagnostics.setdefault(places.uri(one.span), []).append(made)
+            diagnostics.setdefault(places.uri(one.span), []).append(self._item(session, one, places))
         versions = {buffer.uri: buffer.version for buffer in self._buffers.values()}
         return Found(self.stamp, whole, versions, diagnostics)
 
-    def places(self, session: Session) -> Places:
-        """How the client knows places."""
-        return Places(self._uri, Lines(self._text(session)), UNITS[self._configure.encoding])
+    def _item(self, session: Session, one: Diagnostic, places: Places) -> dict[str, Any]:
+        """A finding as the protocol has it, with what the front wants to know of it beside that: the `name` of its
+        rule, where all edits of its best fix lie (`fixable`, empty if there is none: see `reach`), and whether a run
+        may be asked about it (`confirmable`)."""
+        verdict = self._verdicts.get(_key(one))
+        item = diagnostic(replace(one, verdict=verdict), places, self._page(session, one.code))
+        best = one.best_fix(session.configuration.of(one.span.path).unsafe_fixes)
+        item["name"] = one.name
+        item["fixable"] = "" if best is None else reach(one, best)
+        item["confirmable"] = one.claim is not None and session.consent is not None and self._may_ask(session, one)
+        return item
 
-    def _text(self, session: Session) -> Callable[[str, int], str | None]:
+    def _may_ask(self, session: Session, one: Diagnostic) -> bool:
+        from torchlint.frontends.confirming import may_ask
+
+        return session.consent is not None and may_ask(session, session.consent, one)
+
+    def decided(self, decided: Iterable[Diagnostic]) -> None:
+        """Show what a run has decided of findings, until something changes."""
+        for one in decided:
+            if one.verdict is not None:
+                self._verdicts[_key(one)] = one.verdict
+                self._news.add(one.span.path)
+
+    def taken_news(self) -> set[str]:
+        """The files of which there is something else to say, though nothing has changed; from now on known."""
+        news, self._news = self._news, set()
+        return news
+
+    def taken_complaints(self) -> list[str]:
+        """What is wrong beside the configuration of the project; from now on known."""
+        complaints, self._complaints = self._complaints, []
+        return complaints
+
+    @property
+    def session(self) -> Session | None:
+        """That of the last whole pass; None before the first."""
+        return self._session
+
+    def places(self, text: Callable[[str, int], str | None]) -> Places:
+        """How the client knows places in files and cells of these texts."""
+        return Places(self._uri, Lines(text), UNITS[self._configure.encoding])
+
+    def text(self, session: Session) -> Callable[[str, int], str | None]:
         """The text of a file or a cell as the editor has it."""
 
         def text(path: str, cell: int) -> str | None:
@@ -358,3 +445,16 @@ class Bench:
         found = session.rules.find(code)
         page = os.path.splitext(found.file)[0] + ".md" if found is not None else ""
         return uri(page, "/") if page and os.path.isfile(page) else ""
+
+
+def reach(one: Diagnostic, fix: Fix) -> str:
+    """Where the edits of a finding's fix lie: all in its ``document``, which may be a cell; all in its ``notebook``;
+    empty: elsewhere too."""
+    places = {(edit.span.path, edit.span.cell) for edit in fix.edits}
+    if places <= {(one.span.path, one.span.cell)}:
+        return "document"
+    return "notebook" if {path for path, _ in places} == {one.span.path} else ""
+
+
+def _key(one: Diagnostic) -> tuple[str, Span, str]:
+    return one.code, one.span, one.message

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import gc
 import logging
 import os
 import sys
+from typing import BinaryIO, cast
 
 
 def server(arguments: argparse.Namespace) -> int:
@@ -22,6 +24,7 @@ def server(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         raise UsageError("the language server needs the package pygls: pip install 'torchlint[server]'") from error
     from torchlint.frontends.server.front import Front
+    from torchlint.frontends.server.streams import Incoming
 
     logging.basicConfig(
         stream=sys.stderr,
@@ -32,10 +35,15 @@ def server(arguments: argparse.Namespace) -> int:
     )
     gc.enable()  # it was switched off for runs that are soon over
     front = Front()
-    if arguments.tcp is not None:
-        front.start_tcp("127.0.0.1", arguments.tcp)
-    else:
-        incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-        os.dup2(2, 1)  # whatever prints, prints to the log
-        front.serve(incoming, outgoing)
+    try:
+        if arguments.tcp is not None:
+            asyncio.run(front.serve_port(arguments.tcp))
+        else:
+            streams = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+            os.dup2(2, 1)  # whatever prints, prints to the log
+            asyncio.run(front.serve(cast("BinaryIO", Incoming(streams[0])), streams[1]))
+    except (BrokenPipeError, ConnectionError, KeyboardInterrupt, SystemExit):
+        pass  # the client is gone
+    finally:
+        front.kill()
     return 0 if front.protocol.is_shut_down else 1

@@ -9,15 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from hashlib import blake2b
 from typing import Any
 
-from torchlint.frontends.server.messages import Buffer, Closed, Configure, Found, Log, Progress, Table, ToFront, Touched
+import msgspec
+
+from torchlint.frontends.server.messages import (
+    Buffer,
+    Closed,
+    Configure,
+    Found,
+    Log,
+    Progress,
+    Settled,
+    Table,
+    ToFront,
+    Touched,
+)
 from torchlint.frontends.server.workers import Worker
 
-#: A diagnostic as the protocol has it.
+#: A diagnostic as the protocol has it, and what `Bench` says beside that.
 Item = dict[str, Any]
+
+
+#: How often a question is asked again because something else was told meanwhile.
+MOST_TRIES = 5
 
 
 class Folder:
@@ -50,6 +67,8 @@ class Folder:
         self._sent: dict[str, int] = {}
         self._known: dict[str, int] = {}
         self._known_whole = -1
+        self._answers: dict[bytes, _Asked] = {}
+        self._answered = -1
         self._waiters: list[tuple[str | None, int, asyncio.Future[None]]] = []
         #: what is known of the expressions of open documents, by URI
         self.tables: dict[str, Table] = {}
@@ -88,22 +107,32 @@ class Folder:
         self._worker.send(Touched(self._next(), tuple(paths), configuration))
 
     async def ask(self, what: str, **arguments: Any) -> Any:
-        """The answer to a question.
+        """The answer to a question about what was told last; while nothing else is told, it is asked once.
 
         Raises:
-            UsageError: there is none, and why.
+            UsageError: there is none, and why. OutdatedError: again and again something else was told meanwhile.
         """
-        return await self._worker.ask(self._next(), what, arguments)
+        key = msgspec.msgpack.encode((what, arguments), order="sorted")
+        for _ in range(MOST_TRIES):
+            if self._answered != self._stamp:
+                self._answered = self._stamp
+                self._answers.clear()
+            asked = self._answers.get(key)
+            if asked is None or (asked.done() and (asked.cancelled() or asked.exception() is not None)):
+                asked = self._answers[key] = _Asked(self._worker.ask(self._stamp, what, arguments))
+            result, stamp = await asked.wait()
+            if stamp == self._stamp:
+                return result
+        raise OutdatedError
 
     async def end(self) -> None:
         """Let the worker end."""
         self._release()
         await self._worker.end()
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """End the worker at once."""
-        self._release()
-        await self._worker.kill()
+        self._worker.kill()
 
     # --- from the worker ---------------------------------------------------------------------------------------------
 
@@ -112,6 +141,9 @@ class Folder:
             self._take(message)
         elif isinstance(message, Table):
             self._take_table(message)
+        elif isinstance(message, Settled):
+            self._known_whole = max(self._known_whole, message.stamp)
+            self._wake()
         elif isinstance(message, Log):
             self._log(message)
         elif isinstance(message, Progress):
@@ -202,6 +234,33 @@ class Folder:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append((uri, stamp, future))
         await future
+
+
+class OutdatedError(Exception):
+    """What was asked about is another by now."""
+
+
+class _Asked:
+    """A question that several may wait for; once none of them does, it is forgotten."""
+
+    def __init__(self, question: Coroutine[Any, Any, tuple[Any, int]]) -> None:
+        self._task = asyncio.ensure_future(question)
+        self._waiting = 0
+        self.done, self.cancelled, self.exception = self._task.done, self._task.cancelled, self._task.exception
+
+    async def wait(self) -> tuple[Any, int]:
+        """The answer, and the stamp of the last message that it knows of.
+
+        Raises:
+            UsageError: there is none, and why.
+        """
+        self._waiting += 1
+        try:
+            return await asyncio.shield(self._task)
+        finally:
+            self._waiting -= 1
+            if not self._waiting and not self._task.done():
+                self._task.cancel()
 
 
 def result_id(items: list[Item]) -> str:

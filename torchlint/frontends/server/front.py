@@ -14,8 +14,8 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterable
-from typing import Any, BinaryIO, cast
+from collections.abc import Callable, Iterable
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from lsprotocol import types
@@ -27,8 +27,8 @@ from torchlint import __version__
 from torchlint.frontends.server.folders import Folder, Item, result_id
 from torchlint.frontends.server.messages import Configure, Log, Progress
 from torchlint.frontends.server.protocol import Protocol
+from torchlint.frontends.server.runs import Runs
 from torchlint.frontends.server.settings import EditorSettings, laid_over, read, section
-from torchlint.frontends.server.streams import Incoming
 from torchlint.source.discover import is_below, repository
 
 logger = logging.getLogger(__name__)
@@ -69,6 +69,8 @@ class Front(LanguageServer):
         self._pulled: dict[str, str] = {}
         self._news = asyncio.Condition()
         self._progressing: dict[str, ProgressBar] = {}
+        #: the processes that ask runs of models
+        self.runs = Runs()
         self._tasks: set[asyncio.Future[Any]] = set()
         register(self)
 
@@ -76,25 +78,43 @@ class Front(LanguageServer):
         """What goes wrong in the protocol is for the log, not for whoever is at work."""
         logger.error("%s", error)
 
-    def serve(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
-        """Serve a client on two streams until it goes; then no worker is left."""
-        stop = self._stop_event = threading.Event()
+    async def serve(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        """Serve the client that writes to one stream and reads the other, until it goes."""
         self.protocol.set_writer(StdoutWriter(outgoing))
-        reader = StdinAsyncReader(cast("BinaryIO", Incoming(incoming)), self.thread_pool)
+        await self._hear(StdinAsyncReader(incoming, self.thread_pool))
 
-        async def serving() -> None:
+    async def serve_port(self, port: int) -> None:
+        """Wait on a port of this machine for one client, and serve it until it goes.
+
+        Raises:
+            OSError: the port cannot be had.
+        """
+        over = asyncio.Event()
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            server.close()
+            self.protocol.set_writer(writer)
             try:
-                await run_async(stop, reader, self.protocol, logger, self.report_server_error)
+                await self._hear(reader)
+            except (SystemExit, ConnectionError):
+                pass  # the client is gone
             finally:
-                left = [*self._folders.values(), *self._ending]
-                await asyncio.gather(*(folder.kill() for folder in left))
+                over.set()
 
+        server = await asyncio.start_server(connected, "127.0.0.1", port)
+        await over.wait()
+
+    async def _hear(self, reader: Any) -> None:
         try:
-            asyncio.run(serving())
-        except (BrokenPipeError, KeyboardInterrupt, SystemExit):
-            pass
+            await run_async(threading.Event(), reader, self.protocol, logger, self.report_server_error)
         finally:
-            self.shutdown()  # type: ignore[no-untyped-call]
+            await asyncio.gather(*(folder.end() for folder in [*self.folders(), *self._ending]))
+
+    def kill(self) -> None:
+        """End all workers at once."""
+        self.runs.kill()
+        for folder in self._folders.values():
+            folder.kill()
 
     def later(self, coroutine: Any) -> None:
         """Do something that nobody waits for."""
@@ -222,11 +242,9 @@ class Front(LanguageServer):
     def send_notebook(self, uri: str, *, edited: bool = True) -> None:
         """Send the cells of an open notebook to its folder."""
         notebook = self.workspace.get_notebook_document(notebook_uri=uri)
-        path = None if notebook is None else self.path(notebook.uri)
+        path = None if notebook is None else self.place(notebook.uri)[0]
         if notebook is None or path is None:
             return
-        if not path.endswith(".ipynb"):
-            path += ".ipynb"
         cells: list[dict[str, Any]] = []
         for cell in notebook.cells:
             code = cell.kind == types.NotebookCellKind.Code
@@ -250,11 +268,41 @@ class Front(LanguageServer):
             return os.path.join(root, name if name.endswith((".py", ".ipynb")) else f"{name}.py")
         return None
 
+    def place(self, uri: str) -> tuple[str | None, int]:
+        """The path of a document, or of the notebook of a cell, and the number of that cell, which is 0 for others."""
+        notebook = self.notebook_of(uri)
+        if notebook is None:
+            return self.path(uri), 0
+        path = self.path(notebook.uri)
+        if path is not None and not path.endswith(".ipynb"):
+            path += ".ipynb"
+        return path, next((number for number, cell in enumerate(notebook.cells, 1) if cell.document == uri), 0)
+
+    def notebook_of(self, uri: str) -> types.NotebookDocument | None:
+        """The open notebook with this URI, or with a cell of it."""
+        documents = self.workspace
+        return documents.get_notebook_document(notebook_uri=uri) or documents.get_notebook_document(cell_uri=uri)
+
     def folder_with(self, uri: str) -> Folder | None:
-        """The folder of an open document or cell."""
-        notebook = self.workspace.get_notebook_document(cell_uri=uri)
-        path = self.path(notebook.uri if notebook is not None else uri)
+        """The folder of a document or cell."""
+        path, _ = self.place(uri)
         return None if path is None else self.folder_of(path)
+
+    def is_sent(self, folder: Folder, uri: str) -> bool:
+        """Whether the folder was sent the text that an open document has now."""
+        notebook, text = self.notebook_of(uri), self.workspace.text_documents.get(unquote(uri))
+        version = notebook.version if notebook is not None else None if text is None else text.version or 0
+        return version == folder.versions.get(uri)
+
+    def send(self, folder: Folder, uri: str) -> None:
+        """Send the text of an open document to its folder, unless it was."""
+        notebook = self.notebook_of(uri)
+        if self.is_sent(folder, uri):
+            return
+        if notebook is not None:
+            self.send_notebook(notebook.uri)
+        else:
+            self.send_text(uri)
 
     # --- what is said ----------------------------------------------------------------------------------------------
 
@@ -380,19 +428,23 @@ class Front(LanguageServer):
                 del self._progressing[folder.path]
                 shown.end()
         elif shown is None:
-            shown = self._progressing[folder.path] = ProgressBar(self, folder.path)
+            shown = self._progressing[folder.path] = ProgressBar(self, f"torchlint: {os.path.basename(folder.path)}")
             self.later(shown.begin())
         else:
             shown.report(f"{progress.phase}: {progress.done} of {progress.of} files", progress.done, progress.of)
 
 
 class ProgressBar:
-    """Shows how far the first look at a folder is, once the client has said that it will show it."""
+    """Shows that something is done and how far it is, once the client has said that it will show it.
 
-    def __init__(self, front: Front, path: str) -> None:
+    cancel: is called if the user does not want to wait; None if that changes nothing.
+    """
+
+    def __init__(self, front: Front, title: str, cancel: Callable[[], object] | None = None) -> None:
         self._front = front
-        self._token = f"torchlint:{path}:{next(_NUMBERS)}"
-        self._title = f"torchlint: {os.path.basename(path)}"
+        self._token = f"torchlint:{next(_NUMBERS)}"
+        self._title = title
+        self._cancel = cancel
         self._begun = self._ended = False
 
     async def begin(self) -> None:
@@ -404,7 +456,11 @@ class ProgressBar:
             return
         if not self._ended:
             self._begun = True
-            self._send(types.WorkDoneProgressBegin(title=self._title, percentage=0))
+            if self._cancel is None:
+                self._send(types.WorkDoneProgressBegin(title=self._title, percentage=0))
+            else:
+                self._front.protocol.cancels[self._token] = self._cancel
+                self._send(types.WorkDoneProgressBegin(title=self._title, cancellable=True))
 
     def report(self, words: str, done: int, of: int) -> None:
         """Show how much is done."""
@@ -414,6 +470,7 @@ class ProgressBar:
     def end(self) -> None:
         """Show that it is over."""
         self._ended = True
+        self._front.protocol.cancels.pop(self._token, None)
         if self._begun:
             self._send(types.WorkDoneProgressEnd())
 

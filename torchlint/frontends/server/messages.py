@@ -68,6 +68,13 @@ class Ask(msgspec.Struct, tag=True, frozen=True):
     arguments: dict[str, Any] = {}
 
 
+class Forget(msgspec.Struct, tag=True, frozen=True):
+    """Nobody waits for the answer to a question any more."""
+
+    stamp: int
+    number: int
+
+
 class Quit(msgspec.Struct, tag=True, frozen=True):
     """End."""
 
@@ -135,21 +142,32 @@ class Log(msgspec.Struct, tag=True):
     shown: bool = False
 
 
+class Settled(msgspec.Struct, tag=True):
+    """All that was told up to this stamp is known and looked at."""
+
+    stamp: int
+
+
 class Reply(msgspec.Struct, tag=True):
-    """The answer to a question, or why there is none."""
+    """The answer to a question, or why there is none; `stamp` is that of the last message that it knows of."""
 
     number: int
+    stamp: int
     result: Any = None
     problem: str | None = None
 
 
-ToWorker: TypeAlias = Configure | Buffer | Closed | Touched | Ask | Quit
-ToFront: TypeAlias = Found | Table | Progress | Log | Reply
+ToWorker: TypeAlias = Configure | Buffer | Closed | Touched | Ask | Forget | Quit
+ToFront: TypeAlias = Found | Table | Settled | Progress | Log | Reply
 
 
 def packed(message: ToWorker | ToFront) -> bytes:
     """A message as it goes over the pipe."""
-    body = msgspec.msgpack.encode(message)
+    return framed(msgspec.msgpack.encode(message))
+
+
+def framed(body: bytes) -> bytes:
+    """The bytes of a message with their length before them."""
     return len(body).to_bytes(PREFIX, "big") + body
 
 

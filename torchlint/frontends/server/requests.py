@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from torchlint.frontends.server import actions, hovering, settings
+from torchlint.frontends.server import actions, commands, hovering, settings
 from torchlint.frontends.server.texts import Texts
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def register(front: Front) -> None:
     _workspace(front)
     actions.register(front)
     hovering.register(front)
+    commands.register(front)
 
 
 def _lifetime(front: Front) -> None:
@@ -64,6 +65,7 @@ def _lifetime(front: Front) -> None:
 
     @front.feature(types.SHUTDOWN)
     async def shutdown(_: None) -> None:
+        await front.runs.end()
         for folder in front.folders():
             await folder.end()
 

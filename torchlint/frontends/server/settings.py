@@ -14,6 +14,12 @@ from typing import Any, Literal
 
 import msgspec
 
+#: What there is to say where models may not be run.
+NOT_ALLOWED = (
+    "nothing is run: it takes a workspace that is trusted, the setting `torchlint.confirm`, and your own configuration "
+    "file, which allows it for this project (`confirm.enabled`)"
+)
+
 
 class InlayHints(msgspec.Struct, frozen=True, rename="camel"):
     """What is shown beside names: shapes, ranges."""

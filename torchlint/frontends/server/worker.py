@@ -23,17 +23,19 @@ from torchlint.config import ConfigError
 from torchlint.flow.budget import Stopped
 from torchlint.frontends.outcome import UsageError
 from torchlint.frontends.server import messages
-from torchlint.frontends.server.answers import answer
+from torchlint.frontends.server.answers import OF_EVERYTHING, answer
 from torchlint.frontends.server.bench import Bench
 from torchlint.frontends.server.messages import (
     Ask,
     Buffer,
     Closed,
     Configure,
+    Forget,
     Found,
     Log,
     Progress,
     Reply,
+    Settled,
     Table,
     Touched,
 )
@@ -111,6 +113,7 @@ class Worker:
         self._last = 0.0
         self._first = True
         self._tidy = True
+        self._settled = -1
 
     def run(self) -> None:
         """Work until the front goes away."""
@@ -157,6 +160,8 @@ class Worker:
             bench.touch(message.paths, message.configuration)
         elif isinstance(message, Ask):
             self._asked.append(message)
+        elif isinstance(message, Forget):
+            self._asked = [asked for asked in self._asked if asked.number != message.number]
 
     # --- working ---------------------------------------------------------------------------------------------------
 
@@ -165,7 +170,7 @@ class Worker:
         if bench is None:
             return
         if self._edited is not None:
-            started = time.perf_counter()
+            started = time.process_time()
             edited = self._edited
             found = self._safely(lambda: bench.near(edited))
             self._edited = None
@@ -175,27 +180,23 @@ class Worker:
                 self._tell_time("near", started)
                 self._send_tables(lambda: bench.near_tables(edited))
             self._tidy_up_sometimes()
+        if bench.stale and any(asked.what in OF_EVERYTHING for asked in self._asked):
+            self._look_at_everything(bench)
         while self._asked:
-            asked = self._asked[0]
-            self._send(self._answer(bench, asked))
+            reply = self._answer(bench, self._asked[0])
+            for path in bench.taken_news():
+                self._send(bench.recalled(path))
+            self._send(reply)
             self._asked.pop(0)
         if bench.stale:
             if self._inbox.wait(max(0.0, self._last + QUIET - time.monotonic())):
                 raise Stopped
-            started = time.perf_counter()
-            gc.unfreeze()
-            try:
-                found = self._safely(lambda: bench.whole(self._progress if self._first else _nothing))
-            finally:
-                if self._first:
-                    self._send(Progress("", 0, 0))
-            self._first = False
-            bench.stale = False
-            self._send(found if found is not None else Found(bench.stamp, True, {}, {}))
-            self._unanswered.clear()
-            self._tell_time("whole", started)
+            self._look_at_everything(bench)
         while self._unanswered:
             self._send(bench.recalled(self._unanswered.pop()))
+        if self._settled != bench.stamp:
+            self._settled = bench.stamp
+            self._send(Settled(bench.stamp))
         if not self._tidy:
             self._send_tables(bench.tables)
             self._safely(bench.make_ready)
@@ -203,6 +204,27 @@ class Worker:
             gc.freeze()
             self._untidy = 0
             self._tidy = True
+
+    def _look_at_everything(self, bench: Bench) -> None:
+        """A whole pass.
+
+        Raises:
+            Stopped: it is out of date.
+        """
+        started = time.process_time()
+        gc.unfreeze()
+        try:
+            found = self._safely(lambda: bench.whole(self._progress if self._first else _nothing))
+        finally:
+            if self._first:
+                self._send(Progress("", 0, 0))
+        self._first = False
+        bench.stale = False
+        self._send(found if found is not None else Found(bench.stamp, True, {}, {}))
+        for complaint in bench.taken_complaints():
+            self._send(Log("error", complaint, shown=True))
+        self._unanswered.clear()
+        self._tell_time("whole", started)
 
     def _safely(self, do: Any) -> Any:
         """What `do` gives; None, and a word in the log, if it cannot."""
@@ -218,12 +240,12 @@ class Worker:
 
     def _answer(self, bench: Bench, asked: Ask) -> Reply:
         try:
-            return Reply(asked.number, answer(bench, asked.what, asked.arguments))
+            return Reply(asked.number, bench.stamp, answer(bench, asked.what, asked.arguments))
         except (UsageError, ConfigError) as error:
-            return Reply(asked.number, problem=str(error))
+            return Reply(asked.number, bench.stamp, problem=str(error))
         except Exception as error:
             self._send(Log("error", f"a fault of torchlint:\n{traceback.format_exc()}"))
-            return Reply(asked.number, problem=f"{type(error).__name__}: {error}")
+            return Reply(asked.number, bench.stamp, problem=f"{type(error).__name__}: {error}")
 
     def _tidy_up_sometimes(self) -> None:
         """Cycles of a near pass are few: a look at what is new since the last pass over everything finds them."""
@@ -236,7 +258,7 @@ class Worker:
         """Send tables, unless there is something else to do."""
         if self._inbox.waiting():
             return
-        started = time.perf_counter()
+        started = time.process_time()
 
         def send() -> None:
             for table in make():
@@ -250,7 +272,7 @@ class Worker:
 
     def _tell_time(self, what: str, started: float) -> None:
         if self._debug:
-            self._send(Log("debug", f"{what}: {(time.perf_counter() - started) * 1000:.1f} ms"))
+            self._send(Log("debug", f"{what}: {(time.process_time() - started) * 1000:.1f} ms of processor time"))
 
     def _send(self, message: messages.ToFront) -> None:
         content = memoryview(messages.packed(message))

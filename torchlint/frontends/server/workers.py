@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -14,7 +15,18 @@ import msgspec
 
 from torchlint.frontends.outcome import UsageError
 from torchlint.frontends.server import messages
-from torchlint.frontends.server.messages import Ask, Buffer, Closed, Configure, Log, Quit, Reply, ToFront, ToWorker
+from torchlint.frontends.server.messages import (
+    Ask,
+    Buffer,
+    Closed,
+    Configure,
+    Forget,
+    Log,
+    Quit,
+    Reply,
+    ToFront,
+    ToWorker,
+)
 
 #: A worker that dies is started again, unless it died so often within so many seconds.
 MOST_DEATHS, WITHIN = 3, 60.0
@@ -66,8 +78,8 @@ class Worker:
         else:
             self._write(message)
 
-    async def ask(self, stamp: int, what: str, arguments: dict[str, Any]) -> Any:
-        """The answer to a question.
+    async def ask(self, stamp: int, what: str, arguments: dict[str, Any]) -> tuple[Any, int]:
+        """The answer to a question, and the stamp of the last message that it knows of.
 
         Raises:
             UsageError: there is none, and why.
@@ -80,37 +92,31 @@ class Worker:
         self._answers[question.number] = question, future
         self.send(question)
         try:
-            return await future
+            result: tuple[Any, int] = await future
+            return result
+        except asyncio.CancelledError:
+            self.send(Forget(stamp, question.number))
+            raise
         finally:
             self._answers.pop(question.number, None)
 
     async def end(self) -> None:
         """Let it end, or make it."""
         self._ended = True
-        process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            if process.stdin is not None and not process.stdin.is_closing():
-                process.stdin.write(messages.packed(Quit(0)))
-                process.stdin.close()
-            try:
-                await asyncio.wait_for(process.wait(), PATIENCE)
-            except asyncio.TimeoutError:
-                process.kill()
-                await process.wait()
-        await self._gone()
+        if self._process is not None and self._process.stdin is not None:
+            self._write(Quit(0))
+            self._process.stdin.close()
+        if self._task is not None:  # it may be about to start the process
+            await asyncio.wait({self._task}, timeout=PATIENCE)
+            self.kill()
+            await asyncio.wait({self._task})
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """End it at once."""
         self._ended = True
         if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-        await self._gone()
-
-    async def _gone(self) -> None:
-        """Wait until it is no more. (A task that is starting a process cannot be cancelled: asyncio would wait for ever
-        for pipes that were never connected.)"""
-        if self._task is not None:
-            await asyncio.wait({self._task})
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
 
     # --- the process -----------------------------------------------------------------------------------------------
 
@@ -134,16 +140,18 @@ class Worker:
             except OSError as error:
                 self._give_up(f"no worker can be started in {self._folder}: {error.strerror or error}")
                 return
+            self._process = process
             if self._ended:
                 process.kill()
-            else:
-                self._process = process
             waiting, self._waiting = self._waiting, []
             for message in waiting:
                 self._write(message)
             log = asyncio.ensure_future(self._log(process))
             try:
                 await self._listen(process)
+            except asyncio.CancelledError:
+                process.kill()
+                raise
             finally:
                 if process.returncode is None and not self._ended:
                     process.kill()
@@ -188,7 +196,7 @@ class Worker:
                     if message.problem is not None:
                         future.set_exception(UsageError(message.problem))
                     else:
-                        future.set_result(message.result)
+                        future.set_result((message.result, message.stamp))
             else:
                 self._hear(message)
 
