@@ -27,7 +27,7 @@ REQUESTS = (
     "textDocument/codeAction",
     "textDocument/hover",
     "textDocument/inlayHint",
-    "textDocument/definition",
+    "textDocument/declaration",
     "textDocument/diagnostic",
     "workspace/diagnostic",
     "workspace/executeCommand",
