@@ -18,6 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
+from msgspec.structs import replace
+
 from torchlint.facts.analysis import Analysis, Statistics, deeply
 from torchlint.facts.build import facts
 from torchlint.facts.roots import Fault, Interest, Roots, used
@@ -49,6 +52,14 @@ class Prepared:
         self.modules = _modules(m.project, m.namespaces)
 
 
+class LastRun(msgspec.Struct, frozen=True):
+    """A run that no fault or budget has cut short: what its content meant, what was found, and who was told of values."""
+
+    meant: tuple[bytes, bool]
+    analysis: Analysis
+    recorder: Recorder | None
+
+
 class Focus:
     """The runs of one file of a project whose other files stay as they are.
 
@@ -70,6 +81,7 @@ class Focus:
         self._project = project.view()
         self._stop = stop
         self._alone = len(starts) < 2
+        self._last: LastRun | None = None
         others = [unit for one in starts if one != path and (unit := self._project.unit(one)) is not None]
         lines = sum(unit.data.count(b"\n") + 1 for unit in others)
         callers = [self._project.units[one].load() for one in dependents(self._project, path, starts)]
@@ -104,9 +116,13 @@ class Focus:
             Stopped: it is not wanted.
         """
         m = self.machine
+        project = self._project.replaced(self.path, data)
+        meant = _meaning(project.units[self.path])
+        last = self._last
+        if last is not None and last.meant == meant and (recorder is None or last.recorder is not None):
+            return self._again(last, project.units[self.path], recorder)
         self.forget()
-        m.recorder = recorder
-        project = m.project = self._project.replaced(self.path, data)
+        m.recorder, m.project = recorder, project
         run = OwnRoots(m, project, self.path, self._prepared)
         deeply(run.all)
         unit = project.units[self.path]
@@ -123,10 +139,21 @@ class Focus:
             self._statistics(unit),
         )
         analysis.modules = {**self._prepared.modules, **_modules(project, [self.path, *self.unprepared])}
+        if not faults and not analysis.statistics.roots_exhausted and m.cut == self._mark.state["cut"]:
+            self._last = None if meant is None else LastRun(meant, analysis, recorder)
         return analysis
+
+    def _again(self, last: LastRun, unit: Unit, recorder: Recorder | None) -> Analysis:
+        """What the last run found, for a content that differs from its own in rows, columns and comments alone."""
+        if recorder is not None and last.recorder is not None:
+            recorder.values, recorder.parameters = last.recorder.values, last.recorder.parameters
+        statistics = replace(last.analysis.statistics, lines=unit.lines)
+        modules = last.analysis.modules if unit.module is None else {**last.analysis.modules, unit.path: unit.module}
+        return replace(last.analysis, statistics=statistics, modules=modules)
 
     def forget(self) -> None:
         """Take back what the last run has changed, and let go of what it made; `analyse` does so too."""
+        self._last = None
         self.machine.rewind(self._mark)
 
     def _statistics(self, unit: Unit) -> Statistics:
@@ -181,6 +208,17 @@ class OwnRoots(Roots):
 
     def left_out(self) -> frozenset[str]:
         return self.prepared.called
+
+
+def _meaning(unit: Unit) -> tuple[bytes, bool] | None:
+    """All that a run takes from a file's content, budgets aside; None if it is no Python."""
+    module = unit.load()
+    if module is None:
+        return None
+    try:
+        return msgspec.msgpack.encode(module), b"sys.path" in unit.data
+    except RecursionError:
+        return None
 
 
 def _load(m: Machine, path: str) -> None:
