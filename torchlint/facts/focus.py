@@ -53,7 +53,7 @@ class Prepared:
 
 
 class LastRun(msgspec.Struct, frozen=True):
-    """A run that no fault or budget has cut short: what its content meant, what was found, and who was told of values."""
+    """A run that no fault or budget cut short: what its content meant, what was found, and who was told of values."""
 
     meant: tuple[bytes, bool]
     analysis: Analysis
@@ -84,7 +84,7 @@ class Focus:
         self._last: LastRun | None = None
         others = [unit for one in starts if one != path and (unit := self._project.unit(one)) is not None]
         lines = sum(unit.data.count(b"\n") + 1 for unit in others)
-        callers = [self._project.units[one].load() for one in dependents(self._project, path, starts)]
+        callers = [self._project.units[one].load() for one in dependents(project.view(), path, starts)]
         called = frozenset(name for module in callers if module is not None for name in _names_used(module))
         #: where the last run can be read off until the next one, or until `forget`
         self.machine = RewindingMachine(self._project, contracts.copy(), stop)
