@@ -36,6 +36,10 @@ from torchlint.project.modules import Project, Unit
 from torchlint.syntax import ir
 
 
+#: Modules that are loaded in vain, for they lead back to the focus, before those that probably do so are left alone.
+MOST_IN_VAIN = 3
+
+
 class Prepared:
     """What is known before the first run. `called` are the names that dependents use, `named` those that functions of
     prepared modules use; `lines` are those of the component without the focus; `classes` and `functions` are how many
@@ -84,28 +88,32 @@ class Focus:
         self._last: LastRun | None = None
         others = [unit for one in starts if one != path and (unit := self._project.unit(one)) is not None]
         lines = sum(unit.data.count(b"\n") + 1 for unit in others)
-        callers = [self._project.units[one].load() for one in dependents(project.view(), path, starts)]
+        importers = dependents(project.view(), path, starts)
+        callers = [self._project.units[one].load() for one in importers]
         called = frozenset(name for module in callers if module is not None for name in _names_used(module))
         #: where the last run can be read off until the next one, or until `forget`
         self.machine = RewindingMachine(self._project, contracts.copy(), stop)
         self.machine.most = most_per_root(lines)
-        deeply(lambda: self._prepare(contracts))
+        deeply(lambda: self._prepare(contracts, frozenset(importers)))
         self._prepared = Prepared(self.machine, called, lines)
         self.machine.settle()
         self._mark = self.machine.mark()
 
-    def _prepare(self, contracts: Contracts) -> None:
-        """Load what the focus imports, unless that leads back to it."""
+    def _prepare(self, contracts: Contracts, importers: frozenset[str]) -> None:
+        """Load what the focus imports, unless that leads back to it: that one of `importers` does is probable."""
         scout = Machine(self._project.view(), contracts.copy(), stop=self._stop)
         scout.most = self.machine.most
         _load(scout, self.path)
         m = self.machine
+        led_back = 0
         for path in scout.namespaces:
-            if path != self.path and path not in m.namespaces:
-                mark = m.mark()
-                _load(m, path)
-                if self.path in m.namespaces:
-                    m.rewind(mark)
+            if path == self.path or path in m.namespaces or (path in importers and led_back >= MOST_IN_VAIN):
+                continue
+            mark = m.mark()
+            _load(m, path)
+            if self.path in m.namespaces:
+                m.rewind(mark)
+                led_back += 1
 
     def analyse(self, data: bytes, recorder: Recorder | None = None) -> Analysis:
         """What is known of the focus with this content, without counts of losses and contracts. It holds as long as
