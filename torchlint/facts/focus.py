@@ -35,7 +35,6 @@ from torchlint.project.components import dependents
 from torchlint.project.modules import Project, Unit
 from torchlint.syntax import ir
 
-
 #: Modules that are loaded in vain, for they lead back to the focus, before those that probably do so are left alone.
 MOST_IN_VAIN = 3
 
