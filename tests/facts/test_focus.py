@@ -395,6 +395,17 @@ def test_a_run_that_was_stopped_leaves_nothing(after: int) -> None:
     assert bench.near(focus, FOCUS) == expected
 
 
+def test_a_run_may_be_given_less_time() -> None:
+    bench = Bench(FILES)
+    focus = bench.focus("focus.py")
+    whole = focus.analyse(FOCUS.encode()).statistics
+    focus.forget()
+    some = focus.analyse(FOCUS.encode(), most=300).statistics
+    assert whole.roots_exhausted == 0 and some.roots_exhausted > 0
+    assert some.steps < 700 < whole.steps
+    assert bench.near(focus, FOCUS) == bench.whole("focus.py")
+
+
 def test_a_focus_need_not_be_finished() -> None:
     bench = Bench(FILES)
     with pytest.raises(Stopped):

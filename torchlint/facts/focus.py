@@ -16,6 +16,7 @@ as it goes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -114,10 +115,13 @@ class Focus:
                 m.rewind(mark)
                 led_back += 1
 
-    def analyse(self, data: bytes, recorder: Recorder | None = None) -> Analysis:
+    def analyse(self, data: bytes, recorder: Recorder | None = None, most: float = math.inf) -> Analysis:
         """What is known of the focus with this content, without counts of losses and contracts. It holds as long as
-        nothing else is asked: the next run takes back what this one has changed. `recorder` is told the values of
-        expressions.
+        nothing else is asked: the next run takes back what this one has changed.
+
+        Args:
+            recorder: is told the values of expressions. most: nodes that may be evaluated after the top level; the
+            statistics say how many roots that, or a budget of the whole run, has cut short.
 
         Raises:
             Stopped: it is not wanted.
@@ -130,7 +134,7 @@ class Focus:
             return self._again(last, project.units[self.path], recorder)
         self.forget()
         m.recorder, m.project = recorder, project
-        run = OwnRoots(m, project, self.path, self._prepared)
+        run = OwnRoots(m, project, self.path, self._prepared, most)
         deeply(run.all)
         unit = project.units[self.path]
         self.unprepared = [path for path in m.namespaces if path not in self._prepared.namespaces and path != self.path]
@@ -177,17 +181,18 @@ class Focus:
 class OwnRoots(Roots):
     """The roots of one file, after what it imports was prepared."""
 
-    def __init__(self, machine: Machine, project: Project, path: str, prepared: Prepared) -> None:
+    def __init__(self, machine: Machine, project: Project, path: str, prepared: Prepared, most: float) -> None:
         super().__init__(machine, project, [path])
         self.path = path
         self.prepared = prepared
+        self.most = most
 
     def all(self) -> None:
         m = self.m
         unit = self.project.units[self.path]
         m.most = most_per_root(self.prepared.lines + unit.data.count(b"\n"))
         self.root(unit.path, lambda: imports.load(m, self.path))
-        self.after_top_levels(self.prepared.lines + unit.lines)
+        self.after_top_levels(self.prepared.lines + unit.lines, self.most)
 
     def mains(self) -> list[tuple[Namespace, list[ir.Stmt]]]:
         return [main for main in self.m.mains if main[0].name == self.path]
