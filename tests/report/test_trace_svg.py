@@ -60,8 +60,10 @@ def test_what_changes_is_set_off(found: Ways) -> None:
     assert len(arrows) == boxes.count("box") - len(found.paths)
 
 
-def test_everything_lies_within(found: Ways) -> None:
-    root = ElementTree.fromstring(drawing(*found))
+@pytest.mark.parametrize("spoken_of", [True, False])
+def test_everything_lies_within(found: Ways, spoken_of: bool) -> None:
+    said = found.said if spoken_of else lambda path: []
+    root = ElementTree.fromstring(drawing(found.paths, found.where, said))
     width, height = (float(root.get(name, "")) for name in ("width", "height"))
     for text in root.iter(f"{SVG}text"):
         assert float(text.get("x", "")) + len("".join(text.itertext())) * CHARACTER <= width
