@@ -17,7 +17,7 @@ from torchlint.frontends.reveal import Look, Target
 from torchlint.frontends.trace import Ways, ways
 from torchlint.report.text import Paint
 from torchlint.report.trace import picture
-from torchlint.report.trace_svg import CHARACTER, drawing
+from torchlint.report.trace_svg import CHARACTER, MARGIN, drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = 'a <b onload="x()">&amp;\u202e\x1b\ufffe.py'
@@ -69,8 +69,9 @@ def test_everything_lies_within(found: Ways, spoken_of: bool) -> None:
         assert float(text.get("x", "")) + len("".join(text.itertext())) * CHARACTER <= width
         assert 0 < float(text.get("y", "")) < height
     for box in root.iter(f"{SVG}rect"):
-        assert float(box.get("x", 0)) + float(box.get("width", "")) <= width
-        assert float(box.get("y", 0)) + float(box.get("height", "")) <= height
+        if box.get("class") != "back":
+            assert float(box.get("x", 0)) + float(box.get("width", "")) + MARGIN <= width + 1
+            assert float(box.get("y", 0)) + float(box.get("height", "")) + MARGIN <= height + 1
 
 
 def test_nothing_of_a_linted_file_is_markup() -> None:

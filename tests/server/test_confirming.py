@@ -270,8 +270,8 @@ async def test_a_server_that_is_killed_leaves_no_run(folder: Path, home: Path) -
             answer.cancel()
             assert editor.client._server is not None
             os.kill(editor.client._server.pid, signal.SIGKILL)
+            await _gone(running)
             raise KilledError
-    await _gone(running)
 
 
 class KilledError(Exception):
