@@ -44,7 +44,7 @@ class Odd:
     pass
 
 
-class Strange(elsewhere.Base):
+class Strange(elsewhere.base()):
     pass
 
 

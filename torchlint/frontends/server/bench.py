@@ -206,6 +206,18 @@ class Bench:
         session.overlay = self.overlay()
         return session
 
+    def _ready_session(self) -> Session:
+        """What every pass begins with.
+
+        Raises:
+            UsageError, ConfigError: the configuration is wrong.
+        """
+        if self._session is None:
+            session = self.new_session()
+            session.memory, session.consent = self.memory, self._consent(session)
+            self._session = session
+        return self._session
+
     def overlay(self) -> dict[str, bytes]:
         """What the open documents hold, by path."""
         return {path: buffer.content for path, buffer in self._buffers.items()}
@@ -220,6 +232,15 @@ class Bench:
         except (UsageError, ConfigError) as error:
             self._complaints.append(str(error))
             return None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether everything was never looked at."""
+        return self._work is None
+
+    def is_ready(self, full: str) -> bool:
+        """Whether a near pass over a document can be run at once."""
+        return self.path(full) in self._ready
 
     # --- passes ----------------------------------------------------------------------------------------------------
 
@@ -240,7 +261,24 @@ class Bench:
         near = ready.editing.near(buffer.content)
         said = [*near, *moved(ready.foreign, path, ready.text, new)]
         said = session.beside_baselines(sorted(said, key=Diagnostic.sort_key), self.text(session))
-        return self._found(session, said, whole=False, only=path)
+        return self._found(session, said, self.text(session), whole=False, only=path)
+
+    def first(self, full: str) -> Found | None:
+        """What there is to say of a document, looked at with nothing but what it imports: while nobody has looked at
+        everything.
+
+        Raises:
+            Stopped: it is out of date.
+            UsageError, ConfigError: the configuration is wrong.
+        """
+        path = self.path(full)
+        session = self._ready_session()
+        excluded = os.path.lexists(path) and not find([path], session.configuration, force_exclude=True)
+        if path not in self._buffers or excluded:
+            return None
+        session.overlay, session.keeps, session.record = self.overlay(), False, ()
+        result = session.lint({path: self._buffers[path].content})
+        return self._found(session, result.diagnostics, self.text(session), whole=False, only=path)
 
     def make_ready(self) -> None:
         """Make the documents ready that were at work last.
@@ -266,8 +304,7 @@ class Bench:
         if text is None:
             return None
         try:
-            if editing is None:
-                editing = Editing(work, path, self._stop)
+            editing = editing or self._kept.pop(path, None) or Editing(work, path, self._stop)
             near = editing.near(content)
         except NotFollowedError:
             return None
@@ -282,31 +319,29 @@ class Bench:
             Stopped: it is out of date.
             UsageError, ConfigError: the configuration is wrong.
         """
-        if self._session is None:
-            self._session = self.new_session()
-            self._session.memory = self.memory
-            self._session.consent = self._consent(self._session)
-        session = self._session
+        session, stamp, generation = self._ready_session(), self.stamp, self.generation
         session.overlay = self.overlay()
         given = self.files(session)
         session.keeps = all(self._on_disk(path) == buffer.content for path, buffer in self._buffers.items())
         session.record = [path for path in self._buffers if path in given]
         result = session.lint(given, progress)
-        self.stale = False
+        self.stale = self.generation != generation
         self._work = session.work
         self.everything = result.diagnostics
         self._known = result.known
         self._kept = {path: ready.editing for path, ready in self._ready.items()}
         self._ready = {}
-        return self._found(session, result.diagnostics, whole=True)
+        found = self._found(session, result.diagnostics, session.text, whole=True)
+        found.stamp = stamp
+        return found
 
     def recalled(self, full: str) -> Found:
         """What the last whole pass found in a document, whose text is still what it was."""
         path = self.path(full)
         if self._session is None:
-            return Found(self.stamp, False, {}, {uri: [] for uri in self._uris(path)})
+            return Found(self.stamp, False, {uri: [] for uri in self._uris(path)})
         here = [one for one in self.everything if one.span.path == path]
-        return self._found(self._session, here, whole=False, only=path)
+        return self._found(self._session, here, self.text(self._session), whole=False, only=path)
 
     # --- what is known ---------------------------------------------------------------------------------------------
 
@@ -322,6 +357,8 @@ class Bench:
         for path, buffer in list(self._buffers.items()):
             values = self._known.get(path)
             versions = self._versions(buffer)
+            if self.stale and (work is None or work.request.files.get(path) != buffer.content):
+                continue  # another pass follows
             if session is None or work is None or values is None or session.given.get(path) != buffer.content:
                 yield from (Table(self.stamp, uri, version, [], [], [], []) for uri, version in versions.items())
                 continue
@@ -362,16 +399,23 @@ class Bench:
 
     # --- what is said ----------------------------------------------------------------------------------------------
 
-    def _found(self, session: Session, said: list[Diagnostic], *, whole: bool, only: str | None = None) -> Found:
-        places = self.places(self.text(session))
+    def _found(
+        self,
+        session: Session,
+        said: list[Diagnostic],
+        text: Callable[[str, int], str | None],
+        *,
+        whole: bool,
+        only: str | None = None,
+    ) -> Found:
+        places = self.places(text)
         diagnostics: dict[str, list[dict[str, Any]]] = {}
         for path in session.given if only is None else [only]:
             for place in self._uris(path):
                 diagnostics[place] = []
         for one in said:
             diagnostics.setdefault(places.uri(one.span), []).append(self._item(session, one, places))
-        versions = {buffer.uri: buffer.version for buffer in self._buffers.values()}
-        return Found(self.stamp, whole, versions, diagnostics)
+        return Found(self.stamp, whole, diagnostics)
 
     def _item(self, session: Session, one: Diagnostic, places: Places) -> dict[str, Any]:
         """A finding as the protocol has it, with what the front wants to know of it beside that: the `name` of its

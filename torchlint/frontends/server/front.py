@@ -13,11 +13,13 @@ import itertools
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from lsprotocol import types
+from pygls.io_ import StdinAsyncReader, StdoutWriter, run_async
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
@@ -74,6 +76,38 @@ class Front(LanguageServer):
     def report_server_error(self, error: Exception, source: Any) -> None:
         """What goes wrong in the protocol is for the log, not for whoever is at work."""
         logger.error("%s", error)
+
+    async def serve(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        """Serve the client that writes to one stream and reads the other, until it goes."""
+        self.protocol.set_writer(StdoutWriter(outgoing))
+        await self._hear(StdinAsyncReader(incoming, self.thread_pool))
+
+    async def serve_port(self, port: int) -> None:
+        """Wait on a port of this machine for one client, and serve it until it goes.
+
+        Raises:
+            OSError: the port cannot be had.
+        """
+        over = asyncio.Event()
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            server.close()
+            self.protocol.set_writer(writer)
+            try:
+                await self._hear(reader)
+            except (SystemExit, ConnectionError):
+                pass  # the client is gone
+            finally:
+                over.set()
+
+        server = await asyncio.start_server(connected, "127.0.0.1", port)
+        await over.wait()
+
+    async def _hear(self, reader: Any) -> None:
+        try:
+            await run_async(threading.Event(), reader, self.protocol, logger, self.report_server_error)
+        finally:
+            await asyncio.gather(*(folder.end() for folder in self.folders()))
 
     def kill(self) -> None:
         """End all workers at once."""

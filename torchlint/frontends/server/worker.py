@@ -3,6 +3,9 @@
 Whatever comes in makes what is being done out of date: it is given up, what came in is taken note of, and then the
 most urgent thing is done that there is to do: a near pass of the document that was edited, answers, and, once nobody
 has typed for a moment, everything.
+
+A look at everything that has taken long already is not given up for an edit of a document that is ready: the near pass
+is run in between, and the rest of what the long one finds is still worth knowing, though another must follow.
 """
 
 from __future__ import annotations
@@ -43,6 +46,9 @@ from torchlint.frontends.server.messages import (
 #: Seconds without an edit after which everything is looked at.
 QUIET = 0.2
 
+#: Seconds after which a look at everything is finished rather than begun again.
+LONG = 0.7
+
 #: Near passes after which memory is tidied up even while somebody types.
 MOST_UNTIDY = 20
 
@@ -82,6 +88,11 @@ class Inbox:
         """Whether there is a message."""
         return bool(self._messages)
 
+    def peek(self) -> list[Any]:
+        """All messages that are there, which stay there."""
+        with self._arrived:
+            return list(self._messages)
+
     def wait(self, timeout: float) -> bool:
         """Whether there is a message, or comes within so many seconds."""
         with self._arrived:
@@ -114,6 +125,8 @@ class Worker:
         self._first = True
         self._tidy = True
         self._settled = -1
+        #: since when everything is being looked at; None if it is not, or if something else is done in between
+        self._looking: float | None = None
 
     def run(self) -> None:
         """Work until the front goes away."""
@@ -141,7 +154,7 @@ class Worker:
             self._debug = message.debug
             self._problem = ""
             if self._bench is None:
-                self._bench = Bench(message, self._inbox.waiting)
+                self._bench = Bench(message, self._is_out_of_date)
             else:
                 self._bench.configure(message)
         bench = self._bench
@@ -169,17 +182,7 @@ class Worker:
         bench = self._bench
         if bench is None:
             return
-        if self._edited is not None:
-            started = time.process_time()
-            edited = self._edited
-            found = self._safely(lambda: bench.near(edited))
-            self._edited = None
-            if found is not None:
-                self._send(found)
-                self._unanswered.discard(edited)
-                self._tell_time("near", started)
-                self._send_tables(lambda: bench.near_tables(edited))
-            self._tidy_up_sometimes()
+        self._look_near(bench)
         if bench.stale and any(asked.what in OF_EVERYTHING for asked in self._asked):
             self._look_at_everything(bench)
         while self._asked:
@@ -192,6 +195,9 @@ class Worker:
             if self._inbox.wait(max(0.0, self._last + QUIET - time.monotonic())):
                 raise Stopped
             self._look_at_everything(bench)
+        if bench.stale:  # something was edited meanwhile
+            self._send_tables(bench.tables)
+            return
         while self._unanswered:
             self._send(bench.recalled(self._unanswered.pop()))
         if self._settled != bench.stamp:
@@ -205,6 +211,54 @@ class Worker:
             self._untidy = 0
             self._tidy = True
 
+    def _look_near(self, bench: Bench) -> None:
+        """A near pass over the document that was edited; before everything was looked at, over one that was opened.
+
+        Raises:
+            Stopped: it is out of date.
+        """
+        if self._edited is None and bench.is_new and self._unanswered:
+            self._edited = next(iter(sorted(self._unanswered)))
+        edited = self._edited
+        if edited is None:
+            return
+        started = time.process_time()
+        found = self._safely(lambda: bench.first(edited) if bench.is_new else bench.near(edited))
+        self._edited = None
+        if found is not None:
+            self._send(found)
+            self._unanswered.discard(edited)
+            self._tell_time("near", started)
+            self._send_tables(lambda: bench.near_tables(edited))
+        self._tidy_up_sometimes()
+
+    def _is_out_of_date(self) -> bool:
+        """Whether what is being worked out is to be given up."""
+        if not self._inbox.waiting():
+            return False
+        if self._looking is None or time.monotonic() - self._looking < LONG:
+            return True
+        since, self._looking = self._looking, None
+        try:
+            return not self._did_it_in_between()
+        finally:
+            self._looking = since
+
+    def _did_it_in_between(self) -> bool:
+        """Run near passes for what came in, if that is all that it asks for."""
+        bench = self._bench
+        assert bench is not None
+        while messages := self._inbox.peek():
+            if not all(isinstance(one, Buffer) and one.edited and bench.is_ready(one.path) for one in messages):
+                return False
+            for message in self._inbox.take(0):
+                self._note(message)
+            try:
+                self._look_near(bench)
+            except Stopped:
+                continue
+        return True
+
     def _look_at_everything(self, bench: Bench) -> None:
         """A whole pass.
 
@@ -213,17 +267,22 @@ class Worker:
         """
         started = time.process_time()
         gc.unfreeze()
+        stamp = bench.stamp
+        self._looking = time.monotonic()
         try:
             found = self._safely(lambda: bench.whole(self._progress if self._first else _nothing))
         finally:
+            self._looking = None
             if self._first:
                 self._send(Progress("", 0, 0))
         self._first = False
-        bench.stale = False
-        self._send(found if found is not None else Found(bench.stamp, True, {}, {}))
+        if found is None:
+            bench.stale = bench.stamp != stamp
+        self._send(found if found is not None else Found(stamp, True, {}))
         for complaint in bench.taken_complaints():
             self._send(Log("error", complaint, shown=True))
-        self._unanswered.clear()
+        if not bench.stale:
+            self._unanswered.clear()
         self._tell_time("whole", started)
 
     def _safely(self, do: Any) -> Any:
