@@ -15,7 +15,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from tests.frontends.programs import MODEL, TRAIN
 from tests.server.acting import FOUND, PROGRAM, able, at, carry_out, choose, named, offered
-from tests.server.clients import Editor, editing, project
+from tests.server.clients import PATIENCE, Editor, editing, project
 from torchlint import __version__
 from torchlint.engine import registry
 
@@ -225,7 +225,7 @@ async def _given_up(editor: Editor, name: str, *arguments: object) -> object:
     await asyncio.sleep(0)
     editor.client.cancel_request(types.CancelParams(number))
     try:
-        return await answer
+        return await asyncio.wait_for(answer, PATIENCE)
     except JsonRpcException as error:
         return error
 

@@ -187,7 +187,7 @@ class Work:
             finished = True
         finally:
             if request.memory is not None:
-                request.memory.keep(self.project, finished=finished)
+                request.memory.keep(self.project, self.ready, finished=finished)
         statistics = Statistics(len(self.project.linted), taught=len(set(self.taught_names)))
         taught = Taught()
         found: list[Diagnostic] = []

@@ -212,6 +212,18 @@ class Bench:
         session.overlay = self.overlay()
         return session
 
+    def _ready_session(self) -> Session:
+        """What every pass begins with.
+
+        Raises:
+            UsageError, ConfigError: the configuration is wrong.
+        """
+        if self._session is None:
+            session = self.new_session()
+            session.memory, session.consent = self.memory, self._consent(session)
+            self._session = session
+        return self._session
+
     def overlay(self) -> dict[str, bytes]:
         """What the open documents hold, by path."""
         return {path: buffer.content for path, buffer in self._buffers.items()}
@@ -227,10 +239,24 @@ class Bench:
             self._complaints.append(str(error))
             return None
 
+    @property
+    def is_new(self) -> bool:
+        """Whether everything was never looked at."""
+        return self._work is None
+
+    def is_open(self, full: str) -> bool:
+        """Whether a document is open."""
+        return self.path(full) in self._buffers
+
+    def is_ready(self, full: str) -> bool:
+        """Whether a near pass over a document can be run at once."""
+        return self.path(full) in self._ready
+
     # --- passes ----------------------------------------------------------------------------------------------------
 
     def near(self, full: str) -> Found | None:
-        """What there is to say at once of a document that was edited; None if only a whole pass can tell.
+        """What there is to say at once of a document that was edited; None if only a whole pass can tell, or if it is
+        not ready.
 
         Raises:
             Stopped: it is out of date.
@@ -239,14 +265,41 @@ class Bench:
         session, buffer = self._session, self._buffers.get(path)
         if session is None or buffer is None or is_document(path) or not self._given(path):
             return None
-        ready = self._ready.get(path) or self._made_ready(path)
+        ready = self._ready.get(path)
         new = decode_or_none(buffer.content)
         if ready is None or new is None:
             return None
         near = ready.editing.near(buffer.content)
         said = [*near, *moved(ready.foreign, path, ready.text, new)]
         said = session.beside_baselines(sorted(said, key=Diagnostic.sort_key), self.text(session))
-        return self._found(session, said, whole=False, only=path)
+        return self._found(session, said, self.text(session), whole=False, only=path)
+
+    def first(self, full: str) -> Found | None:
+        """What there is to say of a document, looked at with nothing but what it imports: while nobody has looked at
+        everything.
+
+        Raises:
+            Stopped: it is out of date.
+            UsageError, ConfigError: the configuration is wrong.
+        """
+        path = self.path(full)
+        session = self._ready_session()
+        excluded = os.path.lexists(path) and not find([path], session.configuration, force_exclude=True)
+        if path not in self._buffers or excluded:
+            return None
+        session.overlay, session.keeps, session.record = self.overlay(), False, ()
+        result = session.lint({path: self._buffers[path].content})
+        return self._found(session, result.diagnostics, self.text(session), whole=False, only=path)
+
+    def prepare(self, full: str) -> None:
+        """Make a document ready, if there are near passes over it.
+
+        Raises:
+            Stopped: it is out of date.
+        """
+        path = self.path(full)
+        if path in self._buffers and not is_document(path):
+            self._made_ready(path)
 
     def make_ready(self) -> None:
         """Make the documents ready that were at work last.
@@ -272,8 +325,7 @@ class Bench:
         if text is None:
             return None
         try:
-            if editing is None:
-                editing = Editing(work, path, self._stop)
+            editing = editing or self._kept.pop(path, None) or Editing(work, path, self._stop)
             near = editing.near(content)
         except NotFollowedError:
             return None
@@ -288,32 +340,30 @@ class Bench:
             Stopped: it is out of date.
             UsageError, ConfigError: the configuration is wrong.
         """
-        if self._session is None:
-            self._session = self.new_session()
-            self._session.memory = self.memory
-            self._session.consent = self._consent(self._session)
-        session = self._session
+        session, stamp, generation = self._ready_session(), self.stamp, self.generation
         session.overlay = self.overlay()
         given = self.files(session)
         session.keeps = all(self._on_disk(path) == buffer.content for path, buffer in self._buffers.items())
         session.record = [path for path in self._buffers if path in given]
         result = session.lint(given, progress)
-        self.stale = False
+        self.stale = self.generation != generation
         self._work = session.work
         self.everything = result.diagnostics
         self._known = result.known
         self._passes += 1
         self._kept = {path: ready.editing for path, ready in self._ready.items()}
         self._ready = {}
-        return self._found(session, result.diagnostics, whole=True)
+        found = self._found(session, result.diagnostics, session.text, whole=True)
+        found.stamp = stamp
+        return found
 
     def recalled(self, full: str) -> Found:
         """What the last whole pass found in a document, whose text is still what it was."""
         path = self.path(full)
         if self._session is None:
-            return Found(self.stamp, False, {}, {uri: [] for uri in self._uris(path)})
+            return Found(self.stamp, False, {uri: [] for uri in self._uris(path)})
         here = [one for one in self.everything if one.span.path == path]
-        return self._found(self._session, here, whole=False, only=path)
+        return self._found(self._session, here, self.text(self._session), whole=False, only=path)
 
     # --- what is known ---------------------------------------------------------------------------------------------
 
@@ -332,7 +382,10 @@ class Bench:
             Stopped: it is out of date.
         """
         faults: list[Exception] = []
+        work = self._work
         for path, buffer in list(self._buffers.items()):
+            if self.stale and (work is None or work.request.files.get(path) != buffer.content):
+                continue  # another pass follows
             if self._told.get(path) == (buffer, self._passes):
                 continue
             try:
@@ -390,16 +443,23 @@ class Bench:
 
     # --- what is said ----------------------------------------------------------------------------------------------
 
-    def _found(self, session: Session, said: list[Diagnostic], *, whole: bool, only: str | None = None) -> Found:
-        places = self.places(self.text(session))
+    def _found(
+        self,
+        session: Session,
+        said: list[Diagnostic],
+        text: Callable[[str, int], str | None],
+        *,
+        whole: bool,
+        only: str | None = None,
+    ) -> Found:
+        places = self.places(text)
         diagnostics: dict[str, list[dict[str, Any]]] = {}
         for path in session.given if only is None else [only]:
             for place in self._uris(path):
                 diagnostics[place] = []
         for one in said:
             diagnostics.setdefault(places.uri(one.span), []).append(self._item(session, one, places))
-        versions = {buffer.uri: buffer.version for buffer in self._buffers.values()}
-        return Found(self.stamp, whole, versions, diagnostics)
+        return Found(self.stamp, whole, diagnostics)
 
     def _item(self, session: Session, one: Diagnostic, places: Places) -> dict[str, Any]:
         """A finding as the protocol has it, with what the front wants to know of it beside that: the `name` of its

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import gc
 import logging
 import os
@@ -36,11 +37,13 @@ def server(arguments: argparse.Namespace) -> int:
     front = Front()
     try:
         if arguments.tcp is not None:
-            front.start_tcp("127.0.0.1", arguments.tcp)
+            asyncio.run(front.serve_port(arguments.tcp))
         else:
             streams = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
             os.dup2(2, 1)  # whatever prints, prints to the log
-            front.start_io(cast("BinaryIO", Incoming(streams[0])), streams[1])
+            asyncio.run(front.serve(cast("BinaryIO", Incoming(streams[0])), streams[1]))
+    except (BrokenPipeError, ConnectionError, KeyboardInterrupt, SystemExit):
+        pass  # the client is gone
     finally:
         front.kill()
     return 0 if front.protocol.is_shut_down else 1

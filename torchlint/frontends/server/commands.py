@@ -18,11 +18,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+from pygls.exceptions import JsonRpcContentModified, JsonRpcException, JsonRpcInvalidParams
 
 from torchlint import __version__
 from torchlint.frontends.outcome import UsageError
 from torchlint.frontends.server.actions import ask, workspace_edit
+from torchlint.frontends.server.folders import OutdatedError
 from torchlint.frontends.server.settings import NOT_ALLOWED
 from torchlint.report.explain import summary
 
@@ -78,6 +79,8 @@ def _carried_out(front: Front, name: str, command: Command, wanted: tuple[Argume
             return await command(front, *padded)
         except UsageError as error:
             raise JsonRpcException(str(error), types.LSPErrorCodes.RequestFailed.value) from error
+        except OutdatedError:
+            raise JsonRpcContentModified("the text has changed meanwhile") from None
         finally:
             front.protocol.commands.pop(number, None)
 
@@ -165,7 +168,7 @@ async def _confirm(front: Front, uri: str, line: int, code: str) -> list[dict[st
             await asyncio.wait([run])
     if run.cancelled():
         return None
-    said: list[dict[str, str]] = await ask(front, uri, "decided", done=run.result(), generation=claim["generation"])
+    said: list[dict[str, str]] = await folder.ask("decided", done=run.result(), generation=claim["generation"])
     for one in said:
         words = f"torchlint: {code} in line {line + 1}: {one['text']}"
         front.window_show_message(types.ShowMessageParams(types.MessageType.Info, words))

@@ -13,11 +13,13 @@ import itertools
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from lsprotocol import types
+from pygls.io_ import StdinAsyncReader, StdoutWriter, run_async
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
@@ -62,12 +64,11 @@ class Front(LanguageServer):
         self.trusted = False
         self.pulls = False
         self._folders: dict[str, Folder] = {}
+        self._ending: set[Folder] = set()
         self._published: dict[str, tuple[int | None, list[Item]]] = {}
         self._pulled: dict[str, str] = {}
         self._news = asyncio.Condition()
         self._progressing: dict[str, ProgressBar] = {}
-        #: what can be cancelled, by the token of its progress
-        self.cancels: dict[types.ProgressToken, Callable[[], object]] = {}
         #: the processes that ask runs of models
         self.runs = Runs()
         self._tasks: set[asyncio.Future[Any]] = set()
@@ -76,6 +77,38 @@ class Front(LanguageServer):
     def report_server_error(self, error: Exception, source: Any) -> None:
         """What goes wrong in the protocol is for the log, not for whoever is at work."""
         logger.error("%s", error)
+
+    async def serve(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        """Serve the client that writes to one stream and reads the other, until it goes."""
+        self.protocol.set_writer(StdoutWriter(outgoing))
+        await self._hear(StdinAsyncReader(incoming, self.thread_pool))
+
+    async def serve_port(self, port: int) -> None:
+        """Wait on a port of this machine for one client, and serve it until it goes.
+
+        Raises:
+            OSError: the port cannot be had.
+        """
+        over = asyncio.Event()
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            server.close()
+            self.protocol.set_writer(writer)
+            try:
+                await self._hear(reader)
+            except (SystemExit, ConnectionError):
+                pass  # the client is gone
+            finally:
+                over.set()
+
+        server = await asyncio.start_server(connected, "127.0.0.1", port)
+        await over.wait()
+
+    async def _hear(self, reader: Any) -> None:
+        try:
+            await run_async(threading.Event(), reader, self.protocol, logger, self.report_server_error)
+        finally:
+            await asyncio.gather(*(folder.end() for folder in [*self.folders(), *self._ending]))
 
     def kill(self) -> None:
         """End all workers at once."""
@@ -138,7 +171,7 @@ class Front(LanguageServer):
         for path, folder in list(self._folders.items()):
             if folder.listing and path not in roots:
                 del self._folders[path]
-                self.later(folder.end())
+                self.later(self._end(folder))
                 self.show_changes(folder, set(folder.items), forget=True)
         for root in sorted(roots):
             if os.path.isdir(root):
@@ -152,7 +185,14 @@ class Front(LanguageServer):
         """Nothing is open any more in a folder outside of the workspace."""
         self._folders.pop(folder.path, None)
         self.show_changes(folder, set(folder.items), forget=True)
-        self.later(folder.end())
+        self.later(self._end(folder))
+
+    async def _end(self, folder: Folder) -> None:
+        self._ending.add(folder)
+        try:
+            await folder.end()
+        finally:
+            self._ending.discard(folder)
 
     def configure(self, folder: Folder) -> None:
         """Say to a folder how to work."""
@@ -419,7 +459,7 @@ class ProgressBar:
             if self._cancel is None:
                 self._send(types.WorkDoneProgressBegin(title=self._title, percentage=0))
             else:
-                self._front.cancels[self._token] = self._cancel
+                self._front.protocol.cancels[self._token] = self._cancel
                 self._send(types.WorkDoneProgressBegin(title=self._title, cancellable=True))
 
     def report(self, words: str, done: int, of: int) -> None:
@@ -430,7 +470,7 @@ class ProgressBar:
     def end(self) -> None:
         """Show that it is over."""
         self._ended = True
-        self._front.cancels.pop(self._token, None)
+        self._front.protocol.cancels.pop(self._token, None)
         if self._begun:
             self._send(types.WorkDoneProgressEnd())
 

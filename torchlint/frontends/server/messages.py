@@ -83,12 +83,10 @@ class Quit(msgspec.Struct, tag=True, frozen=True):
 
 class Found(msgspec.Struct, tag=True):
     """What a pass found: by URI, the diagnostics as the protocol has them. `stamp` is that of the last message that it
-    knows of; `versions` those of the open documents, by URI; `whole`: whether this is all that there is to say, so that
-    any URI that is not there has none."""
+    knows of; `whole`: whether this is all that there is to say, so that any URI that is not there has none."""
 
     stamp: int
     whole: bool
-    versions: dict[str, int]
     diagnostics: dict[str, list[dict[str, Any]]]
 
 

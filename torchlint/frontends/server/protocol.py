@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.json_rpc import RPCRequest
+from pygls.protocol.language_server import lsp_method
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +24,8 @@ class Protocol(LanguageServerProtocol):
         super().__init__(server, converter)
         #: the commands that are being carried out, by the number of their request
         self.commands: dict[Any, asyncio.Task[Any]] = {}
+        #: what can be given up, by the token of its progress
+        self.cancels: dict[types.ProgressToken, Callable[[], object]] = {}
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """What is left as it is until the whole message is there: the library asks this of every object in it."""
@@ -65,12 +69,28 @@ class Protocol(LanguageServerProtocol):
                 message.id, error=types.ResponseError(types.ErrorCodes.InvalidRequest if late or twice else code, words)
             )
 
+    def _send_handler_result(self, future: Any, *, msg_id: Any) -> None:
+        """Answer a request. That it cannot be carried out is an answer, and none of the server's faults."""
+        error = None if future.cancelled() else future.exception()
+        if isinstance(error, JsonRpcException):
+            self._request_futures.pop(msg_id, None)
+            self._send_response(msg_id, error=error.to_response_error())
+        else:
+            super()._send_handler_result(future, msg_id=msg_id)
+
     def _handle_cancel_notification(self, msg_id: Any) -> None:
         """Give up a request, and the command that it has started, which the library would let go on."""
         super()._handle_cancel_notification(msg_id)
         task = self.commands.pop(msg_id, None)
         if task is not None:
             task.cancel()
+
+    @lsp_method(types.WINDOW_WORK_DONE_PROGRESS_CANCEL)
+    def lsp_work_done_progress_cancel(self, params: types.WorkDoneProgressCancelParams) -> None:
+        """Give up what this progress is of, if it goes on."""
+        cancel = self.cancels.get(params.token)
+        if cancel is not None:
+            cancel()
 
     @property
     def is_shut_down(self) -> bool:

@@ -3,10 +3,15 @@
 Whatever comes in makes what is being done out of date: it is given up, what came in is taken note of, and then the
 most urgent thing is done that there is to do: a near pass of the document that was edited, answers, and, once nobody
 has typed for a moment, everything.
+
+Who never stops typing is told of everything too: a look at it begins after a while nevertheless, and one that has taken
+long already is not given up for an edit of an open document: the near pass is run in between, and the rest of
+what the long one finds is still worth knowing, though another must follow.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -42,6 +47,10 @@ from torchlint.frontends.server.messages import (
 
 #: Seconds without an edit after which everything is looked at.
 QUIET = 0.2
+
+#: Seconds after which a look at everything begins though somebody still types, and after which it is finished rather
+#: than begun again.
+IMPATIENT, LONG = 1.5, 0.7
 
 #: Near passes after which memory is tidied up even while somebody types.
 MOST_UNTIDY = 20
@@ -82,6 +91,11 @@ class Inbox:
         """Whether there is a message."""
         return bool(self._messages)
 
+    def peek(self) -> list[Any]:
+        """All messages that are there, which stay there."""
+        with self._arrived:
+            return list(self._messages)
+
     def wait(self, timeout: float) -> bool:
         """Whether there is a message, or comes within so many seconds."""
         with self._arrived:
@@ -114,6 +128,14 @@ class Worker:
         self._first = True
         self._tidy = True
         self._settled = -1
+        #: since when everything is being looked at; None if it is not, or if something else is done in between
+        self._looking: float | None = None
+        #: when something may be done in between again
+        self._not_before = 0.0
+        #: the document that is being made ready for its first near pass
+        self._preparing: str | None = None
+        #: since when what was found of everything is out of date
+        self._stale_since: float | None = None
 
     def run(self) -> None:
         """Work until the front goes away."""
@@ -141,7 +163,7 @@ class Worker:
             self._debug = message.debug
             self._problem = ""
             if self._bench is None:
-                self._bench = Bench(message, self._inbox.waiting)
+                self._bench = Bench(message, self._is_out_of_date)
             else:
                 self._bench.configure(message)
         bench = self._bench
@@ -169,29 +191,27 @@ class Worker:
         bench = self._bench
         if bench is None:
             return
-        if self._edited is not None:
-            started = time.process_time()
-            edited = self._edited
-            found = self._safely(lambda: bench.near(edited))
-            self._edited = None
-            if found is not None:
-                self._send(found)
-                self._unanswered.discard(edited)
-                self._tell_time("near", started)
-                self._send_tables(lambda: bench.near_tables(edited))
-            self._tidy_up_sometimes()
+        now = time.monotonic()
+        if bench.stale:
+            self._stale_since = self._stale_since or now
+        late = self._stale_since is not None and now > self._stale_since + IMPATIENT
+        if not late:  # or each key gives up what was begun for the last, and nothing is ever finished
+            self._look_near(bench)
         if bench.stale and any(asked.what in OF_EVERYTHING for asked in self._asked):
             self._look_at_everything(bench)
         while self._asked:
-            asked = self._asked[0]
-            self._send(self._answer(bench, asked))
+            reply = self._answer(bench, self._asked[0])
+            for path in bench.taken_news():
+                self._send(bench.recalled(path))
+            self._send(reply)
             self._asked.pop(0)
-        for path in bench.taken_news():
-            self._send(bench.recalled(path))
         if bench.stale:
-            if self._inbox.wait(max(0.0, self._last + QUIET - time.monotonic())):
+            if not late and self._inbox.wait(max(0.0, self._last + QUIET - now)):
                 raise Stopped
             self._look_at_everything(bench)
+        if bench.stale:  # something was edited meanwhile
+            self._send_tables(bench.tables)
+            return
         while self._unanswered:
             self._send(bench.recalled(self._unanswered.pop()))
         if self._settled != bench.stamp:
@@ -200,12 +220,81 @@ class Worker:
         if not self._tidy:
             if bench.unrecorded:
                 self._look_at_everything(bench)
+                if bench.stale:
+                    return
             self._send_tables(bench.tables)
             self._safely(bench.make_ready)
             gc.collect()
             gc.freeze()
             self._untidy = 0
             self._tidy = True
+
+    def _look_near(self, bench: Bench) -> None:
+        """A near pass over the document that was edited; before everything was looked at, over one that was opened.
+
+        Raises:
+            Stopped: it is out of date.
+        """
+        if self._edited is None and bench.is_new and self._unanswered:
+            self._edited = next(iter(sorted(self._unanswered)))
+        edited = self._edited
+        if edited is None:
+            return
+        started = time.process_time()
+        if not bench.is_new and not bench.is_ready(edited):
+            self._preparing = edited
+            try:
+                self._safely(lambda: bench.prepare(edited))
+            finally:
+                self._preparing = None
+            if self._inbox.waiting():
+                raise Stopped
+        found = self._safely(lambda: bench.first(edited) if bench.is_new else bench.near(edited))
+        self._edited = None
+        if found is not None:
+            self._send(found)
+            self._unanswered.discard(edited)
+            self._tell_time("near", started)
+            self._send_tables(lambda: bench.near_tables(edited))
+        self._tidy_up_sometimes()
+
+    def _is_out_of_date(self) -> bool:
+        """Whether what is being worked out is to be given up."""
+        if not self._inbox.waiting():
+            return False
+        if self._preparing is not None and self._only_edits(lambda path: path == self._preparing):
+            return False  # what is prepared for is not the text of that document
+        if self._looking is None:
+            return True
+        now = time.monotonic()
+        if now - self._looking < LONG and now - (self._stale_since or now) < IMPATIENT:
+            return True
+        since, self._looking = self._looking, None
+        try:
+            return not self._did_it_in_between()
+        finally:
+            self._looking = since
+
+    def _did_it_in_between(self) -> bool:
+        """Run near passes for what came in, if that is all that it asks for."""
+        bench = self._bench
+        assert bench is not None
+        if not self._only_edits(bench.is_open):
+            return False
+        begun = time.monotonic()
+        if begun < self._not_before:
+            return True
+        for message in self._inbox.take(0):
+            self._note(message)
+        with contextlib.suppress(Stopped):  # by the next key, which is for the next time
+            self._look_near(bench)
+        ended = time.monotonic()
+        self._not_before = ended + (ended - begun)  # half of the time is for the long pass
+        return True
+
+    def _only_edits(self, of: Callable[[str], bool]) -> bool:
+        """Whether all that came in are edits of certain documents."""
+        return all(isinstance(one, Buffer) and one.edited and of(one.path) for one in self._inbox.peek())
 
     def _look_at_everything(self, bench: Bench) -> None:
         """A whole pass.
@@ -215,17 +304,23 @@ class Worker:
         """
         started = time.process_time()
         gc.unfreeze()
+        stamp = bench.stamp
+        self._looking = time.monotonic()
         try:
             found = self._safely(lambda: bench.whole(self._progress if self._first else _nothing))
         finally:
+            self._looking = None
             if self._first:
                 self._send(Progress("", 0, 0))
         self._first = False
-        bench.stale = False
-        self._send(found if found is not None else Found(bench.stamp, True, {}, {}))
+        self._stale_since = None
+        if found is None:
+            bench.stale = bench.stamp != stamp
+        self._send(found if found is not None else Found(stamp, True, {}))
         for complaint in bench.taken_complaints():
             self._send(Log("error", complaint, shown=True))
-        self._unanswered.clear()
+        if not bench.stale:
+            self._unanswered.clear()
         self._tell_time("whole", started)
 
     def _safely(self, do: Any) -> Any:

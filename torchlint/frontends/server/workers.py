@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -102,24 +103,20 @@ class Worker:
     async def end(self) -> None:
         """Let it end, or make it."""
         self._ended = True
-        process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            if process.stdin is not None and not process.stdin.is_closing():
-                process.stdin.write(messages.packed(Quit(0)))
-                process.stdin.close()
-            try:
-                await asyncio.wait_for(process.wait(), PATIENCE)
-            except asyncio.TimeoutError:
-                process.kill()
-                await process.wait()
-        if self._task is not None:
-            self._task.cancel()
+        if self._process is not None and self._process.stdin is not None:
+            self._write(Quit(0))
+            self._process.stdin.close()
+        if self._task is not None:  # it may be about to start the process
+            await asyncio.wait({self._task}, timeout=PATIENCE)
+            self.kill()
+            await asyncio.wait({self._task})
 
     def kill(self) -> None:
         """End it at once."""
         self._ended = True
         if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
 
     # --- the process -----------------------------------------------------------------------------------------------
 
@@ -144,12 +141,17 @@ class Worker:
                 self._give_up(f"no worker can be started in {self._folder}: {error.strerror or error}")
                 return
             self._process = process
+            if self._ended:
+                process.kill()
             waiting, self._waiting = self._waiting, []
             for message in waiting:
                 self._write(message)
             log = asyncio.ensure_future(self._log(process))
             try:
                 await self._listen(process)
+            except asyncio.CancelledError:
+                process.kill()
+                raise
             finally:
                 if process.returncode is None and not self._ended:
                     process.kill()
