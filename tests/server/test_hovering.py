@@ -286,8 +286,10 @@ async def test_a_worker_that_dies_leaves_nobody_waiting(folder: Path) -> None:
         assert await script.hover("out|put = net") == (OUTPUT, "output")
         for _ in range(2):
             await editor.until(lambda: children(server.pid))
-            for pid in children(server.pid):
+            killed = set(children(server.pid))
+            for pid in killed:
                 os.kill(pid, signal.SIGKILL)
+            await editor.until(lambda killed=killed: killed.isdisjoint(children(server.pid)))  # type: ignore[misc]
         await editor.until(lambda: "again and again" in editor.logged())
         assert await script.hover("out|put = net") is None
 

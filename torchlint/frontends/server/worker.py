@@ -169,7 +169,7 @@ class Worker:
         bench = self._bench
         if bench is None:
             return
-        bench.stamp = message.stamp
+        bench.stamp = max(bench.stamp, message.stamp)
         self._tidy = False
         if isinstance(message, Buffer):
             self._last = time.monotonic() if message.edited else 0.0
