@@ -284,13 +284,14 @@ async def test_a_worker_that_dies_leaves_nobody_waiting(folder: Path) -> None:
             os.kill(pid, signal.SIGKILL)
         editor.replace(script.uri, "import torch\n", "import os\nimport torch\n")
         assert await script.hover("out|put = net") == (OUTPUT, "output")
-        for _ in range(2):
-            await editor.until(lambda: children(server.pid))
-            killed = set(children(server.pid))
-            for pid in killed:
-                os.kill(pid, signal.SIGKILL)
-            await editor.until(lambda killed=killed: killed.isdisjoint(children(server.pid)))  # type: ignore[misc]
-        await editor.until(lambda: "again and again" in editor.logged())
+
+        async def killed() -> None:
+            while "again and again" not in editor.logged():
+                for pid in children(server.pid):
+                    os.kill(pid, signal.SIGKILL)
+                await asyncio.sleep(0.1)
+
+        await asyncio.wait_for(killed(), 30)
         assert await script.hover("out|put = net") is None
 
 

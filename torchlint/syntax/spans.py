@@ -7,7 +7,8 @@ Definitions
 
 The IR is laid beside Python's own tree of the same text, which has places and comes from a parser in C. Where the two
 do not agree, a part has no stretch. An expression in parentheses stands between them, a tuple and a generator take
-their own along, as Python has it; `torchlint.syntax.positions` has it otherwise there.
+their own along, and several indices stand between the brackets, as Python has it; `torchlint.syntax.positions` has it
+otherwise there.
 
 Worked example: of ``y = f(x)\\n`` the number of the call has the stretch (1, 5, 1, 9), that of the bound ``y``
 (1, 1, 1, 2).
@@ -106,7 +107,7 @@ class _Aligner:
         if ends is not None:
             _, _, last, end = self._stretch(ends(node))
         elif hasattr(node, "body"):
-            last, end = row, len(self._rows[row - 1]) + 1
+            last, end = row, column + len("try")
         return row, column, last, end
 
     def assign(self, one: ir.Assign, node: Any) -> None:
@@ -248,6 +249,8 @@ class _Aligner:
         if isinstance(one, ir.ValuePattern):
             if isinstance(node, ast.MatchValue):
                 self.expression(one.value, node.value)
+            elif isinstance(node, ast.MatchSingleton):
+                self._found.expressions[one.value.n] = self._stretch(node)
         elif isinstance(one, ir.CapturePattern):
             if one.pattern is not None and isinstance(node, ast.MatchAs) and node.pattern is not None:
                 self.pattern(one.pattern, node.pattern)
