@@ -183,7 +183,7 @@ class Worker:
         if bench is None:
             return
         self._look_near(bench)
-        if bench.stale and any(asked.what in OF_EVERYTHING for asked in self._asked):
+        while bench.stale and any(asked.what in OF_EVERYTHING for asked in self._asked):
             self._look_at_everything(bench)
         while self._asked:
             reply = self._answer(bench, self._asked[0])
