@@ -44,11 +44,12 @@ class Editing:
         self._path = path
         self._recorder = Recorder([path])
         self._module: ir.Module | None = None
+        self._contracts = work.contracts
         self._focus = Focus(work.project.view(), normal, part.starts, work.contracts, stop=stop)
 
     def known(self) -> KnownValues:
         """What is known of the file's expressions, as far as it is near, with the content that was looked at last."""
-        return everything_known(self._recorder, self._path)
+        return everything_known(self._recorder, self._path, self._contracts)
 
     @property
     def module(self) -> ir.Module | None:
