@@ -38,7 +38,7 @@ class Net(nn.Module, metaclass=M, **more):
         if (n := len(x)) > 10 and (y or z) and b is not c not in d < e == g: pass
         elif (a and b) and c and d: return (yield)
         else: yield from (i for i in j)
-        print(f"{x!r:>{width}} {y=} é{z:.2f}" "plain" rf'{{no}} {a["k"]}', f"{1} {'s'} {None}", b"bytes", 1j, 2.5e3)
+        print(f"{x!r:>{width}} {y=} é{z:.2f}" "plain" rf'{{no}} {a["k"]}', f"{1} {'s'} {None} {x}", b"bytes", 1j, 2.5e3)
         print(f"""a
           {x + y} {z
           }""")

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from torchlint.claim import Verdict
 from torchlint.config import ConfigError
 from torchlint.diagnostic import Diagnostic, Fix, Span
-from torchlint.engine.editing import Editing, Move, NotFollowedError, Rest, completed, rest
+from torchlint.engine.editing import Editing, NotFollowedError, Rest, completed, rest
 from torchlint.engine.lint import Work
 from torchlint.engine.memory import Memory
 from torchlint.facts.known import KnownValues
@@ -31,7 +31,7 @@ from torchlint.frontends.files import decode_or_none, find, read_file
 from torchlint.frontends.options import PARSERS
 from torchlint.frontends.outcome import UsageError
 from torchlint.frontends.server.messages import Buffer, Configure, Found, Table
-from torchlint.frontends.server.tables import File, Files, Maker, merged, nothing
+from torchlint.frontends.server.tables import File, Files, Maker, Shift, merged, nothing, shifted
 from torchlint.report.findings import Lines
 from torchlint.report.lsp import UNITS, Places, diagnostic
 from torchlint.report.paths import uri
@@ -81,7 +81,7 @@ class Bench:
         #: how many whole passes there were, and of which text and after which of them tables were told
         self._passes = 0
         self._told: dict[str, tuple[Buffer, int]] = {}
-        #: by the URI of a document, the table of the last whole pass, and the text of which it is
+        #: by the URI of a document, what is left of the table of the last whole pass, and the text of which that is
         self._tables: dict[str, tuple[Table, str]] = {}
         #: the stamp of the last message that this knows of
         self.stamp = 0
@@ -425,8 +425,13 @@ class Bench:
         maker = self._maker(session, lambda other: editing.module if other == path else work.module(other))
         text = decode_or_none(buffer.content) or ""
         for table in maker.tables(path, editing.known(), self.stamp, self._versions(buffer)):
-            before = self._tables.get(table.uri)
-            yield table if before is None else merged(table, before[0], Move("", before[1], text))
+            kept = self._tables.get(table.uri)
+            if kept is None:
+                yield table
+            else:
+                before = shifted(kept[0], Shift(kept[1], text))
+                self._tables[table.uri] = before, text
+                yield merged(table, before)
 
     def _versions(self, buffer: Buffer) -> dict[str, int]:
         return dict.fromkeys(buffer.cells or (buffer.uri,), buffer.version)

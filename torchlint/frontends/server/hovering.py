@@ -121,9 +121,8 @@ def register(front: Front) -> None:
         rule = cursor.rule()
         if rule is not None:
             said = await asyncio.to_thread(_page, rule[0])
-            if said is None:
-                return None
-            return types.Hover(types.MarkupContent(_kind(front), said), document.range(rule[1]))
+            page = None if said is None else types.MarkupContent(_kind(front), said)
+            return None if page is None else types.Hover(page, document.range(rule[1]))
         table = await document.table()
         found = None if table is None else cursor.place(table)
         if table is None or found is None:

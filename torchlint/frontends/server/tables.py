@@ -12,11 +12,11 @@ Worked example: in row 22, ``output = model(frames)`` has four places: ``output`
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from torchlint.diagnostic import Location, Span
-from torchlint.engine.editing import Move
 from torchlint.facts.known import Known, KnownValues
 from torchlint.facts.wording import SEPARATOR
 from torchlint.flow.spell import spell
@@ -190,28 +190,94 @@ def nothing(stamp: int, uri: str, version: int) -> Table:
     return _Draft().table(stamp, uri, version)
 
 
-def merged(table: Table, before: Table, move: Move) -> Table:
-    """A table, and what an older one of the same document knew of expressions that stand in rows that are the same and
-    of which the newer one knows nothing."""
+class Shift:
+    """From the places of an old text to those of a new one, which differ in one stretch. What stands in rows that this
+    touches has no place in the new one, unless nothing is different but white space."""
+
+    def __init__(self, old: str, new: str) -> None:
+        before = _alike(old, new)
+        after = min(len(old) - before, len(new) - before, _alike(old[::-1], new[::-1]))
+        if (old[before : len(old) - after] + new[before : len(new) - after]).strip():
+            before = old.rfind("\n", 0, before) + 1
+            if any(text[: len(text) - after][-1:] not in ("", "\n") for text in (old, new)):
+                end = old.find("\n", len(old) - after)
+                after = len(old) - end if end >= 0 else 0
+        while before and any(_WORD.match(text[before - 1 : before + 1]) for text in (old, new)):
+            before -= 1
+        while after and any(_WORD.match(text[len(text) - after - 1 : len(text) - after + 1]) for text in (old, new)):
+            after -= 1
+        self._before = _point(old, before)
+        self._after = _point(old, len(old) - after)
+        row, column = _point(new, len(new) - after)
+        self._rows, self._columns = row - self._after[0], column - self._after[1]
+
+    def stretch(self, row: int, column: int, last: int, end: int) -> Stretch | None:
+        """Where a stretch of the old text is now; None if it is another."""
+        if (last, end) <= self._before:
+            return row, column, last, end
+        if (row, column) < self._after:
+            return None
+        return (*self._moved(row, column), *self._moved(last, end))
+
+    def _moved(self, row: int, column: int) -> tuple[int, int]:
+        return row + self._rows, column + (self._columns if row == self._after[0] else 0)
+
+
+#: Two characters of which the second goes on with the name that the first belongs to.
+_WORD = re.compile(r"\w\w")
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def _alike(first: str, second: str) -> int:
+    """With how many characters both texts begin alike."""
+    low, high = 0, min(len(first), len(second))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if first[low:middle] == second[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _point(text: str, offset: int) -> tuple[int, int]:
+    """The row and column of a character, from 1; between a carriage return and a line feed, the end of the row."""
+    rows = _LINE_END.split(text[: offset + (text[offset - 1 : offset + 1] == "\r\n")])
+    return len(rows), len(rows[-1]) + 1
+
+
+def shifted(table: Table, shift: Shift) -> Table:
+    """What is still known of a text after an edit, where it stands now."""
     draft = _Draft()
-    draft.texts = [*table.texts, *before.texts]
-    draft.trails = [*table.trails, *before.trails]
+    draft.texts, draft.trails = table.texts, table.trails
+    for one in (*table.tall, *table.places):
+        stretch = shift.stretch(one.row, one.column, one.last, one.end)
+        if stretch is not None:
+            draft.places.append(Place(*stretch, one.text, one.trail))
+    for hint in table.hints:
+        stretch = shift.stretch(hint.row, hint.column, hint.row, hint.column)
+        if stretch is not None:
+            draft.hints.append(Hint(stretch[0], stretch[1], hint.shape, hint.range, hint.annotated))
+    return draft.table(table.stamp, table.uri, table.version)
+
+
+def merged(table: Table, other: Table) -> Table:
+    """A table, and what another one knows of expressions of which this one knows nothing."""
+    draft = _Draft()
+    draft.texts = [*table.texts, *other.texts]
+    draft.trails = [*table.trails, *other.trails]
     draft.places = [*table.tall, *table.places]
     draft.hints = [*table.hints]
     texts, trails = len(table.texts), len(table.trails)
     known = {(one.row, one.column, one.last, one.end) for one in draft.places}
-    for one in (*before.tall, *before.places):
-        span = move.span(Span("", Location(one.row, one.column), Location(one.last, one.end)))
-        if span is None:
-            continue
-        place = span.start.row, span.start.column, span.end.row, span.end.column
-        if place not in known:
-            draft.places.append(Place(*place, one.text + texts, one.trail + trails if one.trail >= 0 else -1))
-    for hint in before.hints:
-        span = move.span(Span("", Location(hint.row, hint.column), Location(hint.row, hint.column)))
-        if span is not None:
-            shape, reach = (index + texts if index >= 0 else -1 for index in (hint.shape, hint.range))
-            draft.hints.append(Hint(span.end.row, span.end.column, shape, reach, hint.annotated))
+    for one in (*other.tall, *other.places):
+        if (one.row, one.column, one.last, one.end) not in known:
+            trail = one.trail + trails if one.trail >= 0 else -1
+            draft.places.append(Place(one.row, one.column, one.last, one.end, one.text + texts, trail))
+    for hint in other.hints:
+        shape, reach = (index + texts if index >= 0 else -1 for index in (hint.shape, hint.range))
+        draft.hints.append(Hint(hint.row, hint.column, shape, reach, hint.annotated))
     return draft.table(table.stamp, table.uri, table.version)
 
 
