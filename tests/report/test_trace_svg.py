@@ -17,7 +17,7 @@ from torchlint.frontends.reveal import Look, Target
 from torchlint.frontends.trace import Ways, ways
 from torchlint.report.text import Paint
 from torchlint.report.trace import picture
-from torchlint.report.trace_svg import CHARACTER, drawing
+from torchlint.report.trace_svg import CHARACTER, MARGIN, drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = 'a <b onload="x()">&amp;\u202e\x1b\ufffe.py'
@@ -60,15 +60,18 @@ def test_what_changes_is_set_off(found: Ways) -> None:
     assert len(arrows) == boxes.count("box") - len(found.paths)
 
 
-def test_everything_lies_within(found: Ways) -> None:
-    root = ElementTree.fromstring(drawing(*found))
+@pytest.mark.parametrize("spoken_of", [True, False])
+def test_everything_lies_within(found: Ways, spoken_of: bool) -> None:
+    said = found.said if spoken_of else lambda path: []
+    root = ElementTree.fromstring(drawing(found.paths, found.where, said))
     width, height = (float(root.get(name, "")) for name in ("width", "height"))
     for text in root.iter(f"{SVG}text"):
         assert float(text.get("x", "")) + len("".join(text.itertext())) * CHARACTER <= width
         assert 0 < float(text.get("y", "")) < height
     for box in root.iter(f"{SVG}rect"):
-        assert float(box.get("x", 0)) + float(box.get("width", "")) <= width
-        assert float(box.get("y", 0)) + float(box.get("height", "")) <= height
+        if box.get("class") != "back":
+            assert float(box.get("x", 0)) + float(box.get("width", "")) + MARGIN <= width + 1
+            assert float(box.get("y", 0)) + float(box.get("height", "")) + MARGIN <= height + 1
 
 
 def test_nothing_of_a_linted_file_is_markup() -> None:

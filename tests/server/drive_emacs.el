@@ -162,6 +162,8 @@
   (let ((found (lambda () (apply #'append (hash-table-values (lsp-diagnostics))))))
     (note :first (vconcat (mapcar (lambda (one) (list :code (gethash "code" one) :source (gethash "source" one)))
                                   (wait-for "the finding" found))))
+    (goto-char (point-min))
+    (forward-line (given :line))
     (torchlint-data-path)
     (note :data_path (content "*torchlint data path*"))
     (torchlint-fix-all)

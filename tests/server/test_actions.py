@@ -10,8 +10,9 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from tests.frontends.programs import MODEL, TRAIN
-from tests.server.acting import FOUND, PROGRAM, able, at, choose, named, offered, titles
+from tests.server.acting import FOUND, PROGRAM, able, at, carry_out, choose, named, offered, titles
 from tests.server.clients import editing, project
+from torchlint.frontends.server.folders import Folder, OutdatedError
 
 pytestmark = pytest.mark.asyncio
 
@@ -169,9 +170,12 @@ async def test_fixing_all_of_a_file_leaves_the_others_alone(tmp_path: Path) -> N
         script = editor.open(folder / "train.py")
         editor.open(folder / "model.py")
         await editor.shows(script, ("TL103", 10), ("TL112", 12))
+        assert not [title for title in titles(await offered(editor, script, at(12))) if title.startswith("Fix all 2")]
         (one,) = await offered(editor, script, at(0), ["source.fixAll"])
         await choose(editor, one)
         await editor.shows(script, ("TL103", 10))
+        assert await offered(editor, script, at(0), ["source.fixAll"]) == []
+        assert await carry_out(editor, "torchlint.fixAll", script) == {"applied": False, "fixed": 0}
 
 
 async def test_fixing_all_on_saving_counts_the_text_of_the_editor(folder: Path) -> None:
@@ -203,6 +207,32 @@ async def test_a_client_that_types_on_is_told_that_the_text_is_another(folder: P
         assert editor.texts[uri] == "# one\n" + all_fixed(PROGRAM)
 
 
+async def test_an_answer_about_an_older_text_is_asked_for_again(tmp_path: Path) -> None:
+    """Texts that come in while the answer is on its way, and so many that there is none."""
+    folder = Folder(str(tmp_path), True, *[lambda *unused: None] * 4)
+    asked: list[int] = []
+
+    class Worker:
+        def send(self, message: object) -> None:
+            pass
+
+        async def ask(self, stamp: int, what: str, arguments: dict[str, object]) -> tuple[object, int]:
+            asked.append(stamp)
+            if len(asked) in changing:
+                folder.touch([], False)
+            return f"answer {len(asked)}", stamp
+
+    folder._worker = Worker()  # type: ignore[assignment]
+    changing = {1, 2}
+    assert await folder.ask("x") == "answer 3"
+    assert asked == sorted({*asked})
+    assert await folder.ask("x") == "answer 3"
+    assert await folder.ask("y") == "answer 4"
+    changing = {*range(100)}
+    with pytest.raises(OutdatedError):
+        await folder.ask("z")
+
+
 # --- comments ------------------------------------------------------------------------------------------------------
 
 
@@ -227,7 +257,7 @@ async def test_a_comment_that_is_there_names_one_code_more(folder: Path) -> None
 
 
 async def test_what_cannot_be_silenced_is_not_offered_to_be(folder: Path) -> None:
-    async with editing(folder, capable=able()) as editor:
+    async with editing(folder, capable=able(resolve=True)) as editor:
         uri = editor.open(folder / "two.py", "import torch\nx = (\n")
         await editor.shows(uri, ("TL001", 1))
         found = await offered(editor, uri, types.Range(types.Position(0, 0), types.Position(9, 0)))

@@ -15,7 +15,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from tests.frontends.programs import MODEL, TRAIN
 from tests.server.acting import FOUND, PROGRAM, able, at, carry_out, choose, named, offered
-from tests.server.clients import Editor, editing, project
+from tests.server.clients import PATIENCE, Editor, editing, project
 from torchlint import __version__
 from torchlint.engine import registry
 
@@ -225,7 +225,7 @@ async def _given_up(editor: Editor, name: str, *arguments: object) -> object:
     await asyncio.sleep(0)
     editor.client.cancel_request(types.CancelParams(number))
     try:
-        return await answer
+        return await asyncio.wait_for(answer, PATIENCE)
     except JsonRpcException as error:
         return error
 
@@ -253,6 +253,7 @@ async def test_information(folder: Path) -> None:
     async with editing(folder, options={"trusted": True}) as editor:
         script = editor.open(folder / "train.py")
         await editor.shows(script, FINDING)
+        await carry_out(editor, "torchlint.check")
         told = await carry_out(editor, "torchlint.information")
         assert (told["version"], told["trusted"], told["encoding"]) == (__version__, True, "utf-16")
         assert os.path.samefile(told["executable"], sys.executable)

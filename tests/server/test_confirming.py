@@ -19,6 +19,8 @@ from pygls.exceptions import JsonRpcException
 from tests.frontends.confirming import PROGRAM, home, own
 from tests.server.acting import able, at, carry_out, named, offered, titles
 from tests.server.clients import Editor, children, editing, project
+from torchlint.confirm import host
+from torchlint.frontends import confirming
 from torchlint.frontends.outcome import UsageError
 from torchlint.frontends.server.answers import answer
 from torchlint.frontends.server.bench import Bench
@@ -37,8 +39,11 @@ COMMAND = "torchlint.confirm"
 ALLOWED = '[confirm]\nenabled = true\nisolation = "basic"\n'
 #: Seconds that loading torch and running a model may take.
 PATIENCE = 240.0
-#: Of the constructor, so that a run goes on until it is given up.
-ENDLESS = PROGRAM.replace("super().__init__()\n", "super().__init__()\n        while width: pass\n")
+#: A constructor that sleeps, so that a run goes on until it is given up, or its time is up.
+ENDLESS = "import time\n" + PROGRAM.replace("super().__init__()\n", "super().__init__()\n        time.sleep(10_000)\n")
+LAST = ("TL101", 17)
+#: Seconds in which it must be over: long before its time is up.
+SOON = confirming.CPU * host.Limits().wall_factor / 2
 
 
 @pytest.fixture
@@ -236,7 +241,7 @@ async def test_a_run_is_cancelled_by_its_progress(folder: Path, home: Path) -> N
             token for token, one in editor.client.progress_reports.items() if one and "running" in _title(one[0])
         )
         editor.client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(token))
-        assert await asyncio.wait_for(answer, PATIENCE) is None
+        assert await asyncio.wait_for(answer, SOON) is None
         await _alone(editor)
         (one,) = editor.client.diagnostics[uri]
         assert "onfirmed" not in one.message
@@ -246,7 +251,7 @@ async def test_a_run_is_cancelled_with_its_request(folder: Path, home: Path) -> 
     async with going_on(folder, home) as (editor, _, answer):
         editor.client.cancel_request(types.CancelParams("run"))
         with pytest.raises(JsonRpcException):
-            await asyncio.wait_for(answer, PATIENCE)
+            await asyncio.wait_for(answer, SOON)
         await _alone(editor)
 
 
@@ -265,8 +270,8 @@ async def test_a_server_that_is_killed_leaves_no_run(folder: Path, home: Path) -
             answer.cancel()
             assert editor.client._server is not None
             os.kill(editor.client._server.pid, signal.SIGKILL)
+            await _gone(running)
             raise KilledError
-    await _gone(running)
 
 
 class KilledError(Exception):
@@ -276,7 +281,7 @@ class KilledError(Exception):
 async def test_who_types_during_a_run_is_answered(folder: Path, home: Path) -> None:
     async with going_on(folder, home) as (editor, uri, answer):
         editor.replace(uri, "import torch\n", "import torch\n\n")
-        await editor.shows(uri, ("TL101", 17))
+        await editor.shows(uri, ("TL101", 18))
         editor.replace(uri, "BCELoss", "BCEWithLogitsLoss")
         await editor.shows(uri)
         assert not answer.done()
@@ -295,8 +300,8 @@ class going_on:  # noqa: N801
     async def __aenter__(self) -> tuple[Editor, str, asyncio.Future[Any]]:
         self.editor = editor = await self._editing.__aenter__()
         uri = editor.open(self._folder / "train.py")
-        await editor.shows(uri, ("TL101", 16))
-        params = types.ExecuteCommandParams(COMMAND, [uri, 16, "TL101"])
+        await editor.shows(uri, LAST)
+        params = types.ExecuteCommandParams(COMMAND, [uri, LAST[1], "TL101"])
         protocol: Any = editor.client.protocol
         answer = asyncio.ensure_future(
             protocol.send_request_async(types.WORKSPACE_EXECUTE_COMMAND, params, msg_id="run")
@@ -318,21 +323,21 @@ def processes(editor: Editor) -> list[int]:
     return found
 
 
-async def until(true: Callable[[], object]) -> None:
+async def until(true: Callable[[], object], patience: float = PATIENCE) -> None:
     async def wait() -> None:
         while not true():
             await asyncio.sleep(0.05)
 
-    await asyncio.wait_for(wait(), PATIENCE)
+    await asyncio.wait_for(wait(), patience)
 
 
 async def _alone(editor: Editor) -> None:
     """Nothing is left but the worker, which goes on."""
-    await until(lambda: len(processes(editor)) == 1)
+    await until(lambda: len(processes(editor)) == 1, SOON)
 
 
 async def _gone(running: list[int]) -> None:
-    await until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in running))
+    await until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in running), SOON)
 
 
 def _title(value: object) -> str:

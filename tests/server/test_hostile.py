@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ REQUESTS = (
     "textDocument/codeAction",
     "textDocument/hover",
     "textDocument/inlayHint",
-    "textDocument/definition",
+    "textDocument/declaration",
     "textDocument/diagnostic",
     "workspace/diagnostic",
     "workspace/executeCommand",
@@ -432,6 +433,17 @@ def test_a_client_that_leaves_in_the_middle(tmp_path: Path, rest: bytes) -> None
             one.raw(rest)
         one.drop()
     assert one.started.left() == []
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.02, 0.05, 0.1, 0.2])
+def test_a_client_that_leaves_while_the_worker_starts(tmp_path: Path, moment: float) -> None:
+    folder = editors.project(tmp_path / "project")
+    for _ in range(3):
+        with Client(folder) as one:
+            one.initialize()
+            time.sleep(moment)
+            assert one.drop() == 1
+        assert one.started.left() == []
 
 
 @pytest.mark.parametrize("looked", [False, True], ids=["first-look", "idle"])

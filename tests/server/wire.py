@@ -40,6 +40,7 @@ class Client:
         self.settings = settings
         self.configuration: Callable[[Message], Any] = lambda item: self.settings
         self.refuses = False
+        self.ended = False
         self.answers: dict[Any, Message] = {}
         self.told: list[Message] = []
         self.asked: list[Message] = []
@@ -107,6 +108,9 @@ class Client:
                     if message["method"] == "textDocument/publishDiagnostics":
                         self.diagnostics[message["params"]["uri"]] = message["params"]
                 self.news.notify_all()
+        with self.news:
+            self.ended = True
+            self.news.notify_all()
 
     def _reply(self, message: Message) -> None:
         result: Any = None
@@ -124,7 +128,8 @@ class Client:
     def wait(self, what: str, condition: Callable[[], bool], patience: float = PATIENCE) -> None:
         """Until a condition holds of what came in."""
         with self.news:
-            if not self.news.wait_for(condition, patience):
+            self.news.wait_for(lambda: condition() or self.ended, patience)
+            if not condition():
                 raise AssertionError(f"waited in vain for {what}; status {self.process.poll()}")
 
     # a session

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from torchlint.source.difference import changes
@@ -13,6 +13,10 @@ TEXTS = st.text("ab \r\n😀", max_size=30)
 
 
 @given(TEXTS, TEXTS)
+@example("a\r\n", "a\r")
+@example("a\r", "a\r\n")
+@example("a\r\n", "a\n")
+@example("a\r\rb", "a\r\nb")
 def test_the_changes_make_the_new_text_of_the_old(old: str, new: str) -> None:
     found = changes(old, new)
     assert applied(old, found) == new

@@ -187,7 +187,7 @@ class Work:
             finished = True
         finally:
             if request.memory is not None:
-                request.memory.keep(self.project, finished=finished)
+                request.memory.keep(self.project, self.ready, finished=finished)
         statistics = Statistics(len(self.project.linted), taught=len(set(self.taught_names)))
         taught = Taught()
         found: list[Diagnostic] = []
@@ -402,7 +402,9 @@ class Work:
             recorder = Recorder(recorded) if recorded else None
             analysis = analyse_component(view, part.starts, contracts, stop=request.stop, recorder=recorder)
             found = run.find(analysis, request.rules, request.files, request.settings, request.text, request.claims)
-            known = {path: everything_known(recorder, path) for path in recorded} if recorder is not None else {}
+            known: dict[str, KnownValues] = {}
+            if recorder is not None:
+                known = {path: everything_known(recorder, path, contracts) for path in recorded}
         except Exception as error:
             return self._given_up(part, f"{type(error).__name__}: {error}")
         further = sorted(view.asked.difference(part.starts))

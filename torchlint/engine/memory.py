@@ -8,6 +8,7 @@ outcome of the second component is what it was, if every further file that it lo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from torchlint.project.modules import Project
@@ -47,13 +48,17 @@ class Memory:
         found = self._parsed.get(key)
         return found.pop() if found else None
 
-    def keep(self, project: Project, *, finished: bool) -> None:
-        """End a pass: keep what its files say; and its outcomes, beside them the older ones if it was given up."""
+    def keep(self, project: Project, ready: Mapping[bytes, Parsed], *, finished: bool) -> None:
+        """End a pass: keep what its files say, those too of which nobody has asked yet (`ready`, by digest); and its
+        outcomes, beside them the older ones if it was given up."""
         present = {self.digest(unit.data): None for unit in project.units.values()}
         kept = {key: some for key, some in self._parsed.items() if some and key in present}
         for unit in project.units.values():
             if unit.parsed is not None:
                 kept.setdefault(self.digest(unit.data), []).append(unit.parsed)
+        for key, one in ready.items():
+            if key in present:
+                kept.setdefault(key, []).append(one)
         self._parsed = kept
         self._digests = {unit.data: self._digests[unit.data] for unit in project.units.values()}
         if finished:

@@ -16,7 +16,11 @@ as it goes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+from msgspec.structs import replace
 
 from torchlint.facts.analysis import Analysis, Statistics, deeply
 from torchlint.facts.build import facts
@@ -31,6 +35,9 @@ from torchlint.flow.values import Class, Function, Namespace
 from torchlint.project.components import dependents
 from torchlint.project.modules import Project, Unit
 from torchlint.syntax import ir
+
+#: Modules that are loaded in vain, for they lead back to the focus, before those that probably do so are left alone.
+MOST_IN_VAIN = 3
 
 
 class Prepared:
@@ -47,6 +54,14 @@ class Prepared:
         self.functions = len(m.functions)
         self.namespaces = frozenset(m.namespaces)
         self.modules = _modules(m.project, m.namespaces)
+
+
+class LastRun(msgspec.Struct, frozen=True):
+    """A run that no fault or budget cut short: what its content meant, what was found, and who was told of values."""
+
+    meant: tuple[bytes, bool]
+    analysis: Analysis
+    recorder: Recorder | None
 
 
 class Focus:
@@ -70,44 +85,56 @@ class Focus:
         self._project = project.view()
         self._stop = stop
         self._alone = len(starts) < 2
+        self._last: LastRun | None = None
         others = [unit for one in starts if one != path and (unit := self._project.unit(one)) is not None]
         lines = sum(unit.data.count(b"\n") + 1 for unit in others)
-        callers = [self._project.units[one].load() for one in dependents(self._project, path, starts)]
+        importers = dependents(project.view(), path, starts)
+        callers = [self._project.units[one].load() for one in importers]
         called = frozenset(name for module in callers if module is not None for name in _names_used(module))
         #: where the last run can be read off until the next one, or until `forget`
         self.machine = RewindingMachine(self._project, contracts.copy(), stop)
         self.machine.most = most_per_root(lines)
-        deeply(lambda: self._prepare(contracts))
+        deeply(lambda: self._prepare(contracts, frozenset(importers)))
         self._prepared = Prepared(self.machine, called, lines)
         self.machine.settle()
         self._mark = self.machine.mark()
 
-    def _prepare(self, contracts: Contracts) -> None:
-        """Load what the focus imports, unless that leads back to it."""
+    def _prepare(self, contracts: Contracts, importers: frozenset[str]) -> None:
+        """Load what the focus imports, unless that leads back to it: that one of `importers` does is probable."""
         scout = Machine(self._project.view(), contracts.copy(), stop=self._stop)
         scout.most = self.machine.most
         _load(scout, self.path)
         m = self.machine
+        led_back = 0
         for path in scout.namespaces:
-            if path != self.path and path not in m.namespaces:
-                mark = m.mark()
-                _load(m, path)
-                if self.path in m.namespaces:
-                    m.rewind(mark)
+            if path == self.path or path in m.namespaces or (path in importers and led_back >= MOST_IN_VAIN):
+                continue
+            mark = m.mark()
+            _load(m, path)
+            if self.path in m.namespaces:
+                m.rewind(mark)
+                led_back += 1
 
-    def analyse(self, data: bytes, recorder: Recorder | None = None) -> Analysis:
+    def analyse(self, data: bytes, recorder: Recorder | None = None, most: float = math.inf) -> Analysis:
         """What is known of the focus with this content, without counts of losses and contracts. It holds as long as
-        nothing else is asked: the next run takes back what this one has changed. `recorder` is told the values of
-        expressions.
+        nothing else is asked: the next run takes back what this one has changed.
+
+        Args:
+            recorder: is told the values of expressions. most: nodes that may be evaluated after the top level; the
+            statistics say how many roots that, or a budget of the whole run, has cut short.
 
         Raises:
             Stopped: it is not wanted.
         """
         m = self.machine
+        project = self._project.replaced(self.path, data)
+        meant = _meaning(project.units[self.path])
+        last = self._last
+        if last is not None and last.meant == meant and (recorder is None or last.recorder is not None):
+            return self._again(last, project.units[self.path], recorder)
         self.forget()
-        m.recorder = recorder
-        project = m.project = self._project.replaced(self.path, data)
-        run = OwnRoots(m, project, self.path, self._prepared)
+        m.recorder, m.project = recorder, project
+        run = OwnRoots(m, project, self.path, self._prepared, most)
         deeply(run.all)
         unit = project.units[self.path]
         self.unprepared = [path for path in m.namespaces if path not in self._prepared.namespaces and path != self.path]
@@ -123,10 +150,21 @@ class Focus:
             self._statistics(unit),
         )
         analysis.modules = {**self._prepared.modules, **_modules(project, [self.path, *self.unprepared])}
+        if not faults and not analysis.statistics.roots_exhausted and m.cut == self._mark.state["cut"]:
+            self._last = None if meant is None else LastRun(meant, analysis, recorder)
         return analysis
+
+    def _again(self, last: LastRun, unit: Unit, recorder: Recorder | None) -> Analysis:
+        """What the last run found, for a content that differs from its own in rows, columns and comments alone."""
+        if recorder is not None and last.recorder is not None:
+            recorder.values, recorder.parameters = last.recorder.values, last.recorder.parameters
+        statistics = replace(last.analysis.statistics, lines=unit.lines)
+        modules = last.analysis.modules if unit.module is None else {**last.analysis.modules, unit.path: unit.module}
+        return replace(last.analysis, statistics=statistics, modules=modules)
 
     def forget(self) -> None:
         """Take back what the last run has changed, and let go of what it made; `analyse` does so too."""
+        self._last = None
         self.machine.rewind(self._mark)
 
     def _statistics(self, unit: Unit) -> Statistics:
@@ -143,17 +181,18 @@ class Focus:
 class OwnRoots(Roots):
     """The roots of one file, after what it imports was prepared."""
 
-    def __init__(self, machine: Machine, project: Project, path: str, prepared: Prepared) -> None:
+    def __init__(self, machine: Machine, project: Project, path: str, prepared: Prepared, most: float) -> None:
         super().__init__(machine, project, [path])
         self.path = path
         self.prepared = prepared
+        self.most = most
 
     def all(self) -> None:
         m = self.m
         unit = self.project.units[self.path]
         m.most = most_per_root(self.prepared.lines + unit.data.count(b"\n"))
         self.root(unit.path, lambda: imports.load(m, self.path))
-        self.after_top_levels(self.prepared.lines + unit.lines)
+        self.after_top_levels(self.prepared.lines + unit.lines, self.most)
 
     def mains(self) -> list[tuple[Namespace, list[ir.Stmt]]]:
         return [main for main in self.m.mains if main[0].name == self.path]
@@ -181,6 +220,17 @@ class OwnRoots(Roots):
 
     def left_out(self) -> frozenset[str]:
         return self.prepared.called
+
+
+def _meaning(unit: Unit) -> tuple[bytes, bool] | None:
+    """All that a run takes from a file's content, budgets aside; None if it is no Python."""
+    module = unit.load()
+    if module is None:
+        return None
+    try:
+        return msgspec.msgpack.encode(module), b"sys.path" in unit.data
+    except RecursionError:
+        return None
 
 
 def _load(m: Machine, path: str) -> None:

@@ -79,10 +79,10 @@ class Roots:
             sum(self.project.units[path].lines for path in m.namespaces if path in self.project.units)
         )
 
-    def after_top_levels(self, lines: int) -> None:
-        """Every root but the top levels, within the allowance of so many lines."""
+    def after_top_levels(self, lines: int, most: float = math.inf) -> None:
+        """Every root but the top levels, within the allowance of so many lines, and within `most` nodes."""
         m = self.m
-        whole = m.total_steps + allowance(lines)
+        whole = m.total_steps + min(most, allowance(lines))
         self.allowance = m.total_steps + MAINS_SHARE * (whole - m.total_steps)
         for namespace, body in self.mains():
             self.root(namespace.path, lambda n=namespace, b=body: _main(m, n, b), self.allowance)  # type: ignore[misc]

@@ -149,7 +149,7 @@ def assign(m: Machine, target: ir.Expr, value: Value) -> None:
     if isinstance(value, Unknown) and value.key is None:
         value = value.named(m.fresh_key())
     if m.recorder is not None:
-        m.recorder.note(m.frame.path, target.n, value)
+        m.recorder.bind(m.frame.path, target.n, value)
     if isinstance(target, ir.Name):
         m.bind(target.name, value)
     elif isinstance(target, ir.Attr):

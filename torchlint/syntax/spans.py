@@ -3,10 +3,12 @@
 Definitions
     stretch  rows and columns from 1, in code points, end exclusive
     bound    a name or attribute that is assigned to, or a parameter
+    head     what stands before the colon of a statement that has a body; of a function or class, its name
 
 The IR is laid beside Python's own tree of the same text, which has places and comes from a parser in C. Where the two
 do not agree, a part has no stretch. An expression in parentheses stands between them, a tuple and a generator take
-their own along, as Python has it; `torchlint.syntax.positions` has it otherwise there.
+their own along, and several indices stand between the brackets, as Python has it; `torchlint.syntax.positions` has it
+otherwise there.
 
 Worked example: of ``y = f(x)\\n`` the number of the call has the stretch (1, 5, 1, 9), that of the bound ``y``
 (1, 1, 1, 2).
@@ -15,8 +17,9 @@ Worked example: of ``y = f(x)\\n`` the number of the call has the stretch (1, 5,
 from __future__ import annotations
 
 import ast
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from torchlint.syntax import depth, ir
@@ -25,18 +28,20 @@ Stretch = tuple[int, int, int, int]
 
 
 class Spans(NamedTuple):
-    """Stretches of expressions by number, of parameters by the number of the function and their name, of statements by
-    number; and the numbers of what is bound."""
+    """Stretches of expressions by number, of parameters by the number of the function and their name, of statements (of
+    those with a body, their heads) by number; the numbers of what is bound; and the stretches of annotations, by the
+    number of what is annotated or as a parameter."""
 
     expressions: dict[int, Stretch]
     parameters: dict[tuple[int, str], Stretch]
     statements: dict[int, Stretch]
     bound: set[int]
+    annotations: dict[int | tuple[int, str], Stretch]
 
 
 def spans(text: str, module: ir.Module) -> Spans:
     """Where the parts of a text stand whose IR is `module`; nothing if Python cannot read it."""
-    found = Spans({}, {}, {}, set())
+    found = Spans({}, {}, {}, set(), {})
     size = depth.needed_stack(text)
     if size is not None:
         depth.run_with_stack(size, lambda: _align(text, module, found))
@@ -47,7 +52,7 @@ def _align(text: str, module: ir.Module, found: Spans) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(text)
+            tree = ast.parse(text.removeprefix(_MARK))
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return
     _Aligner(text, found).suite(module.body, tree.body)
@@ -56,11 +61,14 @@ def _align(text: str, module: ir.Module, found: Spans) -> None:
 class _Aligner:
     def __init__(self, text: str, found: Spans) -> None:
         self._found = found
+        self._rows = _LINE_END.split(text.removeprefix(_MARK))
+        self._marked = text.startswith(_MARK)
         # rows whose columns Python counts in bytes
         self._wide: dict[int, bytes] = {}
         if not text.isascii():
-            rows = text.encode("utf-8", "replace").replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-            self._wide = {number: row for number, row in enumerate(rows, 1) if not row.isascii()}
+            self._wide = {
+                number: row.encode("utf-8", "replace") for number, row in enumerate(self._rows, 1) if not row.isascii()
+            }
 
     def _stretch(self, node: Any) -> Stretch:
         row, column, last, end = node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
@@ -70,6 +78,8 @@ class _Aligner:
                 column = len(wide[row][:column].decode("utf-8", "replace"))
             if last in wide:
                 end = len(wide[last][:end].decode("utf-8", "replace"))
+        if self._marked:
+            column, end = column + (row == 1), end + (last == 1)
         return row, column + 1, last, end + 1
 
     # --- statements ------------------------------------------------------------------------------------------------
@@ -80,9 +90,25 @@ class _Aligner:
             return
         for one, node in zip(body, nodes):
             step = _STATEMENTS.get(type(one))
-            self._found.statements[one.n] = self._stretch(node)
+            self._found.statements[one.n] = self._head(node)
             if step is not None:
                 step(self, one, node)
+
+    def _head(self, node: Any) -> Stretch:
+        """Where a statement stands; of one with a body, its head."""
+        row, column, last, end = self._stretch(node)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            marks = self._marked and row == 1
+            name = _DEFINED.match(self._rows[row - 1], column - 1 - marks)
+            if name is not None and name[1] == node.name:
+                return row, name.start(1) + 1 + marks, row, name.end(1) + 1 + marks
+            return row, column, row, len(self._rows[row - 1]) + 1 + marks
+        ends = _HEADS.get(type(node))
+        if ends is not None:
+            _, _, last, end = self._stretch(ends(node))
+        elif hasattr(node, "body"):
+            last, end = row, column + len("try")
+        return row, column, last, end
 
     def assign(self, one: ir.Assign, node: Any) -> None:
         """``a = b = value``."""
@@ -96,6 +122,8 @@ class _Aligner:
         """``a: int = value``."""
         if isinstance(node, ast.AnnAssign):
             self.target(one.target, node.target)
+            self.expression(one.annotation, node.annotation)
+            self._found.annotations[one.target.n] = self._stretch(node.annotation)
             self.maybe(one.value, node.value)
 
     def augmented(self, one: ir.AugAssign, node: Any) -> None:
@@ -112,6 +140,13 @@ class _Aligner:
         """``assert test``."""
         if isinstance(node, ast.Assert):
             self.expression(one.test, node.test)
+
+    def deleted(self, one: ir.Delete, node: Any) -> None:
+        """``del a, b``: no name holds anything afterwards."""
+        places = getattr(node, "targets", [])
+        if len(places) == 1 and isinstance(places[0], (ast.Tuple, ast.List)):
+            places = places[0].elts
+        self._several(one.targets, places)
 
     def branch(self, one: ir.If | ir.While, node: Any) -> None:
         """``if`` or ``while``."""
@@ -146,6 +181,7 @@ class _Aligner:
         self.suite(one.body, node.body)
         if len(handlers) == len(one.handlers):
             for handler, place in zip(one.handlers, handlers):
+                self.maybe(handler.type, place.type)
                 self.suite(handler.body, place.body)
         self.suite(one.orelse, node.orelse)
         self.suite(one.final, node.finalbody)
@@ -154,9 +190,7 @@ class _Aligner:
         """``def``."""
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return
-        if len(one.decorators) == len(node.decorator_list):
-            for decorator, place in zip(one.decorators, node.decorator_list):
-                self.expression(decorator, place)
+        self._several(one.decorators, node.decorator_list)
         self._parameters(one.n, one.params, node.args)
         self.suite(one.body, node.body)
 
@@ -176,11 +210,15 @@ class _Aligner:
         for param, place, default in zip(params, places, defaults):
             row, column, _, _ = self._stretch(place)
             self._found.parameters[number, param.name] = (row, column, row, column + len(param.name))
+            if place.annotation is not None:
+                self.maybe(param.annotation, place.annotation)
+                self._found.annotations[number, param.name] = self._stretch(place.annotation)
             self.maybe(param.default, default)
 
     def class_(self, one: ir.ClassDef, node: Any) -> None:
         """``class``."""
         if isinstance(node, ast.ClassDef):
+            self._several(one.decorators, node.decorator_list)
             self._several(one.bases, node.bases)
             self._keywords(one.keywords, node.keywords)
             self.suite(one.body, node.body)
@@ -190,6 +228,7 @@ class _Aligner:
         if isinstance(node, ast.Match) and len(one.cases) == len(node.cases):
             self.expression(one.subject, node.subject)
             for case, place in zip(one.cases, node.cases):
+                self.pattern(case.pattern, place.pattern)
                 self.maybe(case.guard, place.guard)
                 self.suite(case.body, place.body)
         elif isinstance(node, ast.If):
@@ -205,6 +244,21 @@ class _Aligner:
                 after = rung.orelse
                 rung = after[0] if len(after) == 1 and isinstance(after[0], ast.If) else after
 
+    def pattern(self, one: ir.Pattern, node: ast.pattern) -> None:
+        """What a case compares with."""
+        if isinstance(one, ir.ValuePattern):
+            if isinstance(node, ast.MatchValue):
+                self.expression(one.value, node.value)
+            elif isinstance(node, ast.MatchSingleton):
+                self._found.expressions[one.value.n] = self._stretch(node)
+        elif isinstance(one, ir.CapturePattern):
+            if one.pattern is not None and isinstance(node, ast.MatchAs) and node.pattern is not None:
+                self.pattern(one.pattern, node.pattern)
+        elif isinstance(one, ir.OrPattern) and isinstance(node, ast.MatchOr):
+            if len(one.patterns) == len(node.patterns):
+                for part, place in zip(one.patterns, node.patterns):
+                    self.pattern(part, place)
+
     # --- expressions -----------------------------------------------------------------------------------------------
 
     def maybe(self, one: ir.Expr | None, node: ast.expr | None) -> None:
@@ -217,10 +271,12 @@ class _Aligner:
         if isinstance(one, (ir.TupleExpr, ir.ListExpr)):
             items = getattr(node, "elts", None)
             if items is not None and len(items) == len(one.items):
+                self._found.expressions[one.n] = self._stretch(node)
                 for item, place in zip(one.items, items):
                     self.target(item, place)
         elif isinstance(one, ir.Starred):
             if isinstance(node, ast.Starred):
+                self._found.expressions[one.n] = self._stretch(node)
                 self.target(one.value, node.value)
         else:
             self.expression(one, node)
@@ -240,7 +296,7 @@ class _Aligner:
     def expression(self, one: ir.Expr, node: ast.expr) -> None:
         """An expression and its parts, as far as they are the same on both sides."""
         kind = type(one)
-        if type(node) not in _SAME.get(kind, ()):
+        if kind is not ir.Opaque and type(node) not in _SAME[kind]:
             return
         self._found.expressions[one.n] = self._stretch(node)
         step = _EXPRESSIONS.get(kind)
@@ -289,8 +345,11 @@ class _Aligner:
         self.expression(one.operand, node.operand)
 
     def boolean(self, one: ir.BoolOp, node: Any) -> None:
-        """``a and b and c``."""
-        self._several(one.values, node.values)
+        """``a and b and c``; parentheses around the first of them are none to the IR."""
+        values = node.values
+        while isinstance(values[0], ast.BoolOp) and type(values[0].op) is type(node.op):
+            values = [*values[0].values, *values[1:]]
+        self._several(one.values, values)
 
     def comparison(self, one: ir.Compare, node: Any) -> None:
         """``a < b < c``."""
@@ -322,11 +381,15 @@ class _Aligner:
                 self._several(generator.ifs, place.ifs)
 
     def formatted(self, one: ir.Format, node: Any) -> None:
-        """An f-string: its replaced expressions. Before Python 3.12 they have no places of their own."""
+        """An f-string: its replaced expressions."""
         inner = [part for part in one.parts if not isinstance(part, ir.Const)]
         places = [part.value for part in node.values if isinstance(part, ast.FormattedValue)]
-        if len(inner) == len(places) and _PLACED:
-            self._several(inner, places)
+        self._several(inner, [place for place in places if not _is_scalar(place)])
+
+    def opaque(self, one: ir.Opaque, node: Any) -> None:
+        """``yield value``, ``yield from value``, or what is nested too deep."""
+        if isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value is not None:
+            self._several(one.children, [node.value])
 
     def walrus(self, one: ir.Walrus, node: Any) -> None:
         """``name := value``."""
@@ -338,8 +401,32 @@ class _Aligner:
         self.expression(one.value, node.value)
 
 
-#: Whether Python places what stands in an f-string.
-_PLACED = ast.parse("f'ab{c}'", mode="eval").body.values[1].value.col_offset == 5  # type: ignore[attr-defined]
+#: A byte order mark, which Python's parser does not take from a text, and which counts as a column.
+_MARK = "\ufeff"
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+#: What stands before the name of a function or class.
+_DEFINED = re.compile(r"(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)")
+
+#: The last part of the head of a statement.
+_HEADS: dict[type, Callable[[Any], Any]] = {
+    ast.If: lambda node: node.test,
+    ast.While: lambda node: node.test,
+    ast.For: lambda node: node.iter,
+    ast.AsyncFor: lambda node: node.iter,
+    ast.With: lambda node: node.items[-1].optional_vars or node.items[-1].context_expr,
+    ast.AsyncWith: lambda node: node.items[-1].optional_vars or node.items[-1].context_expr,
+    ast.Match: lambda node: node.subject,
+}
+
+#: Literals that the IR keeps.
+_SCALARS = (bool, int, float, str, type(None))
+
+
+def _is_scalar(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) in _SCALARS
+
 
 _SAME: dict[type, tuple[type, ...]] = {
     ir.Const: (ast.Constant,), ir.Name: (ast.Name,), ir.Attr: (ast.Attribute,), ir.Call: (ast.Call,),
@@ -347,7 +434,8 @@ _SAME: dict[type, tuple[type, ...]] = {
     ir.ListExpr: (ast.List,), ir.SetExpr: (ast.Set,), ir.DictExpr: (ast.Dict,), ir.BinOp: (ast.BinOp,),
     ir.UnaryOp: (ast.UnaryOp,), ir.BoolOp: (ast.BoolOp,), ir.Compare: (ast.Compare,), ir.IfExp: (ast.IfExp,),
     ir.Lambda: (ast.Lambda,), ir.Comp: (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
-    ir.Format: (ast.JoinedStr,), ir.Walrus: (ast.NamedExpr,), ir.Await: (ast.Await,),
+    ir.Format: (ast.JoinedStr,), ir.Walrus: (ast.NamedExpr,), ir.Await: (ast.Await,), ir.Bytes: (ast.Constant,),
+    ir.Dots: (ast.Constant,),
 }  # fmt: skip
 
 _EXPRESSIONS: dict[type, Any] = {
@@ -356,7 +444,7 @@ _EXPRESSIONS: dict[type, Any] = {
     ir.SetExpr: _Aligner.items, ir.DictExpr: _Aligner.dictionary, ir.BinOp: _Aligner.binary,
     ir.UnaryOp: _Aligner.unary, ir.BoolOp: _Aligner.boolean, ir.Compare: _Aligner.comparison,
     ir.IfExp: _Aligner.conditional, ir.Lambda: _Aligner.lambda_, ir.Comp: _Aligner.comprehension,
-    ir.Format: _Aligner.formatted, ir.Walrus: _Aligner.walrus, ir.Await: _Aligner.inner,
+    ir.Format: _Aligner.formatted, ir.Walrus: _Aligner.walrus, ir.Await: _Aligner.inner, ir.Opaque: _Aligner.opaque,
 }  # fmt: skip
 
 _STATEMENTS: dict[type, Any] = {
@@ -364,5 +452,5 @@ _STATEMENTS: dict[type, Any] = {
     ir.ExprStmt: _Aligner.valued, ir.Return: _Aligner.valued, ir.Raise: _Aligner.valued,
     ir.Assert: _Aligner.asserted, ir.If: _Aligner.branch, ir.While: _Aligner.branch, ir.For: _Aligner.loop,
     ir.With: _Aligner.context, ir.Try: _Aligner.attempt, ir.FunctionDef: _Aligner.function,
-    ir.ClassDef: _Aligner.class_, ir.Match: _Aligner.match,
+    ir.ClassDef: _Aligner.class_, ir.Match: _Aligner.match, ir.Delete: _Aligner.deleted,
 }  # fmt: skip

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from torchlint.claim import Verdict
 from torchlint.config import ConfigError
 from torchlint.diagnostic import Diagnostic, Fix, Span
-from torchlint.engine.editing import Editing, Move, NotFollowedError, foreign, moved
+from torchlint.engine.editing import Editing, NotFollowedError, Rest, completed, rest
 from torchlint.engine.lint import Work
 from torchlint.engine.memory import Memory
 from torchlint.facts.known import KnownValues
@@ -31,7 +31,7 @@ from torchlint.frontends.files import decode_or_none, find, read_file
 from torchlint.frontends.options import PARSERS
 from torchlint.frontends.outcome import UsageError
 from torchlint.frontends.server.messages import Buffer, Configure, Found, Table
-from torchlint.frontends.server.tables import File, Files, Maker, merged
+from torchlint.frontends.server.tables import File, Files, Maker, Shift, merged, nothing, shifted
 from torchlint.report.findings import Lines
 from torchlint.report.lsp import UNITS, Places, diagnostic
 from torchlint.report.paths import uri
@@ -46,11 +46,10 @@ MOST_READY = 3
 
 
 class Ready(NamedTuple):
-    """A document that is ready for near passes: its text of the last whole pass, and what is foreign in that."""
+    """A document that is ready for near passes, and what the last whole pass found beside what is near."""
 
     editing: Editing
-    text: str
-    foreign: list[Diagnostic]
+    rest: Rest
 
 
 class Bench:
@@ -79,7 +78,10 @@ class Bench:
         self.generation = 0
         self._known: dict[str, KnownValues] = {}
         self._files_seen = Files()
-        #: by the URI of a document, the table of the last whole pass, and the text of which it is
+        #: how many whole passes there were, and of which text and after which of them tables were told
+        self._passes = 0
+        self._told: dict[str, tuple[Buffer, int]] = {}
+        #: by the URI of a document, what is left of the table of the last whole pass, and the text of which that is
         self._tables: dict[str, tuple[Table, str]] = {}
         #: the stamp of the last message that this knows of
         self.stamp = 0
@@ -118,6 +120,9 @@ class Bench:
         """A document is open no more: what counts is the file."""
         path = self.path(path)
         buffer = self._buffers.pop(path, None)
+        self._told.pop(path, None)
+        for one in () if buffer is None else self._versions(buffer):
+            self._tables.pop(one, None)
         self._recent = [other for other in self._recent if other != path]
         self._ready.pop(path, None)
         if buffer is not None and (self._on_disk(path) != buffer.content or not self._configure.listing):
@@ -238,6 +243,10 @@ class Bench:
         """Whether everything was never looked at."""
         return self._work is None
 
+    def is_open(self, full: str) -> bool:
+        """Whether a document is open."""
+        return self.path(full) in self._buffers
+
     def is_ready(self, full: str) -> bool:
         """Whether a near pass over a document can be run at once."""
         return self.path(full) in self._ready
@@ -245,7 +254,8 @@ class Bench:
     # --- passes ----------------------------------------------------------------------------------------------------
 
     def near(self, full: str) -> Found | None:
-        """What there is to say at once of a document that was edited; None if only a whole pass can tell.
+        """What there is to say at once of a document that was edited; None if only a whole pass can tell, or if it is
+        not ready.
 
         Raises:
             Stopped: it is out of date.
@@ -254,13 +264,12 @@ class Bench:
         session, buffer = self._session, self._buffers.get(path)
         if session is None or buffer is None or is_document(path) or not self._given(path):
             return None
-        ready = self._ready.get(path) or self._made_ready(path)
+        ready = self._ready.get(path)
         new = decode_or_none(buffer.content)
         if ready is None or new is None:
             return None
         near = ready.editing.near(buffer.content)
-        said = [*near, *moved(ready.foreign, path, ready.text, new)]
-        said = session.beside_baselines(sorted(said, key=Diagnostic.sort_key), self.text(session))
+        said = session.beside_baselines(completed(near, path, new, ready.rest), self.text(session))
         return self._found(session, said, self.text(session), whole=False, only=path)
 
     def first(self, full: str) -> Found | None:
@@ -280,6 +289,16 @@ class Bench:
         result = session.lint({path: self._buffers[path].content})
         return self._found(session, result.diagnostics, self.text(session), whole=False, only=path)
 
+    def prepare(self, full: str) -> None:
+        """Make a document ready, if there are near passes over it.
+
+        Raises:
+            Stopped: it is out of date.
+        """
+        path = self.path(full)
+        if path in self._buffers and not is_document(path):
+            self._made_ready(path)
+
     def make_ready(self) -> None:
         """Make the documents ready that were at work last.
 
@@ -291,7 +310,10 @@ class Bench:
         kept, self._kept = self._kept, {}
         for path in recent:
             if path not in self._ready and not is_document(path):
-                self._made_ready(path, kept.get(path))
+                editing = kept.get(path)
+                self._made_ready(path, editing if editing is not None and editing.forget() else None)
+        for ready in self._ready.values():
+            ready.editing.forget()
 
     def _made_ready(self, path: str, editing: Editing | None = None) -> Ready | None:
         """A document, ready for near passes after the last whole pass."""
@@ -309,7 +331,7 @@ class Bench:
         except NotFollowedError:
             return None
         here = [one for one in self.everything if one.span.path == path]
-        ready = self._ready[path] = Ready(editing, text, foreign(here, near))
+        ready = self._ready[path] = Ready(editing, rest(text, here, near))
         return ready
 
     def whole(self, progress: Callable[[str, int, int], None]) -> Found:
@@ -329,6 +351,7 @@ class Bench:
         self._work = session.work
         self.everything = result.diagnostics
         self._known = result.known
+        self._passes += 1
         self._kept = {path: ready.editing for path, ready in self._ready.items()}
         self._ready = {}
         found = self._found(session, result.diagnostics, session.text, whole=True)
@@ -345,28 +368,50 @@ class Bench:
 
     # --- what is known ---------------------------------------------------------------------------------------------
 
+    @property
+    def unrecorded(self) -> bool:
+        """Whether a document was opened after the last whole pass, which has not told what is known in it."""
+        return self._session is not None and any(
+            path not in self._session.record and self._given(path) for path in self._buffers
+        )
+
     def tables(self) -> Iterator[Table]:
-        """What is known of the expressions of open documents after a whole pass.
+        """What is known of the expressions of open documents after a whole pass, unless it was told before. Every
+        document has its table, and if one cannot be made, that is raised after the last.
 
         Raises:
             Stopped: it is out of date.
         """
-        session = self._session
+        faults: list[Exception] = []
         work = self._work
-        self._tables = {}
         for path, buffer in list(self._buffers.items()):
-            values = self._known.get(path)
-            versions = self._versions(buffer)
             if self.stale and (work is None or work.request.files.get(path) != buffer.content):
                 continue  # another pass follows
-            if session is None or work is None or values is None or session.given.get(path) != buffer.content:
-                yield from (Table(self.stamp, uri, version, [], [], [], []) for uri, version in versions.items())
+            if self._told.get(path) == (buffer, self._passes):
                 continue
-            for table in self._maker(session, work.module).tables(path, values, self.stamp, versions):
+            try:
+                made = self._tables_of(path, buffer)
+            except Exception as error:
+                faults.append(error)
+                made = self._no_tables(buffer)
+            for table in made:
                 self._tables[table.uri] = table, decode_or_none(buffer.content) or ""
                 yield table
+            self._told[path] = buffer, self._passes
             if self._stop():
                 raise Stopped
+        for fault in faults:
+            raise fault
+
+    def _no_tables(self, buffer: Buffer) -> list[Table]:
+        return [nothing(self.stamp, uri, version) for uri, version in self._versions(buffer).items()]
+
+    def _tables_of(self, path: str, buffer: Buffer) -> list[Table]:
+        session, work, values = self._session, self._work, self._known.get(path)
+        versions = self._versions(buffer)
+        if session is None or work is None or values is None or session.given.get(path) != buffer.content:
+            return self._no_tables(buffer)
+        return self._maker(session, work.module).tables(path, values, self.stamp, versions)
 
     def near_tables(self, full: str) -> Iterator[Table]:
         """What is known of the expressions of a document after a near pass over it, and what else was known of them
@@ -380,8 +425,13 @@ class Bench:
         maker = self._maker(session, lambda other: editing.module if other == path else work.module(other))
         text = decode_or_none(buffer.content) or ""
         for table in maker.tables(path, editing.known(), self.stamp, self._versions(buffer)):
-            before = self._tables.get(table.uri)
-            yield table if before is None else merged(table, before[0], Move("", before[1], text))
+            kept = self._tables.get(table.uri)
+            if kept is None:
+                yield table
+            else:
+                before = shifted(kept[0], Shift(kept[1], text))
+                self._tables[table.uri] = before, text
+                yield merged(table, before)
 
     def _versions(self, buffer: Buffer) -> dict[str, int]:
         return dict.fromkeys(buffer.cells or (buffer.uri,), buffer.version)

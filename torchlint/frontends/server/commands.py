@@ -97,8 +97,12 @@ def _rules() -> Registry:
     return registry.load()
 
 
-def _page(code: str) -> Page:
-    """Raises: UsageError: no rule has this code or name."""
+def page(code: str) -> Page:
+    """The page of a rule; it takes some time to read all rules.
+
+    Raises:
+        UsageError: no rule has this code or name.
+    """
     from torchlint.frontends import pages  # reads all rules, which nothing else here does
 
     return pages.find(code, _rules())
@@ -106,14 +110,14 @@ def _page(code: str) -> Page:
 
 async def _explain(front: Front, code: str) -> dict[str, str]:
     """Show the page of a rule; it is the answer too."""
-    page = await asyncio.to_thread(_page, code)
-    if page.file is not None and front.can("window.show_document.support"):
-        params = types.ShowDocumentParams(page.file.as_uri(), external=False, take_focus=True)
+    found = await asyncio.to_thread(page, code)
+    if found.file is not None and front.can("window.show_document.support"):
+        params = types.ShowDocumentParams(found.file.as_uri(), external=False, take_focus=True)
         front.later(front.window_show_document_async(params))
     else:
-        words = f"torchlint: {page.name} ({page.code}): {summary(page.text)}"
+        words = f"torchlint: {found.name} ({found.code}): {summary(found.text)}"
         front.window_show_message(types.ShowMessageParams(types.MessageType.Info, words))
-    return {"code": page.code, "name": page.name, "markdown": page.text}
+    return {"code": found.code, "name": found.name, "markdown": found.text}
 
 
 # --- documents -----------------------------------------------------------------------------------------------------

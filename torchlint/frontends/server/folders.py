@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -32,6 +32,9 @@ from torchlint.frontends.server.workers import Worker
 #: A diagnostic as the protocol has it, and what `Bench` says beside that.
 Item = dict[str, Any]
 
+
+#: The stamp up to which everything is known where nobody works any more.
+NOBODY = 1 << 62
 
 #: How often a question is asked again because something else was told meanwhile.
 MOST_TRIES = 5
@@ -94,12 +97,13 @@ class Folder:
             self._sent[one] = stamp
         self._worker.send(Buffer(stamp, path, uri, version, content, cells, edited))
 
-    def close(self, path: str, uris: Iterable[str]) -> None:
+    def close(self, path: str, uris: Collection[str]) -> None:
         """Say that a document is open no more."""
         for uri in uris:
             self.versions.pop(uri, None)
             self._sent.pop(uri, None)
             self.tables.pop(uri, None)
+        self._wake_tables(uris)
         self._worker.send(Closed(self._next(), path))
 
     def touch(self, paths: Iterable[str], configuration: bool) -> None:
@@ -173,25 +177,30 @@ class Folder:
         if table.stamp < self._sent.get(table.uri, -1) or table.uri not in self._sent:
             return
         self.tables[table.uri] = table
-        waiting, self._table_waiters = self._table_waiters, []
-        for uri, future in waiting:
-            if uri != table.uri:
-                self._table_waiters.append((uri, future))
-            elif not future.done():
-                future.set_result(None)
+        self._wake_tables([table.uri])
         self._tabled(self, table.uri)
 
+    def _wake_tables(self, uris: Collection[str]) -> None:
+        """Those who wait for tables of these documents may look again."""
+        waiting, self._table_waiters = self._table_waiters, []
+        for uri, future in waiting:
+            if uri not in uris:
+                if not future.done():
+                    self._table_waiters.append((uri, future))
+            elif not future.done():
+                future.set_result(None)
+
     async def table(self, uri: str) -> Table | None:
-        """The table of a document's latest text, once there is one; None for what is not open."""
-        if uri not in self._sent:
-            return None
-        found = self.tables.get(uri)
-        if found is None or found.stamp < self._sent[uri]:
+        """The table of a document's latest text, once there is one; None for what is not open, and if there will be
+        none."""
+        while uri in self._sent and self._known_whole < NOBODY:
+            found = self.tables.get(uri)
+            if found is not None and found.stamp >= self._sent[uri]:
+                return found
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._table_waiters.append((uri, future))
             await future
-            found = self.tables.get(uri)
-        return found
+        return None
 
     def _wake(self) -> None:
         waiting: list[tuple[str | None, int, asyncio.Future[None]]] = []
@@ -218,7 +227,7 @@ class Folder:
             if not waiting.done():
                 waiting.set_result(None)
         self._table_waiters = []
-        self._known_whole = 1 << 62
+        self._known_whole = NOBODY
 
     async def settled(self, uri: str) -> None:
         """Wait until something was found in a document that knows of its latest text."""

@@ -64,6 +64,7 @@ class Front(LanguageServer):
         self.trusted = False
         self.pulls = False
         self._folders: dict[str, Folder] = {}
+        self._ending: set[Folder] = set()
         self._published: dict[str, tuple[int | None, list[Item]]] = {}
         self._pulled: dict[str, str] = {}
         self._news = asyncio.Condition()
@@ -107,7 +108,7 @@ class Front(LanguageServer):
         try:
             await run_async(threading.Event(), reader, self.protocol, logger, self.report_server_error)
         finally:
-            await asyncio.gather(*(folder.end() for folder in self.folders()))
+            await asyncio.gather(*(folder.end() for folder in [*self.folders(), *self._ending]))
 
     def kill(self) -> None:
         """End all workers at once."""
@@ -170,7 +171,7 @@ class Front(LanguageServer):
         for path, folder in list(self._folders.items()):
             if folder.listing and path not in roots:
                 del self._folders[path]
-                self.later(folder.end())
+                self.later(self._end(folder))
                 self.show_changes(folder, set(folder.items), forget=True)
         for root in sorted(roots):
             if os.path.isdir(root):
@@ -184,7 +185,14 @@ class Front(LanguageServer):
         """Nothing is open any more in a folder outside of the workspace."""
         self._folders.pop(folder.path, None)
         self.show_changes(folder, set(folder.items), forget=True)
-        self.later(folder.end())
+        self.later(self._end(folder))
+
+    async def _end(self, folder: Folder) -> None:
+        self._ending.add(folder)
+        try:
+            await folder.end()
+        finally:
+            self._ending.discard(folder)
 
     def configure(self, folder: Folder) -> None:
         """Say to a folder how to work."""

@@ -1,55 +1,112 @@
 """What is known of the expression under the cursor: hovers, hints beside names, and where a value comes from.
 
 All three look something up in the table that a worker has sent (`torchlint.frontends.server.tables`): nothing is
-analysed, parsed or read for them.
+analysed or parsed for them. The pages of rules, which are shown where a comment names one, are read once.
+
+Worked example: the cursor stands in ``output`` of ``criterion(output, masks)  # noqa: TL101``; the innermost place
+around it is that name, whose text is shown. Where it stands in ``TL101``, that rule's page is.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
+from bisect import bisect_left, bisect_right
+from functools import cache
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from lsprotocol import types
 
-from torchlint.engine import registry
-from torchlint.frontends.pages import about
-from torchlint.frontends.server.messages import Place, Table
+from torchlint.frontends.outcome import UsageError
+from torchlint.frontends.server import commands
+from torchlint.frontends.server.messages import Hint, Place, Table
+from torchlint.frontends.server.settings import InlayHints
 from torchlint.frontends.server.texts import Text
 from torchlint.report.lsp import UNITS
 
 if TYPE_CHECKING:
     from torchlint.frontends.server.front import Front
 
-#: A comment that silences rules, and a code in it.
-_COMMENT = re.compile(r"#\s*(?:noqa\b|torchlint:\s*(?:file-)?\w+)(?P<codes>.*)", re.IGNORECASE)
-_CODE = re.compile(r"\bTL\d{3}\b", re.IGNORECASE)
+#: A comment that silences rules, and what may be a code or a name in it.
+_COMMENT = re.compile(r"#\s*(?:(?:flake8[:=]\s*)?noqa\b|torchlint:\s*[\w-]+)(?P<words>.*)", re.IGNORECASE)
+_WORD = re.compile(r"\bTL\d{3}\b|[a-z][a-z0-9]*(?:-[a-z0-9]+)+", re.IGNORECASE)
+
+#: What means something in Markdown.
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|])")
 
 
 class Cursor:
     """A position in an open document, and its line."""
 
-    def __init__(self, front: Front, uri: str, position: types.Position) -> None:
-        document = front.workspace.get_text_document(uri)
-        assert isinstance(document, Text)
+    def __init__(self, document: Text, position: types.Position) -> None:
         lines = document.lines
         self.line = lines[position.line].rstrip("\r\n") if position.line < len(lines) else ""
         self.row = position.line + 1
         self.column = document.column(self.line, position.character) + 1
 
-    def code(self) -> tuple[str, int, int] | None:
-        """The rule that a comment names here, and its columns."""
+    def rule(self) -> tuple[str, Place] | None:
+        """What may be the code or name of a rule in a comment that silences some, and where it stands."""
         comment = _COMMENT.search(self.line)
-        for found in _CODE.finditer(self.line, comment.start("codes")) if comment is not None else ():
+        for found in _WORD.finditer(self.line, comment.start("words")) if comment is not None else ():
             if found.start() < self.column <= found.end() + 1:
-                return found[0].upper(), found.start() + 1, found.end() + 1
+                return found[0], Place(self.row, found.start() + 1, self.row, found.end() + 1, -1, -1)
         return None
 
     def place(self, table: Table) -> Place | None:
         """The innermost expression here of which something is known; at the end of a name, that name still counts."""
-        here = (self.row, self.column)
-        found = [one for one in table.places if (one.row, one.column) <= here <= (one.last, one.end)]
+        here = self.row, self.column
+        flat = table.places
+        first = bisect_left(flat, self.row, key=_row)
+        around = flat[first : bisect_right(flat, self.row, first, key=_row)] + table.tall
+        found = [one for one in around if (one.row, one.column) <= here <= (one.last, one.end)]
         inside = [one for one in found if here < (one.last, one.end)] or found
         return min(inside, key=lambda one: (one.last - one.row, one.end - one.column), default=None)
+
+
+def _row(one: Place | Hint) -> int:
+    return one.row
+
+
+class Document:
+    """A document as a request finds it, and the table of just this text once it is there."""
+
+    def __init__(self, front: Front, uri: str) -> None:
+        self._front = front
+        self._folder = front.folder_with(uri) if front.settings.enable else None
+        self._open = unquote(uri) in front.workspace.text_documents
+        self.text = front.workspace.get_text_document(uri)
+        self._uri = self.text.uri
+        self._source = self.text.source
+
+    def cursor(self, position: types.Position) -> Cursor:
+        """A position in it."""
+        assert isinstance(self.text, Text)
+        return Cursor(self.text, position)
+
+    async def table(self) -> Table | None:
+        """What is known of its expressions; None if that is not known of this text, or it is another by now."""
+        folder = self._folder
+        if folder is None or not self._open or not self._front.is_sent(folder, self._uri):
+            return None
+        found = await folder.table(self._uri)
+        return found if self.text.source == self._source else None
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether anything is said of it."""
+        return self._folder is not None and self._open
+
+    def range(self, place: Place) -> types.Range:
+        """Where an expression stands."""
+        return types.Range(self.position(place.row, place.column), self.position(place.last, place.end))
+
+    def position(self, row: int, column: int) -> types.Position:
+        """A place as the client knows it."""
+        lines = self.text.lines
+        line = lines[row - 1].rstrip("\r\n") if row <= len(lines) else ""
+        encoding = self._front.workspace.position_encoding
+        return types.Position(row - 1, UNITS[str(getattr(encoding, "value", encoding))](line, column))
 
 
 def register(front: Front) -> None:
@@ -57,53 +114,44 @@ def register(front: Front) -> None:
 
     @front.feature(types.TEXT_DOCUMENT_HOVER)
     async def hover(params: types.HoverParams) -> types.Hover | None:
-        uri = params.text_document.uri
-        folder = front.folder_with(uri)
-        if folder is None or not front.settings.hover or not front.settings.enable or uri not in folder.versions:
+        document = Document(front, params.text_document.uri)
+        if not (front.settings.hover and document.looked_at):
             return None
-        cursor = Cursor(front, uri, params.position)
-        code = cursor.code()
-        if code is not None:
-            said = about(code[0], registry.load(()))
-            place = Place(cursor.row, code[1], cursor.row, code[2], 0, -1)
-            return None if said is None else types.Hover(_page(front, said.page), _range(front, uri, place))
-        table = await folder.table(uri)
-        if table is None:
+        cursor = document.cursor(params.position)
+        rule = cursor.rule()
+        if rule is not None:
+            said = await asyncio.to_thread(_page, rule[0])
+            page = None if said is None else types.MarkupContent(_kind(front), said)
+            return None if page is None else types.Hover(page, document.range(rule[1]))
+        table = await document.table()
+        found = None if table is None else cursor.place(table)
+        if table is None or found is None:
             return None
-        cursor = Cursor(front, uri, params.position)
-        found = cursor.place(table)
-        return None if found is None else types.Hover(_words(front, table.texts[found.text]), _range(front, uri, found))
+        return types.Hover(_words(front, table.texts[found.text]), document.range(found))
 
     @front.feature(types.TEXT_DOCUMENT_INLAY_HINT)
     async def hints(params: types.InlayHintParams) -> list[types.InlayHint]:
-        uri = params.text_document.uri
         wanted = front.settings.inlay_hints
-        folder = front.folder_with(uri)
-        if folder is None or not front.settings.enable or not (wanted.shapes or wanted.ranges):
+        if not (wanted.shapes or wanted.ranges):
             return []
-        table = await folder.table(uri)
+        document = Document(front, params.text_document.uri)
+        table = await document.table()
         if table is None:
             return []
         made: list[types.InlayHint] = []
-        seen: set[tuple[int, int]] = set()
-        for hint in sorted(table.hints, key=lambda one: (one.row, one.column)):
-            if not params.range.start.line < hint.row <= params.range.end.line + 1 or (hint.row, hint.column) in seen:
-                continue
-            seen.add((hint.row, hint.column))
-            indices = [hint.shape if wanted.shapes else -1, hint.range if wanted.ranges else -1]
-            words = [table.texts[index] for index in indices if index >= 0]
-            if words:
-                place = _position(front, uri, hint.row, hint.column)
-                label = ": " + " ".join(words)
-                made.append(types.InlayHint(position=place, label=label, kind=types.InlayHintKind.Type))
+        first = bisect_left(table.hints, params.range.start.line + 1, key=_row)
+        for hint in table.hints[first : bisect_right(table.hints, params.range.end.line + 1, first, key=_row)]:
+            place = document.position(hint.row, hint.column)
+            label = _label(table, hint, wanted)
+            if label and _within(place, params.range):
+                made.append(types.InlayHint(place, label, types.InlayHintKind.Type, padding_left=hint.annotated))
         return made
 
     @front.feature(types.TEXT_DOCUMENT_DECLARATION)
     async def source(params: types.DeclarationParams) -> list[types.Location]:
-        uri = params.text_document.uri
-        folder = front.folder_with(uri)
-        table = None if folder is None or not front.settings.enable else await folder.table(uri)
-        found = None if table is None else Cursor(front, uri, params.position).place(table)
+        document = Document(front, params.text_document.uri)
+        table = await document.table()
+        found = None if table is None else document.cursor(params.position).place(table)
         if table is None or found is None or found.trail < 0:
             return []
         locations: list[types.Location] = front.protocol._converter.structure(
@@ -112,32 +160,38 @@ def register(front: Front) -> None:
         return locations
 
 
-def _page(front: Front, page: str) -> types.MarkupContent:
-    """A rule's page."""
-    return types.MarkupContent(_kind(front), page)
+def _within(place: types.Position, wanted: types.Range) -> bool:
+    start, end = wanted.start, wanted.end
+    return (start.line, start.character) <= (place.line, place.character) <= (end.line, end.character)
+
+
+def _label(table: Table, hint: Hint, wanted: InlayHints) -> str:
+    """What stands beside a name, or beside its annotation."""
+    words = [table.texts[hint.shape]] if wanted.shapes and hint.shape >= 0 else []
+    if wanted.ranges and hint.range >= 0:
+        reach = table.texts[hint.range]
+        words.append(reach if reach.startswith("within") else f"in {reach}")
+    return f"{'' if hint.annotated else ': '}{' '.join(words)}" if words else ""
+
+
+@cache
+def _page(word: str) -> str | None:
+    """The page of the rule of this code or name, read once; None if there is no such rule."""
+    try:
+        return commands.page(word.upper() if "-" not in word else word.lower()).text
+    except UsageError:
+        return None
 
 
 def _words(front: Front, text: str) -> types.MarkupContent:
     """What is known of an expression: a line a value."""
     if _kind(front) is types.MarkupKind.PlainText:
         return types.MarkupContent(types.MarkupKind.PlainText, text)
-    lines = [re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", line) for line in text.split("\n")]
+    lines = [_MARKUP.sub(r"\\\1", line) for line in text.split("\n")]
     return types.MarkupContent(types.MarkupKind.Markdown, "  \n".join(lines))
 
 
 def _kind(front: Front) -> types.MarkupKind:
-    formats = front.can("text_document.hover.content_format") or [types.MarkupKind.Markdown]
-    return next((one for one in formats if one in tuple(types.MarkupKind)), types.MarkupKind.PlainText)
-
-
-def _range(front: Front, uri: str, place: Place) -> types.Range:
-    start = _position(front, uri, place.row, place.column)
-    return types.Range(start, _position(front, uri, place.last, place.end))
-
-
-def _position(front: Front, uri: str, row: int, column: int) -> types.Position:
-    document = front.workspace.get_text_document(uri)
-    lines = document.lines
-    line = lines[row - 1].rstrip("\r\n") if row <= len(lines) else ""
-    units = UNITS[str(getattr(front.workspace.position_encoding, "value", front.workspace.position_encoding))]
-    return types.Position(row - 1, units(line, column))
+    """The format that the client likes best; one that says nothing can show Markdown."""
+    formats = front.can("text_document.hover.content_format")
+    return types.MarkupKind(formats[0]) if formats else types.MarkupKind.Markdown

@@ -91,12 +91,14 @@ class Found(msgspec.Struct, tag=True):
 
 
 class Hint(msgspec.Struct, array_like=True, gc=False):
-    """Where a name ends that something is bound to, and the shape and range of that: indices of texts, or -1."""
+    """Where a name ends that something is bound to, or its annotation (`annotated`), and the shape and range of that:
+    indices of texts, or -1."""
 
     row: int
     column: int
     shape: int
     range: int
+    annotated: bool = False
 
 
 class Place(msgspec.Struct, array_like=True, gc=False):
@@ -113,12 +115,14 @@ class Place(msgspec.Struct, array_like=True, gc=False):
 
 class Table(msgspec.Struct, tag=True):
     """What is known of the expressions of a document: `texts` hold one line a value; a trail is a list of locations as
-    the protocol has them, where the value begins first."""
+    the protocol has them, where the value begins first. `tall` are the places that take several rows, `places` the
+    others, and these and the hints are sorted."""
 
     stamp: int
     uri: str
     version: int
     texts: list[str]
+    tall: list[Place]
     places: list[Place]
     hints: list[Hint]
     trails: list[list[dict[str, Any]]]

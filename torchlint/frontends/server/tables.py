@@ -12,20 +12,20 @@ Worked example: in row 22, ``output = model(frames)`` has four places: ``output`
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from torchlint.diagnostic import Location, Span
-from torchlint.engine.editing import Move
 from torchlint.facts.known import Known, KnownValues
+from torchlint.facts.wording import SEPARATOR
 from torchlint.flow.spell import spell
 from torchlint.flow.values import Place as Node
 from torchlint.frontends.server.messages import Hint, Place, Table
 from torchlint.report.lsp import Places, span_range
 from torchlint.syntax import ir
+from torchlint.syntax.rewrite import expressions
 from torchlint.syntax.spans import Spans, Stretch, spans
-
-SEPARATOR = " · "
 
 #: The longest text of a line; longer ones help nobody.
 LONGEST = 300
@@ -42,8 +42,7 @@ class File:
     def node(self, number: int) -> ir.Expr | None:
         """The expression with a number."""
         if self._nodes is None:
-            self._nodes = {}
-            _collect(self._module, self._nodes)
+            self._nodes = expressions(self._module)
         return self._nodes.get(number)
 
     def loops(self) -> set[str]:
@@ -92,35 +91,39 @@ class Maker:
         file = self._files(path)
         made: dict[str, _Draft] = {}
         if file is not None:
-            for stretch, said, bound in _placed(file, values):
+            for stretch, said, hint in _placed(file, values):
                 span = self._within(_span(path, stretch))
                 uri = self._places.uri(span)
                 if uri in versions:
-                    made.setdefault(uri, _Draft()).add(span, said, bound, self)
-        return [
-            Table(stamp, uri, version, draft.texts, draft.places, draft.hints, draft.trails)
-            for uri, version in versions.items()
-            for draft in [made.get(uri) or _Draft()]
-        ]
+                    after = None if hint is None else self._within(_span(path, hint)).end
+                    made.setdefault(uri, _Draft()).add(span, said, after, hint != stretch, self)
+        return [(made.get(uri) or _Draft()).table(stamp, uri, version) for uri, version in versions.items()]
 
     def line(self, one: Known) -> str:
         """What is known of a value, in one line."""
-        words = one.text
-        if one.origin is not None:
-            words += f"{SEPARATOR}from {self._origin(one, one.origin)}"
-        return f"{words} … if {one.when}"[:LONGEST] if one.when else words[:LONGEST]
+        after = "".join(self._origin(one, one.origin)) if one.origin is not None else ""
+        if one.when:
+            after += f" … if {one.when}"
+        room = LONGEST - len(after)
+        return (one.text if len(one.text) <= room else f"{one.text[: room - 1]}…") + after
 
-    def _origin(self, one: Known, origin: Node) -> str:
+    def _origin(self, one: Known, origin: Node) -> Iterator[str]:
+        """How a value came to be: its operation, and where that is."""
         file = self._files(origin.path)
-        node = file.node(origin.n) if file is not None else None
-        name = (spell(node.func) if isinstance(node, ir.Call) else spell(node)) if node is not None else ""
-        stretch = file.spans.expressions.get(origin.n) if file is not None else None
+        name = one.name
+        if name:
+            node = file.node(origin.n) if file is not None else None
+            spelled = spell(node.func if isinstance(node, ir.Call) else node)
+            name = name if spelled in ("", "…") else spelled
+        stretch = None if file is None else file.spans.expressions.get(origin.n) or file.spans.statements.get(origin.n)
         where = ""
         if stretch is not None:
             span = self._within(_span(origin.path, stretch))
             cell = f", cell {span.cell}" if span.cell else ""
-            where = f" ({os.path.basename(span.path)}{cell}:{span.start.row})"
-        return f"{name or one.name}{where}"
+            where = f"{os.path.basename(span.path)}{cell}:{span.start.row}"
+        if name or where:
+            yield f"{SEPARATOR}{one.verb} {name}"
+            yield f" ({where})" if name and where else where
 
     def trail(self, steps: Sequence[Node]) -> list[dict[str, Any]]:
         """The places that a value came through, as locations."""
@@ -145,8 +148,9 @@ class _Draft:
         self._known: dict[str, int] = {}
         self._lines: dict[int, tuple[list[Known], int, int]] = {}
 
-    def add(self, span: Span, said: list[Known], bound: bool, maker: Maker) -> None:
-        """An expression, and what is known of it."""
+    def add(self, span: Span, said: list[Known], after: Location | None, annotated: bool, maker: Maker) -> None:
+        """An expression, and what is known of it; if something is bound there, behind what to hint at it, and whether
+        that is an annotation."""
         start, end = span.start, span.end
         if id(said) not in self._lines:
             text = self._text("\n".join(maker.line(one) for one in said))
@@ -158,13 +162,13 @@ class _Draft:
             self._lines[id(said)] = said, text, trail
         _, text, trail = self._lines[id(said)]
         self.places.append(Place(start.row, start.column, end.row, end.column, text, trail))
-        if bound:
+        if after is not None:
             shapes = dict.fromkeys(one.shape for one in said)
             ranges = dict.fromkeys(one.range for one in said)
             shape, reach = (next(iter(some)) if len(some) == 1 else "" for some in (shapes, ranges))
             if shape or reach:
-                hint = (self._text(words) if words else -1 for words in (shape, reach))
-                self.hints.append(Hint(end.row, end.column, *hint))
+                first, second = (self._text(words) if words else -1 for words in (shape, reach))
+                self.hints.append(Hint(after.row, after.column, first, second, annotated))
 
     def _text(self, text: str) -> int:
         if text not in self._known:
@@ -172,34 +176,115 @@ class _Draft:
             self.texts.append(text)
         return self._known[text]
 
-
-def merged(table: Table, before: Table, move: Move) -> Table:
-    """A table, and what an older one of the same document knew of expressions that stand in rows that are the same and
-    of which the newer one knows nothing."""
-    draft = Table(table.stamp, table.uri, table.version, [*table.texts], [*table.places], [*table.hints], table.trails)
-    known = {(one.row, one.column, one.last, one.end) for one in table.places}
-    hinted = {(one.row, one.column) for one in table.hints}
-    texts, trails = len(draft.texts), len(draft.trails)
-    draft.texts += before.texts
-    draft.trails = [*draft.trails, *before.trails]
-    for one in before.places:
-        span = move.span(Span("", Location(one.row, one.column), Location(one.last, one.end)))
-        if span is None:
-            continue
-        place = span.start.row, span.start.column, span.end.row, span.end.column
-        if place not in known:
-            draft.places.append(Place(*place, one.text + texts, one.trail + trails if one.trail >= 0 else -1))
-    for hint in before.hints:
-        span = move.span(Span("", Location(hint.row, hint.column), Location(hint.row, hint.column)))
-        if span is not None and (span.end.row, span.end.column) not in hinted:
-            indices = (index + texts if index >= 0 else -1 for index in (hint.shape, hint.range))
-            draft.hints.append(Hint(span.end.row, span.end.column, *indices))
-    return draft
+    def table(self, stamp: int, uri: str, version: int) -> Table:
+        """The table, sorted."""
+        tall = [one for one in self.places if one.row != one.last]
+        flat = sorted((one for one in self.places if one.row == one.last), key=lambda one: (one.row, one.column))
+        hints = {(one.row, one.column): one for one in reversed(self.hints)}
+        ordered = [hints[place] for place in sorted(hints)]
+        return Table(stamp, uri, version, self.texts, tall, flat, ordered, self.trails)
 
 
-def _placed(file: File, values: KnownValues) -> Iterator[tuple[Stretch, list[Known], bool]]:
-    """Every expression of which something is known, and whether it is bound there. Of a literal that is what it says
-    itself; a name that a loop binds is no constant, whatever it was first."""
+def nothing(stamp: int, uri: str, version: int) -> Table:
+    """The table of a document of whose expressions nothing is known."""
+    return _Draft().table(stamp, uri, version)
+
+
+class Shift:
+    """From the places of an old text to those of a new one, which differ in one stretch. What stands in rows that this
+    touches has no place in the new one, unless nothing is different but white space."""
+
+    def __init__(self, old: str, new: str) -> None:
+        before = _alike(old, new)
+        after = min(len(old) - before, len(new) - before, _alike(old[::-1], new[::-1]))
+        if (old[before : len(old) - after] + new[before : len(new) - after]).strip():
+            before = old.rfind("\n", 0, before) + 1
+            if any(text[: len(text) - after][-1:] not in ("", "\n") for text in (old, new)):
+                end = old.find("\n", len(old) - after)
+                after = len(old) - end if end >= 0 else 0
+        while before and any(_WORD.match(text[before - 1 : before + 1]) for text in (old, new)):
+            before -= 1
+        while after and any(_WORD.match(text[len(text) - after - 1 : len(text) - after + 1]) for text in (old, new)):
+            after -= 1
+        self._before = _point(old, before)
+        self._after = _point(old, len(old) - after)
+        row, column = _point(new, len(new) - after)
+        self._rows, self._columns = row - self._after[0], column - self._after[1]
+
+    def stretch(self, row: int, column: int, last: int, end: int) -> Stretch | None:
+        """Where a stretch of the old text is now; None if it is another."""
+        if (last, end) <= self._before:
+            return row, column, last, end
+        if (row, column) < self._after:
+            return None
+        return (*self._moved(row, column), *self._moved(last, end))
+
+    def _moved(self, row: int, column: int) -> tuple[int, int]:
+        return row + self._rows, column + (self._columns if row == self._after[0] else 0)
+
+
+#: Two characters of which the second goes on with the name that the first belongs to.
+_WORD = re.compile(r"\w\w")
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def _alike(first: str, second: str) -> int:
+    """With how many characters both texts begin alike."""
+    low, high = 0, min(len(first), len(second))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if first[low:middle] == second[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _point(text: str, offset: int) -> tuple[int, int]:
+    """The row and column of a character, from 1; between a carriage return and a line feed, the end of the row."""
+    rows = _LINE_END.split(text[: offset + (text[offset - 1 : offset + 1] == "\r\n")])
+    return len(rows), len(rows[-1]) + 1
+
+
+def shifted(table: Table, shift: Shift) -> Table:
+    """What is still known of a text after an edit, where it stands now."""
+    draft = _Draft()
+    draft.texts, draft.trails = table.texts, table.trails
+    for one in (*table.tall, *table.places):
+        stretch = shift.stretch(one.row, one.column, one.last, one.end)
+        if stretch is not None:
+            draft.places.append(Place(*stretch, one.text, one.trail))
+    for hint in table.hints:
+        stretch = shift.stretch(hint.row, hint.column, hint.row, hint.column)
+        if stretch is not None:
+            draft.hints.append(Hint(stretch[0], stretch[1], hint.shape, hint.range, hint.annotated))
+    return draft.table(table.stamp, table.uri, table.version)
+
+
+def merged(table: Table, other: Table) -> Table:
+    """A table, and what another one knows of expressions of which this one knows nothing."""
+    draft = _Draft()
+    draft.texts = [*table.texts, *other.texts]
+    draft.trails = [*table.trails, *other.trails]
+    draft.places = [*table.tall, *table.places]
+    draft.hints = [*table.hints]
+    texts, trails = len(table.texts), len(table.trails)
+    known = {(one.row, one.column, one.last, one.end) for one in draft.places}
+    for one in (*other.tall, *other.places):
+        if (one.row, one.column, one.last, one.end) not in known:
+            trail = one.trail + trails if one.trail >= 0 else -1
+            draft.places.append(Place(one.row, one.column, one.last, one.end, one.text + texts, trail))
+    for hint in other.hints:
+        shape, reach = (index + texts if index >= 0 else -1 for index in (hint.shape, hint.range))
+        draft.hints.append(Hint(hint.row, hint.column, shape, reach, hint.annotated))
+    return draft.table(table.stamp, table.uri, table.version)
+
+
+def _placed(file: File, values: KnownValues) -> Iterator[tuple[Stretch, list[Known], Stretch | None]]:
+    """Every expression of which something is known, and if something is bound there, behind what to hint at it: itself
+    or its annotation. Of a literal nothing is known but what it says itself; a name that a loop binds is no constant,
+    whatever it was first."""
     found = file.spans
     loops = file.loops()
     for number, said in values.expressions.items():
@@ -210,26 +295,13 @@ def _placed(file: File, values: KnownValues) -> Iterator[tuple[Stretch, list[Kno
         if isinstance(node, ir.Name) and node.name in loops:
             said = [one for one in said if one.origin is not None or one.shape]
         if said:
-            yield stretch, said, number in found.bound
+            yield stretch, said, found.annotations.get(number, stretch) if number in found.bound else None
     for key, said in values.parameters.items():
         stretch = found.parameters.get(key)
         if stretch is not None:
-            yield stretch, said, True
+            yield stretch, said, found.annotations.get(key, stretch)
 
 
 def _span(path: str, stretch: Stretch) -> Span:
     row, column, last, end = stretch
     return Span(path, Location(row, column), Location(last, end))
-
-
-def _collect(node: Any, into: dict[int, ir.Expr]) -> None:
-    pending: list[Any] = [node]
-    while pending:
-        one = pending.pop()
-        if isinstance(one, list):
-            pending.extend(one)
-        elif isinstance(one, ir.Node):
-            number = getattr(one, "n", None)
-            if number is not None and isinstance(one, ir.Expr):
-                into[number] = one
-            pending.extend(getattr(one, name) for name in one.__struct_fields__ if name not in ("n", "name", "uses"))

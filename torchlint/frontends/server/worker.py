@@ -4,12 +4,14 @@ Whatever comes in makes what is being done out of date: it is given up, what cam
 most urgent thing is done that there is to do: a near pass of the document that was edited, answers, and, once nobody
 has typed for a moment, everything.
 
-A look at everything that has taken long already is not given up for an edit of a document that is ready: the near pass
-is run in between, and the rest of what the long one finds is still worth knowing, though another must follow.
+Who never stops typing is told of everything too: a look at it begins after a while nevertheless, and one that has taken
+long already is not given up for an edit of an open document: the near pass is run in between, and the rest of
+what the long one finds is still worth knowing, though another must follow.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -46,8 +48,9 @@ from torchlint.frontends.server.messages import (
 #: Seconds without an edit after which everything is looked at.
 QUIET = 0.2
 
-#: Seconds after which a look at everything is finished rather than begun again.
-LONG = 0.7
+#: Seconds after which a look at everything begins though somebody still types, and after which it is finished rather
+#: than begun again.
+IMPATIENT, LONG = 1.5, 0.7
 
 #: Near passes after which memory is tidied up even while somebody types.
 MOST_UNTIDY = 20
@@ -127,6 +130,12 @@ class Worker:
         self._settled = -1
         #: since when everything is being looked at; None if it is not, or if something else is done in between
         self._looking: float | None = None
+        #: when something may be done in between again
+        self._not_before = 0.0
+        #: the document that is being made ready for its first near pass
+        self._preparing: str | None = None
+        #: since when what was found of everything is out of date
+        self._stale_since: float | None = None
 
     def run(self) -> None:
         """Work until the front goes away."""
@@ -160,7 +169,7 @@ class Worker:
         bench = self._bench
         if bench is None:
             return
-        bench.stamp = message.stamp
+        bench.stamp = max(bench.stamp, message.stamp)
         self._tidy = False
         if isinstance(message, Buffer):
             self._last = time.monotonic() if message.edited else 0.0
@@ -182,8 +191,13 @@ class Worker:
         bench = self._bench
         if bench is None:
             return
-        self._look_near(bench)
-        if bench.stale and any(asked.what in OF_EVERYTHING for asked in self._asked):
+        now = time.monotonic()
+        if bench.stale:
+            self._stale_since = self._stale_since or now
+        late = self._stale_since is not None and now > self._stale_since + IMPATIENT
+        if not late:  # or each key gives up what was begun for the last, and nothing is ever finished
+            self._look_near(bench)
+        while bench.stale and any(asked.what in OF_EVERYTHING for asked in self._asked):
             self._look_at_everything(bench)
         while self._asked:
             reply = self._answer(bench, self._asked[0])
@@ -192,7 +206,7 @@ class Worker:
             self._send(reply)
             self._asked.pop(0)
         if bench.stale:
-            if self._inbox.wait(max(0.0, self._last + QUIET - time.monotonic())):
+            if not late and self._inbox.wait(max(0.0, self._last + QUIET - now)):
                 raise Stopped
             self._look_at_everything(bench)
         if bench.stale:  # something was edited meanwhile
@@ -204,6 +218,10 @@ class Worker:
             self._settled = bench.stamp
             self._send(Settled(bench.stamp))
         if not self._tidy:
+            if bench.unrecorded:
+                self._look_at_everything(bench)
+                if bench.stale:
+                    return
             self._send_tables(bench.tables)
             self._safely(bench.make_ready)
             gc.collect()
@@ -223,6 +241,14 @@ class Worker:
         if edited is None:
             return
         started = time.process_time()
+        if not bench.is_new and not bench.is_ready(edited):
+            self._preparing = edited
+            try:
+                self._safely(lambda: bench.prepare(edited))
+            finally:
+                self._preparing = None
+            if self._inbox.waiting():
+                raise Stopped
         found = self._safely(lambda: bench.first(edited) if bench.is_new else bench.near(edited))
         self._edited = None
         if found is not None:
@@ -236,7 +262,12 @@ class Worker:
         """Whether what is being worked out is to be given up."""
         if not self._inbox.waiting():
             return False
-        if self._looking is None or time.monotonic() - self._looking < LONG:
+        if self._preparing is not None and self._only_edits(lambda path: path == self._preparing):
+            return False  # what is prepared for is not the text of that document
+        if self._looking is None:
+            return True
+        now = time.monotonic()
+        if now - self._looking < LONG and now - (self._stale_since or now) < IMPATIENT:
             return True
         since, self._looking = self._looking, None
         try:
@@ -248,16 +279,22 @@ class Worker:
         """Run near passes for what came in, if that is all that it asks for."""
         bench = self._bench
         assert bench is not None
-        while messages := self._inbox.peek():
-            if not all(isinstance(one, Buffer) and one.edited and bench.is_ready(one.path) for one in messages):
-                return False
-            for message in self._inbox.take(0):
-                self._note(message)
-            try:
-                self._look_near(bench)
-            except Stopped:
-                continue
+        if not self._only_edits(bench.is_open):
+            return False
+        begun = time.monotonic()
+        if begun < self._not_before:
+            return True
+        for message in self._inbox.take(0):
+            self._note(message)
+        with contextlib.suppress(Stopped):  # by the next key, which is for the next time
+            self._look_near(bench)
+        ended = time.monotonic()
+        self._not_before = ended + (ended - begun)  # half of the time is for the long pass
         return True
+
+    def _only_edits(self, of: Callable[[str], bool]) -> bool:
+        """Whether all that came in are edits of certain documents."""
+        return all(isinstance(one, Buffer) and one.edited and of(one.path) for one in self._inbox.peek())
 
     def _look_at_everything(self, bench: Bench) -> None:
         """A whole pass.
@@ -276,6 +313,7 @@ class Worker:
             if self._first:
                 self._send(Progress("", 0, 0))
         self._first = False
+        self._stale_since = None
         if found is None:
             bench.stale = bench.stamp != stamp
         self._send(found if found is not None else Found(stamp, True, {}))
