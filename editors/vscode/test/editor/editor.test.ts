@@ -230,12 +230,16 @@ describe("the interpreter that the Python extension has chosen", () => {
         const then = `exec '${needed("TORCHLINT_PYTHON")}' "$@"`;
         const [first, second] = [noting("first", then), noting("second", then)];
         editor.choose(first.program);
-        await editor.within({ "torchlint.interpreter": null }, editor.project("chosen-by-python", FILES), "train.py", async (window) => {
+        const more = Object.fromEntries(Array.from({ length: 100 }, (_, number) => [`more${number}.py`, MODEL]));
+        const folder = editor.project("chosen-by-python", { ...FILES, ...more });
+        await editor.within({ "torchlint.interpreter": null }, folder, "train.py", async (window) => {
             await window.says(/^torchlint: 1 finding$/);
             assert.equal(first.starts().filter(isServer).length, 1);
             editor.choose(second.program);
+            const analyses = window.says(/^torchlint is analysing: .* files$/);
             await window.command("Stand-in: Choose Interpreter");
-            await until(() => second.starts().some(isServer));
+            await analyses;
+            assert.ok(second.starts().some(isServer));
             await window.says(/^torchlint: 1 finding$/);
             assert.equal(first.starts().filter(isServer).length, 1);
         });

@@ -81,7 +81,6 @@ export class Editor {
     static async start(): Promise<Editor> {
         const folder = mkdtempSync(path.join(tmpdir(), "torchlint-editor-"));
         const data = path.join(folder, "data");
-        mkdirSync(path.join(data, "User"), { recursive: true });
         mkdirSync(path.join(folder, "home"));
         const places = ["--config", path.join(folder, "config.yaml"), "--user-data-dir", data];
         const entry = [needed("TORCHLINT_CODE_SERVER"), ...places, "--extensions-dir", path.join(folder, "extensions")];
@@ -113,10 +112,19 @@ export class Editor {
         return editor;
     }
 
-    /** Write the user's settings; windows that are opened afterwards have them. */
+    /**
+     * Write the user's settings; windows that are opened afterwards have them. Those of torchlint are of the machine on
+     * which it runs, where the editor reads what depends on the machine.
+     */
     set(settings: Record<string, unknown>): void {
-        const file = path.join(this.folder, "data", "User", "settings.json");
-        writeFileSync(file, JSON.stringify({ ...CALM, "torchlint.interpreter": needed("TORCHLINT_PYTHON"), ...settings }));
+        const own = Object.entries({ "torchlint.interpreter": needed("TORCHLINT_PYTHON"), ...settings });
+        const isOurs = ([name]: [string, unknown]): boolean => name.startsWith("torchlint.");
+        const others = { ...CALM, ...Object.fromEntries(own.filter((one) => !isOurs(one))) };
+        for (const [place, some] of [["User", others], ["Machine", Object.fromEntries(own.filter(isOurs))]] as const) {
+            const folder = path.join(this.folder, "data", place);
+            mkdirSync(folder, { recursive: true });
+            writeFileSync(path.join(folder, "settings.json"), JSON.stringify(some));
+        }
     }
 
     /** Have the Python extension choose an interpreter; open windows hear of it by its command. */
