@@ -253,6 +253,7 @@ async def test_information(folder: Path) -> None:
     async with editing(folder, options={"trusted": True}) as editor:
         script = editor.open(folder / "train.py")
         await editor.shows(script, FINDING)
+        await carry_out(editor, "torchlint.check")
         told = await carry_out(editor, "torchlint.information")
         assert (told["version"], told["trusted"], told["encoding"]) == (__version__, True, "utf-16")
         assert os.path.samefile(told["executable"], sys.executable)

@@ -19,6 +19,7 @@ import posixpath
 import re
 from collections.abc import Callable, Sequence
 
+import msgspec
 from msgspec.structs import replace
 
 from torchlint.diagnostic import Diagnostic, Edit, Fix, Location, Span, Step
@@ -29,6 +30,10 @@ from torchlint.facts.known import KnownValues, everything_known
 from torchlint.flow.recording import Recorder
 from torchlint.source.text import DecodeError, decode
 from torchlint.syntax import ir
+
+#: Nodes that a near pass evaluates after the top level of a file: about as long as it takes to parse one and a half
+#: times. What lies beyond is for the pass over everything; until then it counts as foreign.
+NODES, NODES_PER_LINE = 4_000, 12
 
 
 class Editing:
@@ -50,6 +55,12 @@ class Editing:
     def known(self) -> KnownValues:
         """What is known of the file's expressions, as far as it is near, with the content that was looked at last."""
         return everything_known(self._recorder, self._path, self._contracts)
+
+    def forget(self) -> bool:
+        """Give up what the last pass has left, which takes a moment; whether this is still good for another: it is not
+        once the file imports what it did not import before."""
+        self._focus.forget()
+        return not self._focus.unprepared
 
     @property
     def module(self) -> ir.Module | None:
@@ -73,7 +84,8 @@ class Editing:
 
         files = {**request.files, self._path: data}
         self._recorder = Recorder([self._path])
-        analysis = self._focus.analyse(data, self._recorder)
+        most = NODES + NODES_PER_LINE * data.count(b"\n")
+        analysis = self._focus.analyse(data, self._recorder, most)
         self._module = analysis.modules.get(self._path)
         found = run.find(analysis, request.rules, files, request.settings, text, request.claims)
         here = [one for one in found if one.span.path == self._path]
@@ -84,10 +96,35 @@ class NotFollowedError(Exception):
     """A file in which nothing is looked at, such as one that never mentions a framework."""
 
 
-def foreign(everything: Sequence[Diagnostic], near: Sequence[Diagnostic]) -> list[Diagnostic]:
-    """Of all that was found in a file, what is not near to it."""
-    known = {(one.code, one.span, one.message) for one in near}
-    return [one for one in everything if (one.code, one.span, one.message) not in known]
+class Rest(msgspec.Struct, frozen=True):
+    """How all that was found in a text differs from what is near in it: what is foreign, and what near passes say that
+    is not so, or is said in other words, once everything is known."""
+
+    text: str
+    foreign: list[Diagnostic]
+    wrong: list[Diagnostic]
+
+
+def rest(text: str, everything: Sequence[Diagnostic], near: Sequence[Diagnostic]) -> Rest:
+    """The difference between all that was found in a text, and what is near."""
+
+    def keys(found: Sequence[Diagnostic]) -> set[tuple[str, Span, str]]:
+        return {(one.code, one.span, one.message) for one in found}
+
+    here, there = keys(near), keys(everything)
+    return Rest(
+        text,
+        [one for one in everything if (one.code, one.span, one.message) not in here],
+        [one for one in near if (one.code, one.span, one.message) not in there],
+    )
+
+
+def completed(near: Sequence[Diagnostic], path: str, text: str, rest: Rest) -> list[Diagnostic]:
+    """What is near in a new text of a file, with the rest of an older one, sorted."""
+    carried = moved(rest.foreign, path, rest.text, text)
+    wrong = {(one.code, one.span, one.message) for one in moved(rest.wrong, path, rest.text, text)}
+    kept = [one for one in near if (one.code, one.span, one.message) not in wrong]
+    return sorted([*kept, *carried], key=Diagnostic.sort_key)
 
 
 def moved(found: Sequence[Diagnostic], path: str, old: str, new: str) -> list[Diagnostic]:

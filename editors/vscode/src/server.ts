@@ -1,7 +1,8 @@
 /**
  * The server, from the editor's side: it is found, started, stopped, and its state is told.
  *
- * Invariant: starts and stops never overlap; whatever asks for another start waits for the one that goes on.
+ * Invariant: starts and stops never overlap; whatever asks for another start waits for the one that goes on. What goes
+ * wrong is told by the state and written to the log; of that only the lack of torchlint is shown to somebody at work.
  */
 import { realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
@@ -28,6 +29,13 @@ type Progress = WorkDoneProgressBegin | WorkDoneProgressReport | WorkDoneProgres
 
 const WINDOWS = process.platform === "win32";
 
+/** A client that shows no errors of its own. */
+class QuietClient extends LanguageClient {
+    override error(message: string, data?: unknown): void {
+        super.error(message, data, false);
+    }
+}
+
 export class Server implements vscode.Disposable {
     private client: LanguageClient | undefined;
     private turn: Promise<void> = Promise.resolve();
@@ -35,6 +43,7 @@ export class Server implements vscode.Disposable {
     private readonly progressing = new Map<string | number, string>();
     private used: Candidate | undefined;
     private complained: string | undefined;
+    private endings: number[] = [];
 
     readonly onState = this.changed.event;
 
@@ -49,6 +58,7 @@ export class Server implements vscode.Disposable {
         return this.next(async () => {
             await this.end();
             this.complained = undefined;
+            this.endings = [];
             await this.begin();
         });
     }
@@ -164,25 +174,30 @@ export class Server implements vscode.Disposable {
         if (this.used === undefined) return;
         const { command: program, args } = command(this.used);
         this.log.info(`starting ${[program, ...args].join(" ")}`);
-        const client = new LanguageClient(
+        const client = new QuietClient(
             "torchlint",
             "torchlint",
             { command: program, args, options: { cwd: this.home } },
-            this.options(),
+            this.options(() => {
+                void this.next(() => this.afterEnding(client));
+            }),
         );
-        const follow = client.onDidChangeState(({ newState }) => {
+        client.onDidChangeState(({ newState }) => {
             if (newState === Running.Running) this.tell();
-            else if (newState === Running.Starting) this.changed.fire({ kind: "starting" });
-            else this.progressing.clear();
         });
         this.client = client;
-        try {
-            await client.start();
-        } catch (error) {
-            follow.dispose();
-            this.client = undefined;
-            throw error;
-        }
+        await client.start();
+    }
+
+    /** Start again what has ended by itself, unless it does so again and again. */
+    private async afterEnding(client: LanguageClient): Promise<void> {
+        if (this.client !== client) return;
+        const now = Date.now();
+        this.endings = [...this.endings.filter((time) => now - time < AWHILE), now];
+        const again = this.endings.length <= RESTARTS;
+        await this.end();
+        if (!again) throw new Error(`the server ended ${this.endings.length} times in a few minutes; the log may say why`);
+        await this.begin(this.used);
     }
 
     private async end(): Promise<void> {
@@ -197,8 +212,7 @@ export class Server implements vscode.Disposable {
         this.changed.fire({ kind: "off" });
     }
 
-    private options(): LanguageClientOptions {
-        let closings: number[] = [];
+    private options(ended: () => void): LanguageClientOptions {
         return {
             documentSelector: [
                 { scheme: "file", language: "python" },
@@ -218,10 +232,7 @@ export class Server implements vscode.Disposable {
                     return { action: (count ?? 0) > 3 ? ErrorAction.Shutdown : ErrorAction.Continue, handled: true };
                 },
                 closed: () => {
-                    const now = Date.now();
-                    closings = [...closings.filter((time) => now - time < AWHILE), now];
-                    if (closings.length <= RESTARTS) return { action: CloseAction.Restart, handled: true };
-                    this.fail(`the server ended ${closings.length} times in a few minutes; the log may say why`);
+                    ended();
                     return { action: CloseAction.DoNotRestart, handled: true };
                 },
             },

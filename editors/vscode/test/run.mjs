@@ -1,4 +1,5 @@
-// Runs the tests of a folder beside this file: `node test/run.mjs unit`, `node test/run.mjs editor`.
+// Runs the tests of a folder beside this file: `node test/run.mjs unit`, `node test/run.mjs editor`. What comes behind that
+// is for Node's test runner: `--test-name-pattern "has a log"`.
 import { build } from "esbuild";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -20,12 +21,12 @@ try {
         format: "cjs",
         target: "node20",
         sourcemap: "inline",
-        // is loaded from where it is installed
-        external: ["playwright-core"],
+        // are loaded from where they are installed
+        external: ["playwright-core", "@vscode/vsce"],
         logLevel: "warning",
     });
     const tests = readdirSync(outdir).map((name) => join(outdir, name));
-    const ran = spawnSync(execPath, ["--test", "--enable-source-maps", "--test-reporter", "spec", ...tests], {
+    const ran = spawnSync(execPath, ["--test", "--enable-source-maps", "--test-reporter", "spec", ...argv.slice(3), ...tests], {
         stdio: "inherit",
         env: { ...process.env, NODE_PATH: join(dirname(dirname(folder)), "node_modules") },
     });

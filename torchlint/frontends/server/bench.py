@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from torchlint.claim import Verdict
 from torchlint.config import ConfigError
 from torchlint.diagnostic import Diagnostic, Fix, Span
-from torchlint.engine.editing import Editing, NotFollowedError, foreign, moved
+from torchlint.engine.editing import Editing, NotFollowedError, Rest, completed, rest
 from torchlint.engine.lint import Work
 from torchlint.engine.memory import Memory
 from torchlint.facts.known import KnownValues
@@ -46,11 +46,10 @@ MOST_READY = 3
 
 
 class Ready(NamedTuple):
-    """A document that is ready for near passes: its text of the last whole pass, and what is foreign in that."""
+    """A document that is ready for near passes, and what the last whole pass found beside what is near."""
 
     editing: Editing
-    text: str
-    foreign: list[Diagnostic]
+    rest: Rest
 
 
 class Bench:
@@ -270,8 +269,7 @@ class Bench:
         if ready is None or new is None:
             return None
         near = ready.editing.near(buffer.content)
-        said = [*near, *moved(ready.foreign, path, ready.text, new)]
-        said = session.beside_baselines(sorted(said, key=Diagnostic.sort_key), self.text(session))
+        said = session.beside_baselines(completed(near, path, new, ready.rest), self.text(session))
         return self._found(session, said, self.text(session), whole=False, only=path)
 
     def first(self, full: str) -> Found | None:
@@ -312,7 +310,10 @@ class Bench:
         kept, self._kept = self._kept, {}
         for path in recent:
             if path not in self._ready and not is_document(path):
-                self._made_ready(path, kept.get(path))
+                editing = kept.get(path)
+                self._made_ready(path, editing if editing is not None and editing.forget() else None)
+        for ready in self._ready.values():
+            ready.editing.forget()
 
     def _made_ready(self, path: str, editing: Editing | None = None) -> Ready | None:
         """A document, ready for near passes after the last whole pass."""
@@ -330,7 +331,7 @@ class Bench:
         except NotFollowedError:
             return None
         here = [one for one in self.everything if one.span.path == path]
-        ready = self._ready[path] = Ready(editing, text, foreign(here, near))
+        ready = self._ready[path] = Ready(editing, rest(text, here, near))
         return ready
 
     def whole(self, progress: Callable[[str, int, int], None]) -> Found:

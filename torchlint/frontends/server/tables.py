@@ -24,6 +24,7 @@ from torchlint.flow.values import Place as Node
 from torchlint.frontends.server.messages import Hint, Place, Table
 from torchlint.report.lsp import Places, span_range
 from torchlint.syntax import ir
+from torchlint.syntax.rewrite import expressions
 from torchlint.syntax.spans import Spans, Stretch, spans
 
 #: The longest text of a line; longer ones help nobody.
@@ -41,8 +42,7 @@ class File:
     def node(self, number: int) -> ir.Expr | None:
         """The expression with a number."""
         if self._nodes is None:
-            self._nodes = {}
-            _collect(self._module, self._nodes)
+            self._nodes = expressions(self._module)
         return self._nodes.get(number)
 
     def loops(self) -> set[str]:
@@ -305,16 +305,3 @@ def _placed(file: File, values: KnownValues) -> Iterator[tuple[Stretch, list[Kno
 def _span(path: str, stretch: Stretch) -> Span:
     row, column, last, end = stretch
     return Span(path, Location(row, column), Location(last, end))
-
-
-def _collect(node: Any, into: dict[int, ir.Expr]) -> None:
-    pending: list[Any] = [node]
-    while pending:
-        one = pending.pop()
-        if isinstance(one, list):
-            pending.extend(one)
-        elif isinstance(one, ir.Node):
-            number = getattr(one, "n", None)
-            if number is not None and isinstance(one, ir.Expr):
-                into[number] = one
-            pending.extend(getattr(one, name) for name in one.__struct_fields__ if name not in ("n", "name", "uses"))

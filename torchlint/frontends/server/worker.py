@@ -169,7 +169,7 @@ class Worker:
         bench = self._bench
         if bench is None:
             return
-        bench.stamp = message.stamp
+        bench.stamp = max(bench.stamp, message.stamp)
         self._tidy = False
         if isinstance(message, Buffer):
             self._last = time.monotonic() if message.edited else 0.0
@@ -197,7 +197,7 @@ class Worker:
         late = self._stale_since is not None and now > self._stale_since + IMPATIENT
         if not late:  # or each key gives up what was begun for the last, and nothing is ever finished
             self._look_near(bench)
-        if bench.stale and any(asked.what in OF_EVERYTHING for asked in self._asked):
+        while bench.stale and any(asked.what in OF_EVERYTHING for asked in self._asked):
             self._look_at_everything(bench)
         while self._asked:
             reply = self._answer(bench, self._asked[0])

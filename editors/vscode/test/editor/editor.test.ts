@@ -72,6 +72,11 @@ function noting(name: string, then: string): { program: string; starts: () => st
     return { program, starts: () => (existsSync(notes) ? readFileSync(notes, "utf8").trim().split("\n") : []) };
 }
 
+/** Whether a start that was noted is that of a server. */
+function isServer(words: string): boolean {
+    return words.endsWith(" -m torchlint server");
+}
+
 describe("a script with a mistake", () => {
     let folder: string;
     let window: Window;
@@ -163,9 +168,17 @@ describe("a script with a mistake", () => {
     });
 
     test("is seen again by a server that is started anew", async () => {
+        const starts = window.says(/^torchlint is starting$/);
         await window.command("torchlint: Restart Server");
+        await starts;
         await window.says(/^torchlint: 1 finding$/);
         await window.marks(1);
+    });
+
+    test("has a log", async () => {
+        await window.command("torchlint: Show Log");
+        await window.page.locator(".part.panel").getByRole("tab", { name: "Output", selected: true }).waitFor();
+        await window.command("View: Hide Panel");
     });
 
     test("is mended by a quick fix", async () => {
@@ -206,8 +219,27 @@ describe("a workspace that is not trusted", () => {
         await window.command("Workspaces: Manage Workspace Trust");
         await window.page.getByRole("button", { name: "Trust", exact: true }).first().click();
         await window.page.locator(".statusbar-item", { hasText: "Restricted Mode" }).waitFor({ state: "detached" });
-        while (!starts().some((words) => words.endsWith("-m torchlint server"))) await window.page.waitForTimeout(100);
+        while (!starts().some(isServer)) await window.page.waitForTimeout(100);
         await window.says(/^torchlint: 1 finding$/);
+        await window.close();
+        editor.set({});
+    });
+});
+
+describe("the interpreter that the Python extension has chosen", () => {
+    test("has the server, and the next one that is chosen has it then", async () => {
+        const then = `exec '${needed("TORCHLINT_PYTHON")}' "$@"`;
+        const [first, second] = [noting("first", then), noting("second", then)];
+        editor.set({ "torchlint.interpreter": null });
+        editor.choose(first.program);
+        const window = await editor.window(editor.project("chosen-by-python", FILES), "train.py");
+        await window.says(/^torchlint: 1 finding$/);
+        assert.equal(first.starts().filter(isServer).length, 1);
+        editor.choose(second.program);
+        await window.command("Stand-in: Choose Interpreter");
+        while (!second.starts().some(isServer)) await window.page.waitForTimeout(100);
+        await window.says(/^torchlint: 1 finding$/);
+        assert.equal(first.starts().filter(isServer).length, 1);
         await window.close();
         editor.set({});
     });
@@ -218,17 +250,34 @@ describe("a server that ends by itself", () => {
         const { program, starts } = noting("ending", `exec '${needed("TORCHLINT_PYTHON")}' "$@"`);
         editor.set({ "torchlint.interpreter": program });
         const window = await editor.window(editor.project("ended", FILES), "train.py");
-        const servers = (): string[] => starts().filter((words) => words.endsWith("-m torchlint server"));
-        for (const times of [1, 2, 3, 4]) {
-            while (servers().length < times) await window.page.waitForTimeout(100);
-            await window.says(/^torchlint: 1 finding$/);
-            process.kill(Number(servers().at(-1)?.split(" ")[0]), "SIGKILL");
-        }
+        const kill = async (times: number): Promise<void> => {
+            while (starts().filter(isServer).length < times) await window.page.waitForTimeout(100);
+            process.kill(Number(starts().filter(isServer).at(-1)?.split(" ")[0]), "SIGKILL");
+        };
+        await window.says(/^torchlint: 1 finding$/);
+        await kill(1);
+        while (starts().filter(isServer).length < 2) await window.page.waitForTimeout(100);
+        await window.says(/^torchlint: 1 finding$/);
+        await kill(2);
+        await kill(3); // while it starts
+        await kill(4);
         await window.says(/^torchlint: the server ended 4 times/);
         await window.marks(0);
         await window.picture("ended");
         await window.command("torchlint: Restart Server");
         await window.says(/^torchlint: 1 finding$/);
+        await window.close();
+        editor.set({});
+    });
+
+    test("at once, is said to", async () => {
+        const { program, starts } = noting("dying", "case $1 in -c) echo True True;; *) echo 'no memory' >&2; exit 3;; esac");
+        editor.set({ "torchlint.interpreter": program });
+        const window = await editor.window(editor.project("died", FILES), "train.py");
+        await window.says(/^torchlint: the server ended 4 times/);
+        await window.picture("died");
+        assert.equal(starts().filter(isServer).length, 4);
+        assert.equal(await window.page.locator(".notification-toast").count(), 0);
         await window.close();
         editor.set({});
     });

@@ -13,7 +13,7 @@ import * as path from "node:path";
 
 import { type BrowserContext, chromium, type Frame, type Locator, type Page } from "playwright-core";
 
-const PATIENCE = 15_000;
+const PATIENCE = 60_000;
 
 const FLAGS = [
     "--no-sandbox",
@@ -76,8 +76,15 @@ export class Editor {
         mkdirSync(path.join(folder, "home"));
         const places = ["--config", path.join(folder, "config.yaml"), "--user-data-dir", data];
         const entry = [needed("TORCHLINT_CODE_SERVER"), ...places, "--extensions-dir", path.join(folder, "extensions")];
-        const env = { ...process.env, HOME: path.join(folder, "home"), XDG_CONFIG_HOME: path.join(folder, "home", "config") };
-        execFileSync(process.execPath, [...entry, "--install-extension", needed("TORCHLINT_VSIX")], { env, stdio: "pipe" });
+        const env = {
+            ...process.env,
+            HOME: path.join(folder, "home"),
+            XDG_CONFIG_HOME: path.join(folder, "home", "config"),
+            CHOSEN_INTERPRETER: path.join(folder, "chosen"),
+        };
+        for (const extension of [needed("TORCHLINT_VSIX"), pythonExtension(path.join(folder, "python-extension"))]) {
+            execFileSync(process.execPath, [...entry, "--install-extension", extension], { env, stdio: "pipe" });
+        }
         const flags = ["--auth", "none", "--bind-addr", "127.0.0.1:0", "--disable-telemetry", "--disable-update-check"];
         const server = spawn(process.execPath, [...entry, ...flags, "--disable-getting-started-override"], {
             env,
@@ -103,6 +110,11 @@ export class Editor {
         writeFileSync(file, JSON.stringify({ ...CALM, "torchlint.interpreter": needed("TORCHLINT_PYTHON"), ...settings }));
     }
 
+    /** Have the Python extension choose an interpreter; open windows hear of it by its command. */
+    choose(interpreter: string): void {
+        writeFileSync(path.join(this.folder, "chosen"), interpreter);
+    }
+
     /** A folder with these files. */
     project(name: string, files: Record<string, string>): string {
         const folder = path.join(this.folder, name);
@@ -119,8 +131,9 @@ export class Editor {
         const opened = files.map((file) => ["openFile", `vscode-remote://${new URL(this.address).host}${path.join(folder, file)}`]);
         const query = new URLSearchParams({ folder, payload: JSON.stringify(opened) });
         await page.goto(`${this.address}?${query.toString()}`);
-        await page.locator(".monaco-workbench").waitFor();
-        return new Window(page);
+        const window = new Window(page);
+        await window.says(/^torchlint/);
+        return window;
     }
 
     async close(): Promise<void> {
@@ -130,6 +143,45 @@ export class Editor {
         await ended;
         rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
     }
+}
+
+/**
+ * A stand-in for the Python extension, packed: it offers as much as torchlint uses, and has chosen the interpreter that
+ * stands in a file.
+ */
+function pythonExtension(folder: string): string {
+    const contents = {
+        name: "python",
+        publisher: "ms-python",
+        version: "0.0.1",
+        engines: { vscode: "^1.91.0" },
+        main: "./main.js",
+        contributes: { commands: [{ command: "standIn.choose", title: "Stand-in: Choose Interpreter" }] },
+    };
+    mkdirSync(folder);
+    writeFileSync(path.join(folder, "package.json"), JSON.stringify(contents));
+    writeFileSync(
+        path.join(folder, "main.js"),
+        `const { readFileSync } = require("fs");
+        const { commands, EventEmitter, Uri } = require("vscode");
+        exports.activate = () => {
+            const chosen = new EventEmitter();
+            commands.registerCommand("standIn.choose", () => chosen.fire({}));
+            return {
+                ready: Promise.resolve(),
+                environments: {
+                    onDidChangeActiveEnvironmentPath: chosen.event,
+                    getActiveEnvironmentPath: () => ({ path: readFileSync(process.env.CHOSEN_INTERPRETER, "utf8") }),
+                    resolveEnvironment: async ({ path }) => ({ executable: { uri: Uri.file(path) } }),
+                },
+            };
+        };`,
+    );
+    const packed = path.join(folder, "python.vsix");
+    const flags = ["--no-dependencies", "--skip-license", "--allow-missing-repository", "--allow-star-activation"];
+    const vsce = require.resolve("@vscode/vsce/vsce");
+    execFileSync(process.execPath, [vsce, "package", ...flags, "--out", packed], { cwd: folder, stdio: "pipe" });
+    return packed;
 }
 
 async function listening(server: ChildProcess): Promise<string> {
