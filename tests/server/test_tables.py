@@ -96,22 +96,26 @@ def test_what_is_left_says_what_it_said() -> None:
 def table(**changes: object) -> Table:
     plain = Table(
         1, "file:///a.py", 1, ["one", "two", "[3]"], [Place(1, 1, 3, 2, 0, 0)],
-        [Place(2, 1, 2, 2, 1, -1), Place(2, 5, 2, 6, 0, 0)], [Hint(2, 2, 2, -1)], [[{"uri": "file:///b.py"}]],
+        [Place(2, 1, 2, 2, 1, -1), Place(2, 5, 2, 6, 0, 0)], [Hint(2, 2, 2, -1)],
+        [[1, 0]], [{"uri": "file:///b.py"}, {"uri": "file:///c.py"}],
     )  # fmt: skip
     return msgspec.structs.replace(plain, **changes)
 
 
 def test_a_table_knows_what_another_one_does_not() -> None:
+    far = {"uri": "file:///far.py"}
     newer = table(
-        stamp=7, version=3, texts=["new"], tall=[], places=[Place(2, 1, 2, 2, 0, -1)], hints=[], trails=[["x"]]
-    )
+        stamp=7, version=3, texts=["unused", "new"], tall=[], places=[Place(2, 1, 2, 2, 1, 0)], hints=[], trails=[[0]],
+        steps=[far],
+    )  # fmt: skip
     both = merged(newer, table())
     assert (both.stamp, both.version) == (7, 3)
-    assert both.texts == ["new", "one", "two", "[3]"]
-    assert both.places == [Place(2, 1, 2, 2, 0, -1), Place(2, 5, 2, 6, 1, 1)]
+    assert both.texts == ["new", "one", "[3]"]
+    assert both.places == [Place(2, 1, 2, 2, 0, 0), Place(2, 5, 2, 6, 1, 1)]
     assert both.tall == [Place(1, 1, 3, 2, 1, 1)]
-    assert both.hints == [Hint(2, 2, 3, -1)]
-    assert both.trails[both.tall[0].trail] == table().trails[0]
+    assert both.hints == [Hint(2, 2, 2, -1)]
+    assert both.trails == [[0], [1, 2]]
+    assert both.steps == [far, {"uri": "file:///c.py"}, {"uri": "file:///b.py"}]
     assert merged(table(), table()).places == table().places
 
 
