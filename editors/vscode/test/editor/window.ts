@@ -243,7 +243,14 @@ export class Window {
 
     /** Wait until the item in the status bar says so. */
     async says(words: RegExp): Promise<void> {
-        await this.page.locator('.statusbar-item[id^="torchlint"]').getByLabel(words).waitFor();
+        await this.page.waitForFunction(
+            (wanted) => {
+                const labels = document.querySelectorAll('.statusbar-item[id^="torchlint"] [aria-label]');
+                return [...labels].some((one) => new RegExp(wanted).test(one.getAttribute("aria-label") ?? ""));
+            },
+            words.source,
+            { timeout: PATIENCE },
+        );
     }
 
     /** Carry out a command of the palette. */
