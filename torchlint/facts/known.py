@@ -66,12 +66,14 @@ def everything_known(recorder: Recorder, path: str, contracts: Contracts) -> Kno
 
 
 class _Teller:
-    """Finds words, once for the same values. runs: a call of each model, by the model's identity."""
+    """Finds words, once for the same values, which somebody else holds. runs: a call of each model, by the model's
+    identity."""
 
     def __init__(self, contracts: Contracts, runs: dict[int, Run]) -> None:
         self._contracts = contracts
         self._runs = runs
         self._said: dict[tuple[int, ...], list[Known]] = {}
+        self._tensors: dict[tuple[int, str], Known] = {}
 
     def of(self, values: Sequence[Value]) -> list[Known]:
         """What is known of the values of one expression, each thing once."""
@@ -90,7 +92,10 @@ class _Teller:
                 test = spell_guard(guard)
                 yield from self._of(option, f"{when} and {test}" if when and test else when or test)
         elif isinstance(value, Tensor):
-            yield _tensor(value, when)
+            key = id(value), when
+            if key not in self._tensors:
+                self._tensors[key] = _tensor(value, when)
+            yield self._tensors[key]
         else:
             text = words(value, self._contracts)
             run = self._runs.get(id(value))

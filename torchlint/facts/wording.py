@@ -150,9 +150,7 @@ def number_words(value: Number) -> str:
 
 
 def inner(value: Value, contracts: Contracts, depth: int = 0) -> str:
-    """A value as a part of another, in few words; ``…`` for what is not known."""
-    if depth > DEEPEST:
-        return "…"
+    """A value as a part of another, in few words; ``…`` for what is not known, and for what is too deep."""
 
     def several(values: Iterable[Value]) -> list[str]:
         return [inner(one, contracts, depth + 1) for one in values]
@@ -165,6 +163,8 @@ def inner(value: Value, contracts: Contracts, depth: int = 0) -> str:
         return str(value.dim) if value.dim is not None else number_words(value)
     if isinstance(value, Text):
         return "str"
+    if depth > DEEPEST:
+        return "…"
     if isinstance(value, Tuple):
         return f"({_listed(several(value.items))}{',' if len(value.items) == 1 else ''})"
     if isinstance(value, List):
@@ -199,13 +199,14 @@ def call_words(value: Object, contracts: Contracts, depth: int = 0) -> str:
     row = contracts.lookup(value.name)
     parameters = row.parameters.params if row is not None else ()
     always = row.learning_rate if isinstance(row, tables.Optimizer) else ""
-    parts: list[str] = []
+    further = value.arguments.get("*")
+    parts = [inner(one, contracts, depth + 1) for one in further.items] if isinstance(further, Tuple) else []
     bare = True
     for index, parameter in enumerate(parameters):
         given = value.arguments.get(parameter.name)
         default = given == parameter.default and parameter.name != always
         if given is None or default or parameter.kind in ("*", "**"):
-            bare = bare and parameter.kind == "*"
+            bare = False
             continue
         required = parameter.default is None and parameter.kind == "any"
         if isinstance(given, Unknown) and not required:
@@ -215,9 +216,6 @@ def call_words(value: Object, contracts: Contracts, depth: int = 0) -> str:
         said = inner(given, contracts, depth + 1)
         parts.append(said if bare else f"{parameter.name}={said}")
     named = {parameter.name for parameter in parameters}
-    children = value.attrs.get("children")
-    if isinstance(children, dict) and not parts:
-        parts = [inner(one, contracts, depth + 1) for one in children.values() if isinstance(one, Value)]
     for name, given in value.arguments.items():
         if name not in named and not name.startswith("*") and not isinstance(given, Unknown):
             parts.append(f"{name}={inner(given, contracts, depth + 1)}")

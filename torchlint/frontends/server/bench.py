@@ -415,7 +415,11 @@ class Bench:
 
     def near_tables(self, full: str) -> Iterator[Table]:
         """What is known of the expressions of a document after a near pass over it, and what else was known of them
-        before, where the text around them is the same."""
+        before, where the text around them is the same.
+
+        Raises:
+            Stopped: it is out of date.
+        """
         path = self.path(full)
         session, ready, buffer = self._session, self._ready.get(path), self._buffers.get(path)
         work = self._work
@@ -424,7 +428,10 @@ class Bench:
         editing = ready.editing
         maker = self._maker(session, lambda other: editing.module if other == path else work.module(other))
         text = decode_or_none(buffer.content) or ""
-        for table in maker.tables(path, editing.known(), self.stamp, self._versions(buffer)):
+        known = editing.known()
+        if self._stop():
+            raise Stopped
+        for table in maker.tables(path, known, self.stamp, self._versions(buffer)):
             kept = self._tables.get(table.uri)
             if kept is None:
                 yield table

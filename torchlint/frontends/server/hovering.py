@@ -155,7 +155,7 @@ def register(front: Front) -> None:
         if table is None or found is None or found.trail < 0:
             return []
         locations: list[types.Location] = front.protocol._converter.structure(
-            table.trails[found.trail], list[types.Location]
+            [table.steps[index] for index in table.trails[found.trail]], list[types.Location]
         )
         return locations
 

@@ -114,9 +114,9 @@ class Place(msgspec.Struct, array_like=True, gc=False):
 
 
 class Table(msgspec.Struct, tag=True):
-    """What is known of the expressions of a document: `texts` hold one line a value; a trail is a list of locations as
-    the protocol has them, where the value begins first. `tall` are the places that take several rows, `places` the
-    others, and these and the hints are sorted."""
+    """What is known of the expressions of a document: `texts` hold one line a value; a trail is a list of indices of
+    `steps`, which are locations as the protocol has them, where the value begins first. `tall` are the places that take
+    several rows, `places` the others, and these and the hints are sorted."""
 
     stamp: int
     uri: str
@@ -125,7 +125,8 @@ class Table(msgspec.Struct, tag=True):
     tall: list[Place]
     places: list[Place]
     hints: list[Hint]
-    trails: list[list[dict[str, Any]]]
+    trails: list[list[int]]
+    steps: list[dict[str, Any]]
 
 
 class Progress(msgspec.Struct, tag=True):

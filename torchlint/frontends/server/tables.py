@@ -85,6 +85,8 @@ class Maker:
         self._files = files
         self._within = within
         self._places = places
+        self._uris: dict[tuple[str, int], str] = {}
+        self._steps: dict[Node, dict[str, Any] | None] = {}
 
     def tables(self, path: str, values: KnownValues, stamp: int, versions: Mapping[str, int]) -> list[Table]:
         """The tables of the documents of a file; `versions` are those of the open ones, by URI."""
@@ -93,7 +95,7 @@ class Maker:
         if file is not None:
             for stretch, said, hint in _placed(file, values):
                 span = self._within(_span(path, stretch))
-                uri = self._places.uri(span)
+                uri = self._uri(span)
                 if uri in versions:
                     after = None if hint is None else self._within(_span(path, hint)).end
                     made.setdefault(uri, _Draft()).add(span, said, after, hint != stretch, self)
@@ -125,27 +127,33 @@ class Maker:
             yield f"{SEPARATOR}{one.verb} {name}"
             yield f" ({where})" if name and where else where
 
-    def trail(self, steps: Sequence[Node]) -> list[dict[str, Any]]:
-        """The places that a value came through, as locations."""
-        found: list[dict[str, Any]] = []
-        for step in steps:
-            file = self._files(step.path)
-            stretch = None if file is None else file.spans.expressions.get(step.n) or file.spans.statements.get(step.n)
-            if stretch is not None:
-                span = self._within(_span(step.path, stretch))
-                found.append({"uri": self._places.uri(span), "range": span_range(span, self._places)})
-        return found
+    def step(self, node: Node) -> dict[str, Any] | None:
+        """A place that values came through, as a location; None if it is not known."""
+        if node not in self._steps:
+            file = self._files(node.path)
+            stretch = None if file is None else file.spans.expressions.get(node.n) or file.spans.statements.get(node.n)
+            span = None if stretch is None else self._within(_span(node.path, stretch))
+            location = None if span is None else {"uri": self._uri(span), "range": span_range(span, self._places)}
+            self._steps[node] = location
+        return self._steps[node]
+
+    def _uri(self, span: Span) -> str:
+        key = span.path, span.cell
+        if key not in self._uris:
+            self._uris[key] = self._places.uri(span)
+        return self._uris[key]
 
 
 class _Draft:
-    """A table that grows: each text and trail is there once."""
+    """A table that grows: each text, trail and step is there once."""
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
         self.places: list[Place] = []
         self.hints: list[Hint] = []
-        self.trails: list[list[dict[str, Any]]] = []
-        self._known: dict[str, int] = {}
+        self._texts: dict[str, int] = {}
+        self._trails: dict[tuple[int, ...], int] = {}
+        self._steps: list[dict[str, Any]] = []
+        self._numbers: dict[int, int] = {}
         self._lines: dict[int, tuple[list[Known], int, int]] = {}
 
     def add(self, span: Span, said: list[Known], after: Location | None, annotated: bool, maker: Maker) -> None:
@@ -153,13 +161,9 @@ class _Draft:
         that is an annotation."""
         start, end = span.start, span.end
         if id(said) not in self._lines:
-            text = self._text("\n".join(maker.line(one) for one in said))
             steps = next((one.steps for one in said if one.steps), ())
-            trail = -1
-            if steps:
-                trail = len(self.trails)
-                self.trails.append(maker.trail(steps))
-            self._lines[id(said)] = said, text, trail
+            trail = self._trail([step for node in steps if (step := maker.step(node)) is not None])
+            self._lines[id(said)] = said, self._text("\n".join(maker.line(one) for one in said)), trail
         _, text, trail = self._lines[id(said)]
         self.places.append(Place(start.row, start.column, end.row, end.column, text, trail))
         if after is not None:
@@ -170,11 +174,40 @@ class _Draft:
                 first, second = (self._text(words) if words else -1 for words in (shape, reach))
                 self.hints.append(Hint(after.row, after.column, first, second, annotated))
 
+    def take(self, table: Table, shift: Shift | None = None) -> None:
+        """What another table of the document knows of expressions of which nothing is known yet; `shift`: where they
+        stand, if its text is an older one."""
+        known = {(one.row, one.column, one.last, one.end) for one in self.places}
+        trails = {-1: -1}
+        for one in (*table.tall, *table.places):
+            stretch: Stretch | None = one.row, one.column, one.last, one.end
+            if shift is not None:
+                stretch = shift.stretch(one.row, one.column, one.last, one.end)
+            if stretch is None or stretch in known:
+                continue
+            if one.trail not in trails:
+                trails[one.trail] = self._trail([table.steps[index] for index in table.trails[one.trail]])
+            self.places.append(Place(*stretch, self._text(table.texts[one.text]), trails[one.trail]))
+        for hint in table.hints:
+            stretch = hint.row, hint.column, hint.row, hint.column
+            if shift is not None:
+                stretch = shift.stretch(*stretch)
+            if stretch is not None:
+                shape, reach = (
+                    self._text(table.texts[index]) if index >= 0 else -1 for index in (hint.shape, hint.range)
+                )
+                self.hints.append(Hint(stretch[0], stretch[1], shape, reach, hint.annotated))
+
     def _text(self, text: str) -> int:
-        if text not in self._known:
-            self._known[text] = len(self.texts)
-            self.texts.append(text)
-        return self._known[text]
+        return self._texts.setdefault(text, len(self._texts))
+
+    def _trail(self, steps: Sequence[dict[str, Any]]) -> int:
+        for step in steps:
+            if id(step) not in self._numbers:
+                self._numbers[id(step)] = len(self._steps)
+                self._steps.append(step)
+        numbers = tuple(self._numbers[id(step)] for step in steps)
+        return self._trails.setdefault(numbers, len(self._trails)) if numbers else -1
 
     def table(self, stamp: int, uri: str, version: int) -> Table:
         """The table, sorted."""
@@ -182,7 +215,8 @@ class _Draft:
         flat = sorted((one for one in self.places if one.row == one.last), key=lambda one: (one.row, one.column))
         hints = {(one.row, one.column): one for one in reversed(self.hints)}
         ordered = [hints[place] for place in sorted(hints)]
-        return Table(stamp, uri, version, self.texts, tall, flat, ordered, self.trails)
+        trails = [list(trail) for trail in self._trails]
+        return Table(stamp, uri, version, list(self._texts), tall, flat, ordered, trails, self._steps)
 
 
 def nothing(stamp: int, uri: str, version: int) -> Table:
@@ -250,34 +284,15 @@ def _point(text: str, offset: int) -> tuple[int, int]:
 def shifted(table: Table, shift: Shift) -> Table:
     """What is still known of a text after an edit, where it stands now."""
     draft = _Draft()
-    draft.texts, draft.trails = table.texts, table.trails
-    for one in (*table.tall, *table.places):
-        stretch = shift.stretch(one.row, one.column, one.last, one.end)
-        if stretch is not None:
-            draft.places.append(Place(*stretch, one.text, one.trail))
-    for hint in table.hints:
-        stretch = shift.stretch(hint.row, hint.column, hint.row, hint.column)
-        if stretch is not None:
-            draft.hints.append(Hint(stretch[0], stretch[1], hint.shape, hint.range, hint.annotated))
+    draft.take(table, shift)
     return draft.table(table.stamp, table.uri, table.version)
 
 
 def merged(table: Table, other: Table) -> Table:
     """A table, and what another one knows of expressions of which this one knows nothing."""
     draft = _Draft()
-    draft.texts = [*table.texts, *other.texts]
-    draft.trails = [*table.trails, *other.trails]
-    draft.places = [*table.tall, *table.places]
-    draft.hints = [*table.hints]
-    texts, trails = len(table.texts), len(table.trails)
-    known = {(one.row, one.column, one.last, one.end) for one in draft.places}
-    for one in (*other.tall, *other.places):
-        if (one.row, one.column, one.last, one.end) not in known:
-            trail = one.trail + trails if one.trail >= 0 else -1
-            draft.places.append(Place(one.row, one.column, one.last, one.end, one.text + texts, trail))
-    for hint in other.hints:
-        shape, reach = (index + texts if index >= 0 else -1 for index in (hint.shape, hint.range))
-        draft.hints.append(Hint(hint.row, hint.column, shape, reach, hint.annotated))
+    draft.take(table)
+    draft.take(other)
     return draft.table(table.stamp, table.uri, table.version)
 
 
