@@ -117,9 +117,10 @@ describe("a script with a mistake", () => {
         await window.reads("scores = net(images)");
         setFolder(folder, { "torchlint.inlayHints.shapes": true });
         await window.reads("scores: [16, 1] = net(images)");
-        await window.picture("hints");
         setFolder(folder, { "torchlint.inlayHints.shapes": true, "torchlint.inlayHints.ranges": true });
-        await window.reads("images: [16, 3, 32, 32] [0, 1] = torch.rand");
+        await window.reads("images: [16, 3, 32, 32] in [0, 1] = torch.rand");
+        await window.rest();
+        await window.picture("hints");
         setFolder(folder, {});
         await window.reads("scores = net(images)");
     });

@@ -303,7 +303,7 @@ export class Window {
     }
 
     /** Move the pointer to where nothing is, and wait until nothing is said any more of where it was. */
-    private async rest(): Promise<void> {
+    async rest(): Promise<void> {
         await this.page.mouse.move(0, 0);
         await this.page.waitForFunction(() => document.querySelector(".monaco-hover:not(.hidden)") === null);
     }
