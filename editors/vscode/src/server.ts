@@ -41,6 +41,8 @@ export class Server implements vscode.Disposable {
     private turn: Promise<void> = Promise.resolve();
     private readonly changed = new vscode.EventEmitter<State>();
     private readonly progressing = new Map<string | number, string>();
+    /** What somebody can stop is shown by the editor too. */
+    private readonly stoppable = new Set<string | number>();
     private used: Candidate | undefined;
     private complained: string | undefined;
     private endings: number[] = [];
@@ -239,10 +241,9 @@ export class Server implements vscode.Disposable {
             middleware: {
                 handleWorkDoneProgress: (token, value, next) => {
                     this.progress(token, value);
-                    if (this.waiting.has(token) || (value.kind === "begin" && value.cancellable === true)) {
-                        this.waiting.add(token);
-                        next(token, value);
-                    }
+                    if (value.kind === "begin" && value.cancellable === true) this.stoppable.add(token);
+                    if (this.stoppable.has(token)) next(token, value);
+                    if (value.kind === "end") this.stoppable.delete(token);
                 },
                 window: { showDocument: showPage },
             },
@@ -250,9 +251,6 @@ export class Server implements vscode.Disposable {
     }
 
     // --- what it does ----------------------------------------------------------------------------------------------
-
-    /** What somebody waits for, and can stop, is shown by the editor too. */
-    private readonly waiting = new Set<string | number>();
 
     private progress(token: string | number, value: Progress): void {
         if (value.kind === "end") this.progressing.delete(token);
