@@ -42,20 +42,20 @@ import multiprocessing
 import os
 import sys
 
-from torchlint.frontends import check
+from torchlint.engine.lint import Work
 
-analyse = check.lint
+analyse = Work.result
 
 
-def lint(request):
+def lint(work):
     with open("analyses.txt", "a") as file:
-        file.write(" ".join(sorted(request.files)) + "\\n")
+        file.write(" ".join(sorted(work.request.files)) + "\\n")
     if os.environ.get("FAULT"):
         raise ZeroDivisionError("on purpose")
-    return analyse(request)
+    return analyse(work)
 
 
-check.lint = lint
+Work.result = lint
 if __name__ == "__main__":
     method = sys.argv.pop(1)
     if method not in multiprocessing.get_all_start_methods():

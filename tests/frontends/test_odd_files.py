@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.frontends.test_cli import BAD, GOOD, ROOT, torchlint
-from torchlint.engine.lint import Request, Result, lint
+from torchlint.engine.lint import Result, Work
 from torchlint.frontends import check, files
 from torchlint.frontends.cli import main
 
@@ -255,11 +255,13 @@ def test_a_file_that_changes_while_it_is_analysed(
     """What is said is said of the text that was read."""
     monkeypatch.chdir(project)
 
-    def change_and_lint(request: Request) -> Result:
-        change(project / "bad.py")
-        return lint(request)
+    analyse = Work.result
 
-    monkeypatch.setattr(check, "lint", change_and_lint)
+    def change_and_lint(work: Work) -> Result:
+        change(project / "bad.py")
+        return analyse(work)
+
+    monkeypatch.setattr(Work, "result", change_and_lint)
     assert main(["--no-cache", "--quiet", "--output-format", "full", "."]) == 1
     assert "19 |     return criterion(net(x), y)\n" in capsys.readouterr().out
 

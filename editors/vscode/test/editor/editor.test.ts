@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { Editor, needed, setFolder, type Window } from "./window";
+import { Editor, needed, setFolder, until, type Window } from "./window";
 
 const MODEL = `\
 from torch import nn
@@ -134,7 +134,7 @@ describe("a script with a mistake", () => {
         assert.equal(await fill(), "rgb(255, 255, 255)");
         await window.picture("data-path");
         setFolder(folder, { "workbench.colorTheme": "Default Dark Modern" });
-        while ((await fill()) !== "rgb(31, 31, 31)") await window.page.waitForTimeout(100);
+        await until(async () => (await fill()) === "rgb(31, 31, 31)");
         await window.picture("data-path-dark");
         setFolder(folder, {});
         await window.command("View: Close Editors in Other Groups");
@@ -195,13 +195,24 @@ describe("a script with a mistake", () => {
     });
 });
 
+describe("a folder with many files", () => {
+    test("takes a while, and how far it is is said", async () => {
+        const many = Object.fromEntries(Array.from({ length: 300 }, (_, number) => [`model${number}.py`, MODEL]));
+        await editor.within({}, editor.project("many", { ...FILES, ...many }), "train.py", async (window) => {
+            await window.says(/^torchlint is analysing: .* files$/);
+            await window.says(/^torchlint: 1 finding$/);
+        });
+    });
+});
+
 describe("a notebook with a mistake", () => {
     test("has a mark in the cell that makes it", async () => {
-        const window = await editor.window(editor.project("notebooks", { "train.ipynb": NOTEBOOK }), "train.ipynb");
-        await window.marks(1);
-        await window.says(/^torchlint: 1 finding$/);
-        await window.picture("notebook");
-        await window.close();
+        const folder = editor.project("notebooks", { "train.ipynb": NOTEBOOK });
+        await editor.within({}, folder, "train.ipynb", async (window) => {
+            await window.marks(1);
+            await window.says(/^torchlint: 1 finding$/);
+            await window.picture("notebook");
+        });
     });
 });
 
@@ -210,19 +221,17 @@ describe("a workspace that is not trusted", () => {
         const folder = editor.project("stranger", FILES);
         const { program, starts } = noting("stranger/python", `exec '${needed("TORCHLINT_PYTHON")}' "$@"`);
         setFolder(folder, { "torchlint.interpreter": program });
-        editor.set({ "security.workspace.trust.enabled": true });
-        const window = await editor.window(folder, "train.py");
-        await window.marks(1);
-        await window.says(/^torchlint: 1 finding$/);
-        assert.deepEqual(starts(), []);
-        await window.picture("restricted");
-        await window.command("Workspaces: Manage Workspace Trust");
-        await window.page.getByRole("button", { name: "Trust", exact: true }).first().click();
-        await window.page.locator(".statusbar-item", { hasText: "Restricted Mode" }).waitFor({ state: "detached" });
-        while (!starts().some(isServer)) await window.page.waitForTimeout(100);
-        await window.says(/^torchlint: 1 finding$/);
-        await window.close();
-        editor.set({});
+        await editor.within({ "security.workspace.trust.enabled": true }, folder, "train.py", async (window) => {
+            await window.marks(1);
+            await window.says(/^torchlint: 1 finding$/);
+            assert.deepEqual(starts(), []);
+            await window.picture("restricted");
+            await window.command("Workspaces: Manage Workspace Trust");
+            await window.page.getByRole("button", { name: "Trust", exact: true }).first().click();
+            await window.page.locator(".statusbar-item", { hasText: "Restricted Mode" }).waitFor({ state: "detached" });
+            await until(() => starts().some(isServer));
+            await window.says(/^torchlint: 1 finding$/);
+        });
     });
 });
 
@@ -230,71 +239,64 @@ describe("the interpreter that the Python extension has chosen", () => {
     test("has the server, and the next one that is chosen has it then", async () => {
         const then = `exec '${needed("TORCHLINT_PYTHON")}' "$@"`;
         const [first, second] = [noting("first", then), noting("second", then)];
-        editor.set({ "torchlint.interpreter": null });
         editor.choose(first.program);
-        const window = await editor.window(editor.project("chosen-by-python", FILES), "train.py");
-        await window.says(/^torchlint: 1 finding$/);
-        assert.equal(first.starts().filter(isServer).length, 1);
-        editor.choose(second.program);
-        await window.command("Stand-in: Choose Interpreter");
-        while (!second.starts().some(isServer)) await window.page.waitForTimeout(100);
-        await window.says(/^torchlint: 1 finding$/);
-        assert.equal(first.starts().filter(isServer).length, 1);
-        await window.close();
-        editor.set({});
+        const folder = editor.project("chosen-by-python", FILES);
+        await editor.within({ "torchlint.interpreter": null }, folder, "train.py", async (window) => {
+            await window.says(/^torchlint: 1 finding$/);
+            assert.equal(first.starts().filter(isServer).length, 1);
+            editor.choose(second.program);
+            await window.command("Stand-in: Choose Interpreter");
+            await until(() => second.starts().some(isServer));
+            await window.says(/^torchlint: 1 finding$/);
+            assert.equal(first.starts().filter(isServer).length, 1);
+        });
     });
 });
 
 describe("a server that ends by itself", () => {
     test("is started again, three times", async () => {
         const { program, starts } = noting("ending", `exec '${needed("TORCHLINT_PYTHON")}' "$@"`);
-        editor.set({ "torchlint.interpreter": program });
-        const window = await editor.window(editor.project("ended", FILES), "train.py");
-        const kill = async (times: number): Promise<void> => {
-            while (starts().filter(isServer).length < times) await window.page.waitForTimeout(100);
-            process.kill(Number(starts().filter(isServer).at(-1)?.split(" ")[0]), "SIGKILL");
-        };
-        await window.says(/^torchlint: 1 finding$/);
-        await kill(1);
-        while (starts().filter(isServer).length < 2) await window.page.waitForTimeout(100);
-        await window.says(/^torchlint: 1 finding$/);
-        await kill(2);
-        await kill(3); // while it starts
-        await kill(4);
-        await window.says(/^torchlint: the server ended 4 times/);
-        await window.marks(0);
-        await window.picture("ended");
-        await window.command("torchlint: Restart Server");
-        await window.says(/^torchlint: 1 finding$/);
-        await window.close();
-        editor.set({});
+        await editor.within({ "torchlint.interpreter": program }, editor.project("ended", FILES), "train.py", async (window) => {
+            const kill = async (times: number): Promise<void> => {
+                await until(() => starts().filter(isServer).length >= times);
+                process.kill(Number(starts().filter(isServer).at(-1)?.split(" ")[0]), "SIGKILL");
+            };
+            await window.says(/^torchlint: 1 finding$/);
+            await kill(1);
+            await until(() => starts().filter(isServer).length >= 2);
+            await window.says(/^torchlint: 1 finding$/);
+            await kill(2);
+            await kill(3); // while it starts
+            await kill(4);
+            await window.says(/^torchlint: the server ended 4 times/);
+            await window.marks(0);
+            await window.picture("ended");
+            await window.command("torchlint: Restart Server");
+            await window.says(/^torchlint: 1 finding$/);
+        });
     });
 
     test("at once, is said to", async () => {
         const { program, starts } = noting("dying", "case $1 in -c) echo True True;; *) echo 'no memory' >&2; exit 3;; esac");
-        editor.set({ "torchlint.interpreter": program });
-        const window = await editor.window(editor.project("died", FILES), "train.py");
-        await window.says(/^torchlint: the server ended 4 times/);
-        await window.picture("died");
-        assert.equal(starts().filter(isServer).length, 4);
-        assert.equal(await window.page.locator(".notification-toast").count(), 0);
-        await window.close();
-        editor.set({});
+        await editor.within({ "torchlint.interpreter": program }, editor.project("died", FILES), "train.py", async (window) => {
+            await window.says(/^torchlint: the server ended 4 times/);
+            await window.picture("died");
+            assert.equal(starts().filter(isServer).length, 4);
+            assert.equal(await window.page.locator(".notification-toast").count(), 0);
+        });
     });
 });
 
 describe("a Python without torchlint", () => {
     test("is named, with the command that installs it", async () => {
         const { program } = noting("bare", 'echo False False');
-        editor.set({ "torchlint.interpreter": program });
-        const window = await editor.window(editor.project("none", FILES), "train.py");
-        await window.says(/^torchlint: torchlint is not installed in .*bare\.$/);
-        const told = window.page.locator(".notification-toast", { hasText: "torchlint is not installed" });
-        await told.waitFor();
-        assert.ok((await told.textContent())?.includes(`${program} -m pip install 'torchlint[server]'`));
-        await window.picture("not-installed");
-        await told.getByRole("button", { name: "Copy Command" }).click();
-        await window.close();
-        editor.set({});
+        await editor.within({ "torchlint.interpreter": program }, editor.project("none", FILES), "train.py", async (window) => {
+            await window.says(/^torchlint: torchlint is not installed in .*bare\.$/);
+            const told = window.page.locator(".notification-toast", { hasText: "torchlint is not installed" });
+            await told.waitFor();
+            assert.ok((await told.textContent())?.includes(`${program} -m pip install 'torchlint[server]'`));
+            await window.picture("not-installed");
+            await told.getByRole("button", { name: "Copy Command" }).click();
+        });
     });
 });

@@ -54,6 +54,15 @@ export function needed(name: string): string {
     return value;
 }
 
+/** Wait until something is so. */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+    const end = Date.now() + PATIENCE;
+    while (!(await isSo())) {
+        assert.ok(Date.now() < end, `not so within ${PATIENCE} ms: ${isSo.toString()}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+}
+
 /** Write the settings of a folder; windows that show it hear of it. */
 export function setFolder(folder: string, settings: Record<string, unknown>): void {
     mkdirSync(path.join(folder, ".vscode"), { recursive: true });
@@ -72,7 +81,6 @@ export class Editor {
     static async start(): Promise<Editor> {
         const folder = mkdtempSync(path.join(tmpdir(), "torchlint-editor-"));
         const data = path.join(folder, "data");
-        mkdirSync(path.join(data, "User"), { recursive: true });
         mkdirSync(path.join(folder, "home"));
         const places = ["--config", path.join(folder, "config.yaml"), "--user-data-dir", data];
         const entry = [needed("TORCHLINT_CODE_SERVER"), ...places, "--extensions-dir", path.join(folder, "extensions")];
@@ -104,10 +112,19 @@ export class Editor {
         return editor;
     }
 
-    /** Write the user's settings; windows that are opened afterwards have them. */
+    /**
+     * Write the user's settings; windows that are opened afterwards have them. Those of torchlint are of the machine on
+     * which it runs, where the editor reads what depends on the machine.
+     */
     set(settings: Record<string, unknown>): void {
-        const file = path.join(this.folder, "data", "User", "settings.json");
-        writeFileSync(file, JSON.stringify({ ...CALM, "torchlint.interpreter": needed("TORCHLINT_PYTHON"), ...settings }));
+        const own = Object.entries({ "torchlint.interpreter": needed("TORCHLINT_PYTHON"), ...settings });
+        const isOurs = ([name]: [string, unknown]): boolean => name.startsWith("torchlint.");
+        const others = { ...CALM, ...Object.fromEntries(own.filter((one) => !isOurs(one))) };
+        for (const [place, some] of [["User", others], ["Machine", Object.fromEntries(own.filter(isOurs))]] as const) {
+            const folder = path.join(this.folder, "data", place);
+            mkdirSync(folder, { recursive: true });
+            writeFileSync(path.join(folder, "settings.json"), JSON.stringify(some));
+        }
     }
 
     /** Have the Python extension choose an interpreter; open windows hear of it by its command. */
@@ -134,6 +151,26 @@ export class Editor {
         const window = new Window(page);
         await window.says(/^torchlint/);
         return window;
+    }
+
+    /** Do something in a window of its own, in which the user has these settings. */
+    async within(
+        settings: Record<string, unknown>,
+        folder: string,
+        file: string,
+        work: (window: Window) => Promise<void>,
+    ): Promise<void> {
+        this.set(settings);
+        const window = await this.window(folder, file);
+        try {
+            await work(window);
+        } catch (error) {
+            await window.picture(`failed ${path.basename(folder)}`);
+            throw error;
+        } finally {
+            await window.close();
+            this.set({});
+        }
     }
 
     async close(): Promise<void> {
@@ -206,7 +243,14 @@ export class Window {
 
     /** Wait until the item in the status bar says so. */
     async says(words: RegExp): Promise<void> {
-        await this.page.locator('.statusbar-item[id^="torchlint"]').getByLabel(words).waitFor();
+        await this.page.waitForFunction(
+            (wanted) => {
+                const labels = document.querySelectorAll('.statusbar-item[id^="torchlint"] [aria-label]');
+                return [...labels].some((one) => new RegExp(wanted).test(one.getAttribute("aria-label") ?? ""));
+            },
+            words.source,
+            { timeout: PATIENCE },
+        );
     }
 
     /** Carry out a command of the palette. */
