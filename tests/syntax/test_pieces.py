@@ -45,6 +45,8 @@ TEXTS = {
     + METHODS
     + "    with f(1) as x, g(2):\n        y = 1\n"
     + "        h(3)\n" * 20,
+    "otherwise": "x = (a, b), c\ny = ((f(1)), *(c,))\nz = f(g for g in h), (i for i in j)\n"
+    "w = a[b, c], d[e: ], f[:, ::\n 2 ]\n(x), [y, (z, w)] = (k); v = ((m))\nwhile (yield): lambda *a, b=(1, 2): (a)\n",
     "jumps": "import os, sys\nfrom a import (\n    b,\n    c,\n)\npass\nglobal q\ndel x[1]\nassert f(1)\n",
 }
 

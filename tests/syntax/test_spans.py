@@ -33,7 +33,7 @@ class Net(nn.Module, metaclass=M, **more):
     @wrap(k=2)
     async def forward(self, x: int, /, y=(1), *args, z: "é" = lambda q, *, r=3: (q, r), **kw) -> None:
         ((x)) = ( self . fc )(y)[ 0 , ..., ::2, a:b ]
-        (p, [q, *r]), s.t, u[v] = w = await f(x, *y, k=z, **kw)
+        (p, [q, *r]), s.t, u[v: ] = w = await f(x, *y, k=z, **kw)
         x += -y ** ~z if not a else b
         if (n := len(x)) > 10 and (y or z) and b is not c not in d < e == g: pass
         elif (a and b) and c and d: return (yield)
@@ -122,11 +122,14 @@ def cut(text: str, stretch: Stretch) -> str:
 
 
 def agrees(text: str, node: ir.Expr, libcst: Stretch, own: Stretch) -> bool:
-    """Whether both say the same; Python takes the parentheses of a tuple and of a generator along."""
+    """Whether both say the same; Python takes the parentheses of a tuple and of a generator along, and libcst white
+    space behind a slice."""
     if isinstance(node, ir.TupleExpr) or (isinstance(node, ir.Comp) and node.kind == "gen"):
         around = cut(text, own)
         inside = around[1:-1] if around.startswith("(") and around.endswith(")") else around
         return own == libcst or inside.strip() == cut(text, libcst).strip()
+    if isinstance(node, ir.Slice):
+        return cut(text, own) == cut(text, libcst).rstrip()
     return own == libcst
 
 
@@ -207,7 +210,7 @@ def test_a_statement_with_a_body_stands_where_its_head_is() -> None:
 def test_what_python_cannot_read_has_no_places() -> None:
     module = read("x = 1\n")
     assert not isinstance(module, SyntaxProblem)
-    assert spans("x = = 1\n", module) == Spans({}, {}, {}, set(), {})
+    assert spans("x = = 1\n", module) == Spans({}, {}, {}, set(), {}, set())
 
 
 def test_another_text_than_that_of_the_ir_is_no_trouble() -> None:

@@ -58,6 +58,12 @@ class Piece(NamedTuple):
         return self.first + self.inner
 
     @property
+    def suite(self) -> list[ir.Stmt]:
+        """Its statements."""
+        first = self.module.body[0]
+        return first.body if self.inner and isinstance(first, ir.If) else self.module.body
+
+    @property
     def holds(self) -> int:
         """The number of the first node that is the file's own."""
         return self.number + (_HEAD_NUMBERS if self.inner else 0)

@@ -7,8 +7,8 @@ Definitions
 
 The IR is laid beside Python's own tree of the same text, which has places and comes from a parser in C. Where the two
 do not agree, a part has no stretch. An expression in parentheses stands between them, a tuple and a generator take
-their own along, and several indices stand between the brackets, as Python has it; `torchlint.syntax.positions` has it
-otherwise there.
+their own along, and several indices stand between the brackets, as Python has it. `torchlint.syntax.positions` has
+these otherwise, and there a slice that ends in a colon goes on to the bracket.
 
 Worked example: of ``y = f(x)\\n`` the number of the call has the stretch (1, 5, 1, 9), that of the bound ``y``
 (1, 1, 1, 2).
@@ -19,43 +19,53 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from torchlint.syntax import depth, ir
+from torchlint.syntax import ir
 
 Stretch = tuple[int, int, int, int]
 
 
 class Spans(NamedTuple):
     """Stretches of expressions by number, of parameters by the number of the function and their name, of statements (of
-    those with a body, their heads) by number; the numbers of what is bound; and the stretches of annotations, by the
-    number of what is annotated or as a parameter."""
+    those with a body, their heads) by number; the numbers of what is bound; the stretches of annotations, by the
+    number of what is annotated or as a parameter; and the numbers of what libcst has otherwise."""
 
     expressions: dict[int, Stretch]
     parameters: dict[tuple[int, str], Stretch]
     statements: dict[int, Stretch]
     bound: set[int]
     annotations: dict[int | tuple[int, str], Stretch]
+    otherwise: set[int]
+
+
+def _nothing() -> Spans:
+    return Spans({}, {}, {}, set(), {}, set())
 
 
 def spans(text: str, module: ir.Module) -> Spans:
     """Where the parts of a text stand whose IR is `module`; nothing if Python cannot read it."""
-    found = Spans({}, {}, {}, set(), {})
-    size = depth.needed_stack(text)
-    if size is not None:
-        depth.run_with_stack(size, lambda: _align(text, module, found))
-    return found
-
-
-def _align(text: str, module: ir.Module, found: Spans) -> None:
+    found = _nothing()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text.removeprefix(_MARK))
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return
+        return found
     _Aligner(text, found).suite(module.body, tree.body)
+    return found
+
+
+def of_suites(text: str, suites: Iterable[tuple[Sequence[ir.Stmt], Sequence[ast.stmt]]]) -> dict[int, Stretch]:
+    """Where the nodes of some suites of a text stand, which begins with no byte order mark, by their numbers: those
+    that libcst has there too, which are all but a few. Each suite is given with Python's tree of it."""
+    found = _nothing()
+    aligner = _Aligner(text, found)
+    for body, nodes in suites:
+        aligner.suite(body, nodes)
+    placed = {**found.expressions, **found.statements}
+    return {number: stretch for number, stretch in placed.items() if number not in found.otherwise}
 
 
 class _Aligner:
@@ -90,11 +100,11 @@ class _Aligner:
             return
         for one, node in zip(body, nodes):
             step = _STATEMENTS.get(type(one))
-            self._found.statements[one.n] = self._head(node)
+            self._found.statements[one.n] = self._head(one.n, node)
             if step is not None:
                 step(self, one, node)
 
-    def _head(self, node: Any) -> Stretch:
+    def _head(self, number: int, node: Any) -> Stretch:
         """Where a statement stands; of one with a body, its head."""
         row, column, last, end = self._stretch(node)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -102,8 +112,11 @@ class _Aligner:
             name = _DEFINED.match(self._rows[row - 1], column - 1 - marks)
             if name is not None and name[1] == node.name:
                 return row, name.start(1) + 1 + marks, row, name.end(1) + 1 + marks
+            self._found.otherwise.add(number)
             return row, column, row, len(self._rows[row - 1]) + 1 + marks
         ends = _HEADS.get(type(node))
+        if ends is not None or hasattr(node, "body"):
+            self._found.otherwise.add(number)
         if ends is not None:
             _, _, last, end = self._stretch(ends(node))
         elif hasattr(node, "body"):
@@ -272,6 +285,7 @@ class _Aligner:
             items = getattr(node, "elts", None)
             if items is not None and len(items) == len(one.items):
                 self._found.expressions[one.n] = self._stretch(node)
+                self._found.otherwise.add(one.n)
                 for item, place in zip(one.items, items):
                     self.target(item, place)
         elif isinstance(one, ir.Starred):
@@ -299,6 +313,8 @@ class _Aligner:
         if kind is not ir.Opaque and type(node) not in _SAME[kind]:
             return
         self._found.expressions[one.n] = self._stretch(node)
+        if kind is ir.TupleExpr or kind is ir.Slice or type(node) is ast.GeneratorExp:
+            self._found.otherwise.add(one.n)
         step = _EXPRESSIONS.get(kind)
         if step is not None:
             step(self, one, node)
