@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { argv, execPath, exit } from "node:process";
+import process, { argv, execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), argv[2]);
@@ -30,7 +30,7 @@ try {
         stdio: "inherit",
         env: { ...process.env, NODE_PATH: join(dirname(dirname(folder)), "node_modules") },
     });
-    exit(ran.status ?? 1);
+    process.exitCode = ran.status ?? 1;
 } finally {
     rmSync(outdir, { recursive: true, force: true });
 }
