@@ -14,7 +14,7 @@ from torchlint.facts.wording import interval_words, range_words
 from torchlint.flow.interval import Interval
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.recording import MOST, Recorder
-from torchlint.flow.values import Const
+from torchlint.flow.values import Alternatives, Const, Tensor
 from torchlint.project.modules import Project
 from torchlint.syntax.spans import Spans, Stretch, spans
 
@@ -181,6 +181,49 @@ def test_a_value_that_depends_on_a_test_says_on_which() -> None:
         ("range [0, 1]", "unit"),
         ("range (−∞, ∞)", "not unit"),
     ]
+
+
+def test_what_is_so_either_way_is_said_once() -> None:
+    look = Look(
+        a="""
+        import torch
+        from argparse import ArgumentParser
+        args = ArgumentParser().parse_args()
+        x = torch.randn(2)
+        if args.a:
+            z = x
+        elif args.b:
+            z = x[:1]
+        else:
+            z = x
+        print(z)
+        both = (x.sum() > args.c, args.d)
+        """
+    )
+    assert [(one.text.split(" · ")[0], one.when) for one in look.all("z")] == [
+        ("float32[2]", "a or not a and not b"),
+        ("float32[1]", "not a and b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("guards", "when"),
+    [
+        ([[("a", True)]], "a"),
+        ([[("a", True)], [("a", False)]], ""),
+        ([[("a", True), ("b", True)], [("a", False)]], "a and b or not a"),
+        ([[("a", True)], [("b", True)], [("c", True)]], ""),
+        ([[], [("a", True)]], ""),
+    ],
+)
+def test_tests_that_make_no_difference(guards: list[list[tuple[str, bool]]], when: str) -> None:
+    options = [
+        (tuple((("name", name), way) for name, way in guard), Tensor(None, None, "float32", (2,))) for guard in guards
+    ]
+    recorder = Recorder(["a.py"])
+    recorder.note("a.py", 1, Alternatives(tuple(options)))
+    known = everything_known(recorder, "a.py", Contracts())
+    assert known.expressions == {1: [Known("float32[2]", shape="[2]", when=when)]}
 
 
 def test_a_container_is_what_it_was_when_it_was_met() -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from torchlint.facts.base import trail
 from torchlint.facts.pixels import history
@@ -79,11 +80,11 @@ class _Teller:
         """What is known of the values of one expression, each thing once."""
         key = tuple(map(id, values))
         if key not in self._said:
-            found: dict[tuple[str, Place | None, str], Known] = {}
+            found: dict[tuple[str, Place | None], list[Known]] = {}
             for value in values:
                 for one in self._of(value, ""):
-                    found.setdefault((one.text, one.origin, one.when), one)
-            self._said[key] = list(found.values())[:MOST_LINES]
+                    found.setdefault((one.text, one.origin), []).append(one)
+            self._said[key] = [_together(some) for some in list(found.values())[:MOST_LINES]]
         return self._said[key]
 
     def _of(self, value: Value, when: str) -> Iterator[Known]:
@@ -108,6 +109,19 @@ class _Teller:
                 made = _made(value)
                 verb = "in" if isinstance(value, (Function, Class)) else "made in"
                 yield Known(text, origin=made, verb=verb, when=when, steps=() if made is None else (made,))
+
+
+def _together(some: Sequence[Known]) -> Known:
+    """One line for what is so under several tests; under more than two, nobody wants to read them."""
+    tests = list(dict.fromkeys(one.when for one in some))
+    if len(tests) == 1:
+        return some[0]
+    return replace(some[0], when=" or ".join(tests) if len(tests) == 2 and all(tests) and not _opposed(*tests) else "")
+
+
+def _opposed(first: str, second: str) -> bool:
+    """Whether one of two tests holds always."""
+    return first in (f"not {second}", f"not ({second})") or second in (f"not {first}", f"not ({first})")
 
 
 def _made(value: Value) -> Place | None:

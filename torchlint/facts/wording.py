@@ -142,11 +142,12 @@ def words(value: Value, contracts: Contracts) -> str:
 
 
 def number_words(value: Number) -> str:
-    """A number: ``int B``, ``float in [0, ∞)``."""
+    """A number: ``int B``, ``float in [0, ∞)``, or no more than its kind, ``…`` if not even that is known."""
     if value.dim is not None:
         return f"int {value.dim}"
-    kind = value.kind or "number"
-    return kind if value.interval is None else f"{kind} in {interval_words(value.interval)}"
+    if value.interval is None:
+        return value.kind or "…"
+    return f"{value.kind or 'number'} in {interval_words(value.interval)}"
 
 
 def inner(value: Value, contracts: Contracts, depth: int = 0) -> str:
@@ -243,4 +244,6 @@ def _says_something(value: Value, depth: int = 0) -> bool:
         return any(_says_something(item, depth + 1) for item in items)
     if isinstance(value, Tuple):
         return any(_says_something(item, depth + 1) for item in value.items)
+    if isinstance(value, Number):
+        return value.dim is not None or value.interval is not None
     return not isinstance(value, (Unknown, Library, Namespace, Bound))
