@@ -31,9 +31,9 @@ from torchlint.flow.recording import Recorder
 from torchlint.source.text import DecodeError, decode
 from torchlint.syntax import ir
 
-#: Nodes that a near pass evaluates after the top level of a file: about as long as it takes to parse one and a half
-#: times. What lies beyond is for the pass over everything; until then it counts as foreign.
-NODES, NODES_PER_LINE = 4_000, 12
+#: Nodes that a near pass evaluates after the top level of a file: about as long as it takes to parse it
+#: once. What lies beyond is for the pass over everything; until then it counts as foreign.
+NODES, NODES_PER_LINE = 1_500, 4
 
 
 class Editing:

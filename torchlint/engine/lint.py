@@ -281,8 +281,7 @@ class Work:
         left = [key for key in missing if key not in self.ready]
         with in_bulk(len(left)):
             for key in left:
-                if self.request.stop():
-                    raise Stopped
+                self._go_on()
                 self.ready[key] = self.read(missing[key])
                 tell(1)
 
@@ -291,7 +290,9 @@ class Work:
     def outcomes(self) -> list[Outcome]:
         """What every component gives, in their order."""
         starts = self.project.relevant(modules_of(self.request.contracts))
+        self._go_on()
         self.read_all(starts)
+        self._go_on()
         everywhere = self._everywhere()
         self.parts = parts = [
             Component(index, group, everywhere, self.project, self._digest)
@@ -311,6 +312,11 @@ class Work:
             self.followed += linted
             self.exhausted_nowhere.update(linted if known[part.index].statistics.roots_exhausted == 0 else ())
         return [known[part.index] for part in parts]
+
+    def _go_on(self) -> None:
+        """Raises: Stopped: nobody waits for the result any longer."""
+        if self.request.stop():
+            raise Stopped
 
     def _everywhere(self) -> bytes:
         """A hash of what all components depend on: torchlint, the paths, the contracts and the settings."""

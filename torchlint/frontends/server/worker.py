@@ -130,6 +130,8 @@ class Worker:
         self._settled = -1
         #: since when everything is being looked at; None if it is not, or if something else is done in between
         self._looking: float | None = None
+        #: whether the last near pass was given up
+        self._starved = False
         #: when something may be done in between again
         self._not_before = 0.0
         #: the document that is being made ready for its first near pass
@@ -195,7 +197,7 @@ class Worker:
         if bench.stale:
             self._stale_since = self._stale_since or now
         late = self._stale_since is not None and now > self._stale_since + IMPATIENT
-        if not late:  # or each key gives up what was begun for the last, and nothing is ever finished
+        if not (late and self._starved):  # or each key gives up what was begun for the last, for ever
             self._look_near(bench)
         while bench.stale and any(asked.what in OF_EVERYTHING for asked in self._asked):
             self._look_at_everything(bench)
@@ -206,7 +208,7 @@ class Worker:
             self._send(reply)
             self._asked.pop(0)
         if bench.stale:
-            if not late and self._inbox.wait(max(0.0, self._last + QUIET - now)):
+            if not (late and self._starved) and self._inbox.wait(max(0.0, self._last + QUIET - now)):
                 raise Stopped
             self._look_at_everything(bench)
         if bench.stale:  # something was edited meanwhile
@@ -240,6 +242,7 @@ class Worker:
         edited = self._edited
         if edited is None:
             return
+        self._starved = True
         started = time.process_time()
         if not bench.is_new and not bench.is_ready(edited):
             self._preparing = edited
@@ -251,6 +254,7 @@ class Worker:
                 raise Stopped
         found = self._safely(lambda: bench.first(edited) if bench.is_new else bench.near(edited))
         self._edited = None
+        self._starved = False
         if found is not None:
             self._send(found)
             self._unanswered.discard(edited)
