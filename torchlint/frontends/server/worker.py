@@ -208,7 +208,7 @@ class Worker:
             self._send(reply)
             self._asked.pop(0)
         if bench.stale:
-            if not (late and self._starved) and self._inbox.wait(max(0.0, self._last + QUIET - now)):
+            if not late and self._inbox.wait(max(0.0, self._last + QUIET - now)):
                 raise Stopped
             self._look_at_everything(bench)
         if bench.stale:  # something was edited meanwhile
