@@ -31,8 +31,8 @@ from torchlint.flow.recording import Recorder
 from torchlint.source.text import DecodeError, decode
 from torchlint.syntax import ir
 
-#: Nodes that a near pass evaluates after the top level of a file: about as long as it takes to parse it
-#: once. What lies beyond is for the pass over everything; until then it counts as foreign.
+#: Nodes that a near pass evaluates after the top level of a file: that takes about as long as to parse it once. What
+#: lies beyond is for the pass over everything; until then it counts as foreign.
 NODES, NODES_PER_LINE = 1_500, 4
 
 
@@ -107,29 +107,24 @@ class Rest(msgspec.Struct, frozen=True):
 
 def rest(text: str, everything: Sequence[Diagnostic], near: Sequence[Diagnostic]) -> Rest:
     """The difference between all that was found in a text, and what is near."""
+    return Rest(text, _without(everything, near), _without(near, everything))
 
-    def keys(found: Sequence[Diagnostic]) -> set[tuple[str, Span, str]]:
-        return {(one.code, one.span, one.message) for one in found}
 
-    here, there = keys(near), keys(everything)
-    return Rest(
-        text,
-        [one for one in everything if (one.code, one.span, one.message) not in here],
-        [one for one in near if (one.code, one.span, one.message) not in there],
-    )
+def _without(found: Sequence[Diagnostic], others: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """The findings that are not among others, whatever their trails and fixes."""
+    known = {(one.code, one.span, one.message) for one in others}
+    return [one for one in found if (one.code, one.span, one.message) not in known]
 
 
 def completed(near: Sequence[Diagnostic], path: str, text: str, rest: Rest) -> list[Diagnostic]:
     """What is near in a new text of a file, with the rest of an older one, sorted."""
-    carried = moved(rest.foreign, path, rest.text, text)
-    wrong = {(one.code, one.span, one.message) for one in moved(rest.wrong, path, rest.text, text)}
-    kept = [one for one in near if (one.code, one.span, one.message) not in wrong]
-    return sorted([*kept, *carried], key=Diagnostic.sort_key)
+    move = _Move(path, rest.text, text)
+    kept = _without(near, _moved(rest.wrong, move))
+    return sorted([*kept, *_moved(rest.foreign, move)], key=Diagnostic.sort_key)
 
 
-def moved(found: Sequence[Diagnostic], path: str, old: str, new: str) -> list[Diagnostic]:
+def _moved(found: Sequence[Diagnostic], move: _Move) -> list[Diagnostic]:
     """Findings of an old text of a file where they stand in its new text, without those in rows that have changed."""
-    move = Move(path, old, new)
     out: list[Diagnostic] = []
     for one in found:
         span = move.span(one.span)
@@ -143,7 +138,7 @@ def moved(found: Sequence[Diagnostic], path: str, old: str, new: str) -> list[Di
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-class Move:
+class _Move:
     """From the rows of an old text to those of a new one, which differ in one stretch of rows."""
 
     def __init__(self, path: str, old: str, new: str) -> None:

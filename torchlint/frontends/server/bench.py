@@ -297,7 +297,7 @@ class Bench:
         """
         path = self.path(full)
         if path in self._buffers and not is_document(path):
-            self._made_ready(path)
+            self._make_one_ready(path)
 
     def make_ready(self) -> None:
         """Make the documents ready that were at work last.
@@ -311,28 +311,27 @@ class Bench:
         for path in recent:
             if path not in self._ready and not is_document(path):
                 editing = kept.get(path)
-                self._made_ready(path, editing if editing is not None and editing.forget() else None)
+                self._make_one_ready(path, editing if editing is not None and editing.forget() else None)
         for ready in self._ready.values():
             ready.editing.forget()
 
-    def _made_ready(self, path: str, editing: Editing | None = None) -> Ready | None:
-        """A document, ready for near passes after the last whole pass."""
+    def _make_one_ready(self, path: str, editing: Editing | None = None) -> None:
+        """Make a document ready for near passes after the last whole pass, if that can be done."""
         session = self._session
         work = self._work
         if session is None or work is None or path not in work.request.files:
-            return None
+            return
         content = work.request.files[path]
         text = decode_or_none(content)
         if text is None:
-            return None
+            return
         try:
             editing = editing or self._kept.pop(path, None) or Editing(work, path, self._stop)
             near = editing.near(content)
         except NotFollowedError:
-            return None
+            return
         here = [one for one in self.everything if one.span.path == path]
-        ready = self._ready[path] = Ready(editing, rest(text, here, near))
-        return ready
+        self._ready[path] = Ready(editing, rest(text, here, near))
 
     def whole(self, progress: Callable[[str, int, int], None]) -> Found:
         """What there is to say of everything.

@@ -144,12 +144,16 @@ class Front(LanguageServer):
         """Every folder that has a worker."""
         return list(self._folders.values())
 
+    def _roots(self) -> set[str]:
+        """The folders of the workspace."""
+        roots = {root for one in self.workspace.folders.values() if (root := to_fs_path(one.uri)) is not None}
+        if not roots and self.workspace.root_path:
+            roots = {self.workspace.root_path}
+        return {root.rstrip(os.sep) or os.sep for root in roots}
+
     def folder_of(self, path: str) -> Folder:
         """The folder to which a file belongs: of the workspace, or else the project around it."""
-        roots = [root for one in self.workspace.folders.values() if (root := to_fs_path(one.uri)) is not None]
-        if not roots and self.workspace.root_path:
-            roots = [self.workspace.root_path]
-        around = [root for root in roots if is_below(path, root.rstrip(os.sep))]
+        around = [root for root in self._roots() if is_below(path, root)]
         if around:
             return self._folder(max(around, key=len), True)
         return self._folder(_project(path), False)
@@ -164,10 +168,7 @@ class Front(LanguageServer):
 
     def open_workspace(self) -> None:
         """Start on all folders of the workspace, and leave those that belong to it no more."""
-        roots = {root for one in self.workspace.folders.values() if (root := to_fs_path(one.uri)) is not None}
-        if not roots and self.workspace.root_path:
-            roots = {self.workspace.root_path}
-        roots = {root.rstrip(os.sep) or os.sep for root in roots}
+        roots = self._roots()
         for path, folder in list(self._folders.items()):
             if folder.listing and path not in roots:
                 del self._folders[path]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from torchlint.diagnostic import Location, Span
@@ -45,6 +46,11 @@ class File:
             self._nodes = expressions(self._module)
         return self._nodes.get(number)
 
+    def stretch(self, number: int) -> Stretch | None:
+        """Where the expression or statement with a number stands."""
+        return self.spans.expressions.get(number) or self.spans.statements.get(number)
+
+    @cached_property
     def loops(self) -> set[str]:
         """The names that a ``for`` binds."""
         found: set[str] = set()
@@ -117,7 +123,7 @@ class Maker:
             node = file.node(origin.n) if file is not None else None
             spelled = spell(node.func if isinstance(node, ir.Call) else node)
             name = name if spelled in ("", "…") else spelled
-        stretch = None if file is None else file.spans.expressions.get(origin.n) or file.spans.statements.get(origin.n)
+        stretch = None if file is None else file.stretch(origin.n)
         where = ""
         if stretch is not None:
             span = self._within(_span(origin.path, stretch))
@@ -131,7 +137,7 @@ class Maker:
         """A place that values came through, as a location; None if it is not known."""
         if node not in self._steps:
             file = self._files(node.path)
-            stretch = None if file is None else file.spans.expressions.get(node.n) or file.spans.statements.get(node.n)
+            stretch = None if file is None else file.stretch(node.n)
             span = None if stretch is None else self._within(_span(node.path, stretch))
             location = None if span is None else {"uri": self._uri(span), "range": span_range(span, self._places)}
             self._steps[node] = location
@@ -301,7 +307,7 @@ def _placed(file: File, values: KnownValues) -> Iterator[tuple[Stretch, list[Kno
     or its annotation. Of a literal nothing is known but what it says itself; a name that a loop binds is no constant,
     whatever it was first."""
     found = file.spans
-    loops = file.loops()
+    loops = file.loops
     for number, said in values.expressions.items():
         stretch = found.expressions.get(number)
         node = file.node(number)
