@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from torchlint.architecture import Blueprint, Model
 from torchlint.facts.analysis import deeply
-from torchlint.facts.architecture import Asked, Found, NotFoundError
+from torchlint.facts.architecture import Asked, Constant, Found, NotFoundError
 from torchlint.frontends.confirm_command import COLUMNS
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
@@ -53,7 +53,7 @@ def _target(text: str) -> tuple[Target, str]:
     return Target(path, 0, None), name
 
 
-def _constants(given: Sequence[dict[str, str]]) -> dict[str, object]:
+def _constants(given: Sequence[dict[str, str]]) -> dict[str, Constant]:
     return {name: ast.literal_eval(text) for some in given for name, text in some.items()}
 
 
@@ -102,7 +102,7 @@ def _placed(found: Found, look: Look) -> Model:
         if text is not None:
             rows.update(((path, n), span.start.row) for n, span in locate(text, sorted(numbers), path).items())
     layers = tuple(
-        layer if place is None or tuple(place) not in rows else replace(layer, path=place.path, row=rows[tuple(place)])
+        layer if place is None else replace(layer, path=place.path, row=rows.get((place.path, place.n), 0))
         for layer, place in zip(found.model.layers, found.places)
     )
     return replace(found.model, layers=layers) if layers else found.model
@@ -111,14 +111,6 @@ def _placed(found: Found, look: Look) -> Model:
 def _rendered(blueprint: Blueprint, arguments: argparse.Namespace) -> str:
     if arguments.layout == "json":
         return msgspec.json.format(msgspec.json.encode(blueprint), indent=2).decode() + "\n"
-    if arguments.layout == "html":
-        from torchlint.report.blueprint_html import page
-
-        return page(blueprint)
-    if arguments.layout == "svg":
-        from torchlint.report.blueprint_svg import picture
-
-        return picture(blueprint)
     from torchlint.report.blueprint_table import table
 
     terminal = arguments.output_file is None and sys.stdout.isatty()

@@ -128,8 +128,8 @@ def _check_parser() -> argparse.ArgumentParser:
         "       %(prog)s config|explain|rules|reveal|trace|inspect|confirm|server|completion|clean ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
         epilog="other commands: config [FILE], explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], "
-        "inspect FILE[:CLASS], confirm FILE[:CLASS], server, completion SHELL, clean; each has a --help of its own. Exit status: 0 clean, "
-        "1 findings, 2 errors.",
+        "inspect FILE[:CLASS], confirm FILE[:CLASS], server, completion SHELL, clean; each has a --help of its own. "
+        "Exit status: 0 clean, 1 findings, 2 errors.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
@@ -278,13 +278,13 @@ def _inspect_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "target",
         metavar="FILE[:CLASS]",
-        help="without a class, every model of the file that is not a part of another; a function that makes one will do",
+        help="without one, every model of the file that is not a part of another; a function that makes one will do",
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="further files or folders, such as those that make it")
     _add_model(parser, "default: what the program gives it, else what its first layer takes")
     output = parser.add_argument_group("output")
     output.add_argument(
-        "--output-format", dest="layout", choices=("table", "json", "html", "svg"), default="table",
+        "--output-format", dest="layout", choices=("table", "json"), default="table",
         help="default: table",
     )  # fmt: skip
     output.add_argument("--output-file", type=_named, metavar="FILE", help="write it there")

@@ -37,7 +37,7 @@ def _size(size: int | str) -> str:
 def gives(layer: Layer) -> str:
     """What a layer gives: the first tensor, and how many more; why nothing is known."""
     if not layer.calls:
-        return "not called"
+        return "" if layer.type in ("ModuleList", "ModuleDict", "ParameterList", "ParameterDict") else "not called"
     if not layer.outputs:
         return f"? {visible(layer.unknown)}"
     more = len(layer.outputs) - 1
