@@ -20,7 +20,7 @@ from torchlint.facts.receptive import Fields
 from torchlint.facts.roots import Roots
 from torchlint.facts.wording import call_words
 from torchlint.flow import calls, imports, objects
-from torchlint.flow.budget import Stop, never
+from torchlint.flow.budget import Stop, most_per_root, never
 from torchlint.flow.events import LayerEvent, RunEvent
 from torchlint.flow.library import parameters, tables
 from torchlint.flow.library.contracts import Contracts
@@ -91,7 +91,7 @@ class Inspector:
         self._load()
 
     def _load(self) -> None:
-        self.m.most = MOST_NODES
+        self.m.most = most_per_root(0)
         self._roots.root(self._path, lambda: imports.load(self.m, self._path))
 
     @property
