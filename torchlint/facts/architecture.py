@@ -19,7 +19,7 @@ from torchlint.architecture import Layer, Model, Output
 from torchlint.facts.receptive import Fields
 from torchlint.facts.roots import Roots
 from torchlint.facts.wording import call_words
-from torchlint.flow import calls, imports, objects
+from torchlint.flow import calls, imports, models, objects
 from torchlint.flow.budget import Stop, most_per_root, never
 from torchlint.flow.events import LayerEvent, RunEvent
 from torchlint.flow.library import parameters, tables
@@ -52,6 +52,9 @@ MOST_NODES, DEEPEST, NESTED = 20_000_000, 400, 24
 
 #: Layers that are listed.
 MOST_LAYERS = 5_000
+
+#: Kinds of layers that hold no parameters, whoever made them.
+PLAIN = frozenset({"reshape", "pool", "dropout"})
 
 #: What a user may give: constants, and lists, tuples and dicts of them.
 Constant = Union[None, bool, int, float, str, list[Any], tuple[Any, ...], dict[Any, Any]]
@@ -343,17 +346,10 @@ def children(m: Machine, value: Value) -> list[tuple[str, Value]]:
         if isinstance(child, Value) and not isinstance(child, Rest):
             child = m.resolve(child)
             if isinstance(child, Alternatives):
-                child = next((v for _, v in child.options if is_submodule(m, v)), child)
-            if is_submodule(m, child):
+                child = next((v for _, v in child.options if models.is_submodule(m, v)), child)
+            if models.is_submodule(m, child):
                 found.append((name, child))
     return found
-
-
-def is_submodule(m: Machine, value: object) -> bool:
-    """Whether a value that is assigned to an attribute of a module is registered as a part of it."""
-    if isinstance(value, Object):
-        return value.kind in ("module", "container", "model", "loss")
-    return isinstance(value, Instance) and objects.is_module(m, value)
 
 
 def _held(m: Machine, module: Value) -> dict[int, int | None] | None:
@@ -371,7 +367,7 @@ def _held(m: Machine, module: Value) -> dict[int, int | None] | None:
             return None
         row = m.contracts.lookup(module.name)
         if isinstance(row, tables.Module):
-            if not row.holds and not module.name.startswith("torch.nn."):
+            if not row.holds and not module.name.startswith("torch.nn.") and row.kind not in PLAIN:
                 return None
             shapes = parameters.held(row, {k: m.resolve(v) for k, v in module.arguments.items()})
             if shapes is None:

@@ -201,8 +201,34 @@ def is_instance(m: Machine, value: Value, cls: Value) -> Value:
     return FALSE if isinstance(cls, Class) else UNKNOWN
 
 
+#: Items that a repetition of known length is written out to.
+MOST_REPEATED = 4096
+
 #: The classes of what holds numbers.
 HOLDERS = {"torch.Tensor": "tensor", "numpy.ndarray": "numpy", "PIL.Image.Image": "pil"}
+
+
+#: How the names of abstract classes of collections begin.
+ABSTRACT = ("collections.abc.", "collections.Iter", "collections.Seq", "collections.Mapping", "typing.")
+
+#: What Python's own collections are, by the classes of values that stand for them.
+PROTOCOLS: dict[str, tuple[type[Value], ...]] = {
+    "Iterable": (List, Dict, Tuple, Text, Tensor), "Sequence": (List, Tuple, Text), "Mapping": (Dict,),
+    "Collection": (List, Dict, Tuple, Text), "Sized": (List, Dict, Tuple, Text, Tensor), "Container": (),
+    "MutableSequence": (List,), "MutableMapping": (Dict,), "List": (List,), "Tuple": (Tuple,), "Dict": (Dict,),
+}  # fmt: skip
+
+
+def _has_protocol(value: Value, name: str) -> Value:
+    """Whether a value is what ``collections.abc`` calls so."""
+    kinds = PROTOCOLS.get(name)
+    if not kinds or (isinstance(value, List) and value.kind != "list" and name != "Iterable"):
+        return UNKNOWN
+    if isinstance(value, Const):
+        return Const(isinstance(value.value, str) and Text in kinds)
+    if isinstance(value, Number):
+        return FALSE
+    return Const(type(value) in kinds) if isinstance(value, (List, Dict, Tuple, Text, Tensor)) else UNKNOWN
 
 
 def _is_library_instance(m: Machine, value: Value, name: str) -> Value:
@@ -221,6 +247,8 @@ def _is_library_instance(m: Machine, value: Value, name: str) -> Value:
         **dict.fromkeys(HOLDERS, (Tensor,)),
     }  # fmt: skip
     kinds = python.get(name)
+    if kinds is None and name.startswith(ABSTRACT):
+        return _has_protocol(value, name.rpartition(".")[2])
     if kinds is None:
         return UNKNOWN if not isinstance(value, (Const, List, Dict, Tuple)) else FALSE if "." in name else UNKNOWN
     if isinstance(value, Const):
@@ -409,6 +437,16 @@ def _copy(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     return value
 
 
+def _repeat(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
+    """``itertools.repeat(x, n)``."""
+    if not args:
+        return UNKNOWN
+    times = m.resolve(args[1]) if len(args) > 1 else keywords.get("times", UNKNOWN)
+    if isinstance(times, Const) and isinstance(times.value, int) and times.value <= MOST_REPEATED:
+        return make_list([args[0]] * times.value)
+    return list_of(m.resolve(args[0]))
+
+
 def _chain(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     columns = [builtins.items_of(m, a) for a in args]
     if all(c is not None for c in columns):
@@ -510,7 +548,7 @@ HANDLERS: dict[str, Handler] = {
     "torch.is_tensor": _is_tensor,
     "builtins.callable": _callable, "builtins.print": _none,
     "functools.partial": _partial, "functools.reduce": lambda m, a, k, p: UNKNOWN, "copy.copy": _copy,
-    "copy.deepcopy": _copy, "itertools.chain": _chain, "itertools.cycle": _transparent,
+    "copy.deepcopy": _copy, "itertools.chain": _chain, "itertools.repeat": _repeat, "itertools.cycle": _transparent,
     "itertools.islice": _transparent, "tqdm.tqdm": _transparent,
     "tqdm.auto.tqdm": _transparent, "tqdm.notebook.tqdm": _transparent, "tqdm.tqdm_notebook": _transparent,
     "tqdm.trange": _range, "tqdm.auto.trange": _range, "rich.progress.track": _transparent,

@@ -351,13 +351,14 @@ def _children(m: Machine, owner: Instance | Object, name: str) -> Value:
         return list_of(UNKNOWN)
     pairs = owner.attrs.get("()")
     if not isinstance(pairs, tuple):
-        pairs = tuple((k, v) for k, v in owner.attrs.items() if _is_submodule(m, v))
+        pairs = tuple((k, v) for k, v in owner.attrs.items() if is_submodule(m, v))
     if name == "children":
         return make_list(v for _, v in pairs)
     return make_list(Tuple((Const(k), v)) for k, v in pairs)
 
 
-def _is_submodule(m: Machine, value: object) -> bool:
+def is_submodule(m: Machine, value: object) -> bool:
+    """Whether a value that is assigned to an attribute of a module is registered as a part of it."""
     if isinstance(value, Object):
         return value.kind in ("module", "container", "model", "loss")
     return isinstance(value, Instance) and objects.is_module(m, value)
