@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from torchlint.flow.library.refusals import Refusal
 from torchlint.flow.library.tables import Loss, Sink
 from torchlint.flow.values import Applied, Guard, Object, Place, Run, Tensor, Value, Via, Weights
 from torchlint.syntax import ir
@@ -98,6 +99,21 @@ class ReshapeEvent(Event, frozen=True, eq=False):
     result: Tensor
     text: str
     call: int
+
+
+class RefusedEvent(Event, frozen=True, eq=False):
+    """Torch refuses the arguments of an operation (no alternatives left in them), whatever their symbols stand for.
+
+    refusal: what does not fit; `via` holds the arguments, `call` and `text` are as in `OpEvent`, `caught` as in
+    `LossCalled`; run: the number of the call of a model in which that happened, 0 for none.
+    """
+
+    via: Via
+    refusal: Refusal
+    text: str
+    call: int
+    caught: bool = False
+    run: int = 0
 
 
 class SinkEvent(Event, frozen=True, eq=False):

@@ -230,7 +230,9 @@ def operation(
     def one(values: list[Value]) -> Value:
         bound = row.parameters.bind(values[:n], dict(zip(names, values[n:])))
         result = apply.apply(row, bound, place, spelled, None, first)
-        seen = Tensor(via=Via(row.verb, bound, place)) if isinstance(result, Unknown) else result
+        seen = result
+        if isinstance(result, Unknown) and (result.via is None or result.via.refused is None):
+            seen = Tensor(via=Via(row.verb, bound, place))
         observe(m, seen, spelled, number, node, row.parameters.positional)
         return grad_mode(m, result)
 

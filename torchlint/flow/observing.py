@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torchlint.flow.events import ARITHMETIC, OBSERVED, RESHAPING, WRAPPING, OpEvent, ReshapeEvent
+from torchlint.flow.events import ARITHMETIC, OBSERVED, RESHAPING, WRAPPING, OpEvent, RefusedEvent, ReshapeEvent
 from torchlint.flow.machine import Machine
 from torchlint.flow.spell import passed
 from torchlint.flow.values import Const, Number, Place, Tensor, Tuple, Unknown, Value
@@ -23,6 +23,9 @@ def observe(
     via = getattr(value.items[0] if type(value) is Tuple and value.items else value, "via", None)
     if via is None:
         return
+    if via.refused is not None:
+        caught = m.catching == m.loops
+        m.events.append(RefusedEvent(via.place, m.guard(), via, via.refused, text, call, caught, m.running))
     given, other = next(iter(via.arguments.values()), None), via.arguments.get("other")
     if type(given) in (Number, Unknown, Const) and via.op in ARITHMETIC:
         given, other = other, given

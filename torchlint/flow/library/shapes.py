@@ -25,6 +25,7 @@ from torchlint.flow.library.axes import (
     view_to,
 )  # fmt: skip
 from torchlint.flow.library.reading import Call, as_tensor, dim_of, dims_of, is_scalar, items_of
+from torchlint.flow.library.refusals import Refusal, Refused
 from torchlint.flow.shape import Dim, Shape
 from torchlint.flow.values import Const, Tensor, Value
 
@@ -268,9 +269,15 @@ def linear(call: Call) -> Shape:
     if not shape:
         return None
     weight = as_tensor(call["weight"])
+    taken, result = dim_of(call["in_features"]), (*shape[:-1], dim_of(call["out_features"]))
     if weight is not None and weight.shape is not None:
-        return (*shape[:-1], weight.shape[0]) if len(weight.shape) == 2 else shape[:-1]
-    return (*shape[:-1], dim_of(call["out_features"]))
+        if len(weight.shape) not in (1, 2):
+            return None
+        taken = weight.shape[-1]
+        result = (*shape[:-1], weight.shape[0]) if len(weight.shape) == 2 else shape[:-1]
+    if sizes.differs(shape[-1], taken):
+        raise Refused(Refusal("features", shape[-1], taken, len(shape) - 1), result)
+    return result
 
 
 def _matmul(call: Call) -> Shape:
