@@ -34,6 +34,8 @@ UNDECIDED = {
     "TL203": "what a transform refuses is read from its documentation, and raises when the program is run at all",
     "TL212": "two draws differ by chance; that they must not is the author's to know",
     "TL213": "augmentation does what it says; that the data are held out is the author's to know",
+    "TL304": "what a window leaves out changes no output, and that it should is the author's to know",
+    "TL305": "a transposed convolution computes what it says; a trained one may hide its grid",
     "TL216": "the order of the channels in a file's array is the reader's convention",
 }
 

@@ -22,6 +22,7 @@ from torchlint.facts.reshapes import Reshaped
 from torchlint.facts.statistics import ImageRescaled, Rescaling, rescalings
 from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.training import BackwardCalled, TrainingEvent, TrainingIteration
+from torchlint.facts.windows import WindowMade
 from torchlint.facts.wrapping import BytesComputed
 from torchlint.flow.interval import Interval
 from torchlint.flow.shape import Dim, Shape, differs, render
@@ -33,6 +34,6 @@ __all__ = [
     "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence",
     "OpCalled", "PairMoved", "PixelStep", "Place", "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped",
     "Setting", "Shape", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "Weights",
-    "alike", "claims", "computed_by_model", "core", "difference", "differs", "ending", "history", "reached", "render",
-    "rescalings", "same_core", "several_hot", "trail",
+    "WindowMade", "alike", "claims", "computed_by_model", "core", "difference", "differs", "ending", "history", "reached",
+    "render", "rescalings", "same_core", "several_hot", "trail",
 ]  # fmt: skip

@@ -33,6 +33,7 @@ from torchlint.facts.statistics import images_rescaled
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.facts.usage import usage
 from torchlint.facts.weightings import weighted_losses
+from torchlint.facts.windows import windows
 from torchlint.facts.wrapping import computed_bytes
 from torchlint.flow.events import (
     Event,
@@ -399,6 +400,7 @@ def facts(events: Sequence[Event], *, whole: bool = True) -> list[Occurrence]:
         _layers,
         _transforms,
         reshapes,
+        windows,
         images_rescaled,
         pairs,
         computed_bytes,

@@ -86,6 +86,10 @@ class OpEvent(Event, frozen=True, eq=False):
     written: tuple[tuple[Value, ir.Expr], ...]
 
 
+#: Operations that are recorded by their windows.
+POOLINGS = frozenset(f"{kind}_pool{n}d" for kind in ("max", "avg", "lp") for n in (1, 2, 3))
+
+
 #: Operations that cut a tensor's elements anew.
 RESHAPING = frozenset({"view", "reshape"})
 
@@ -141,6 +145,19 @@ class LayerEvent(Event, frozen=True, eq=False):
     call: int
     caught: bool = False
     run: int = 0
+
+
+class WindowEvent(Event, frozen=True, eq=False):
+    """A layer with a window (a convolution, a pooling) was constructed, or a pooling was called as a function.
+
+    name: its short name (``Conv2d``, ``max_pool2d``); spatial: the dimensions that its window has; arguments: by name,
+    alternatives still in them; arguments_at: where those that are written in the call stand.
+    """
+
+    name: str
+    spatial: int
+    arguments: Mapping[str, Value]
+    arguments_at: Mapping[str, Place]
 
 
 class ReachedEvent(Event, frozen=True, eq=False):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torchlint.flow.events import ARITHMETIC, OBSERVED, RESHAPING, WRAPPING, OpEvent, RefusedEvent, ReshapeEvent
+from torchlint.flow.events import (
+    ARITHMETIC,
+    OBSERVED,
+    POOLINGS,
+    RESHAPING,
+    WRAPPING,
+    OpEvent,
+    RefusedEvent,
+    ReshapeEvent,
+    WindowEvent,
+)
 from torchlint.flow.machine import Machine
 from torchlint.flow.spell import passed
 from torchlint.flow.values import Const, Number, Place, Tensor, Tuple, Unknown, Value
@@ -26,6 +36,9 @@ def observe(
     if via.refused is not None:
         caught = m.catching == m.loops
         m.events.append(RefusedEvent(via.place, m.guard(), via, via.refused, text, call, caught, m.running))
+    if via.op in POOLINGS and via.made is None:
+        places = {name: Place(via.place.path, argument.n) for name, argument in passed(node, names).items()}
+        m.events.append(WindowEvent(via.place, m.guard(), via.op, int(via.op[-2]), via.arguments, places))
     given, other = next(iter(via.arguments.values()), None), via.arguments.get("other")
     if type(given) in (Number, Unknown, Const) and via.op in ARITHMETIC:
         given, other = other, given

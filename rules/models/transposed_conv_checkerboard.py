@@ -1,0 +1,42 @@
+"""TL305: a transposed convolution hits its outputs unevenly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torchlint.facts import WindowMade
+from torchlint.rule import Finding, Severity, rule
+
+
+@rule(code="TL305", name="transposed-conv-checkerboard", since="0.1.0", severity=Severity.WARNING)
+def transposed_conv_checkerboard(window: WindowMade) -> Iterator[Finding]:
+    """The number of taps that hit an output depends on where it lies among `stride` outputs."""
+    if not window.transposed or window.point:
+        return  # of one pixel, no two windows overlap
+    uneven = [dim for dim in range(len(window.kernel)) if len(set(window.phases(dim))) > 1]
+    # two kinds of places at least are hit: a kernel smaller than the stride leaves gaps on purpose
+    if not uneven or all(0 in window.phases(dim) for dim in uneven):
+        return
+    dim = next(dim for dim in uneven if 0 not in window.phases(dim))
+    phases = window.phases(dim)
+    kernel, stride = window.kernel[dim], window.stride[dim]
+    yield Finding(
+        window.place,
+        f"`{window.name}` of kernel {kernel} and stride {stride} makes some outputs of {max(phases)} taps and others "
+        f"of {min(phases)} in each dimension, which shows as a checkerboard; take a kernel that the stride divides"
+        f"{_suggestion(window, dim)}, or upsample and convolve",
+    )
+
+
+def _suggestion(window: WindowMade, dim: int) -> str:
+    """Settings of the same output size: ``(`kernel_size=4, padding=1`)``; empty if there are none."""
+    if len(set(zip(window.kernel, window.stride, window.padding, window.dilation, window.output_padding))) > 1:
+        return ""
+    kernel, stride, extra = window.kernel[dim], window.stride[dim], window.output_padding[dim]
+    even = -(-kernel // stride) * stride
+    room = even - kernel - extra + 2 * window.padding[dim]
+    if window.dilation[dim] != 1 or room < 0:
+        return ""
+    padding, left = (room + 1) // 2, room % 2
+    words = f"kernel_size={even}, padding={padding}" + (f", output_padding={left}" if left else "")
+    return f", as in `{words}` without `output_padding`" if extra and not left else f", as in `{words}`"
