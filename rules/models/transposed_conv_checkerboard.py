@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from torchlint.facts import WindowMade
 from torchlint.rule import Finding, Severity, rule
 
+#: Taps of which a further one makes little difference.
+MANY = 3
+
 
 @rule(code="TL305", name="transposed-conv-checkerboard", since="0.1.0", severity=Severity.WARNING)
 def transposed_conv_checkerboard(window: WindowMade) -> Iterator[Finding]:
     """The number of taps that hit an output depends on where it lies among `stride` outputs."""
     if not window.transposed or window.point:
         return  # of one pixel, no two windows overlap
-    uneven = [dim for dim in range(len(window.kernel)) if len(set(window.phases(dim))) > 1]
-    # two kinds of places at least are hit: a kernel smaller than the stride leaves gaps on purpose
-    if not uneven or all(0 in window.phases(dim) for dim in uneven):
+    # a kernel smaller than the stride leaves gaps for another branch, and of many taps one more is not seen
+    dim = next((dim for dim in range(len(window.kernel)) if _uneven(window.phases(dim))), None)
+    if dim is None:
         return
-    dim = next(dim for dim in uneven if 0 not in window.phases(dim))
     phases = window.phases(dim)
     kernel, stride = window.kernel[dim], window.stride[dim]
     yield Finding(
@@ -26,6 +28,10 @@ def transposed_conv_checkerboard(window: WindowMade) -> Iterator[Finding]:
         f"of {min(phases)} in each dimension, which shows as a checkerboard; take a kernel that the stride divides"
         f"{_suggestion(window, dim)}, or upsample and convolve",
     )
+
+
+def _uneven(phases: tuple[int, ...]) -> bool:
+    return len(set(phases)) > 1 and 0 < min(phases) < MANY
 
 
 def _suggestion(window: WindowMade, dim: int) -> str:

@@ -135,7 +135,8 @@ class SinkEvent(Event, frozen=True, eq=False):
 
 class LayerEvent(Event, frozen=True, eq=False):
     """A layer that expects a number of channels (None if it is not known) was given `input` (no alternatives left in
-    it); caught: as in `LossCalled`; run: the number of the call of a model in which that happened, 0 for none."""
+    it); caught: as in `LossCalled`; run: the number of the call of a model in which that happened, 0 for none; text:
+    how the program spells the layer where it calls it, empty if it does not."""
 
     layer: Object
     parameter: str
@@ -145,6 +146,7 @@ class LayerEvent(Event, frozen=True, eq=False):
     call: int
     caught: bool = False
     run: int = 0
+    text: str = ""
 
 
 class WindowEvent(Event, frozen=True, eq=False):
