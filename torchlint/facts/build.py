@@ -15,6 +15,7 @@ from torchlint.facts.critics import critics
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.distributions import distributions
 from torchlint.facts.endings import Endings
+from torchlint.facts.fed import layers_fed
 from torchlint.facts.fit import Form
 from torchlint.facts.flattens import features, rows_made
 from torchlint.facts.formulas import formula
@@ -29,6 +30,7 @@ from torchlint.facts.operations import (
 from torchlint.facts.pairs import pairs
 from torchlint.facts.phases import comparisons, evaluations, feedings, unlike
 from torchlint.facts.pixels import step_of
+from torchlint.facts.refusals import refusals
 from torchlint.facts.reshapes import reshapes
 from torchlint.facts.statistics import images_rescaled
 from torchlint.facts.training import TrainingEvent, TrainingIteration
@@ -292,8 +294,8 @@ def _layer(e: LayerEvent, expected: int, run: Run | None, given: Mapping[Place, 
     flattened = features(e.input) if e.parameter == "in_features" else ()
     number = _number(e) if given.get(made) == {e.given} else None
     return LayerCalled(
-        e.place, spell_guard(e.guard), short, made, e.parameter, expected, e.given, e.input, found, run, e.text, flattened,
-        number,
+        e.place, spell_guard(e.guard), short, made, e.parameter, expected, e.given, e.input, found, run, e.text,
+        flattened, number,
     )  # fmt: skip
 
 
@@ -430,6 +432,8 @@ def facts(events: Sequence[Event], *, whole: bool = True) -> list[Occurrence]:
         reshapes,
         windows,
         rows_made,
+        refusals,
+        layers_fed,
         images_rescaled,
         pairs,
         computed_bytes,

@@ -18,8 +18,8 @@ from torchlint.facts.base import Fact, Occurrence
 from torchlint.facts.computation import operand
 from torchlint.facts.reshapes import written_sizes
 from torchlint.flow.events import RESHAPING, Event, RefusedEvent, ReshapeEvent, RunEvent
-from torchlint.flow.shape import Dim, Shape, same
 from torchlint.flow.library.reading import dim_of
+from torchlint.flow.shape import Dim, same
 from torchlint.flow.spell import spell_guard
 from torchlint.flow.values import Place, Run, Tensor, Value, Via
 
@@ -107,7 +107,7 @@ def _rows(event: ReshapeEvent | RefusedEvent, run: Run | None) -> RowsMade | Non
 
 def _asked(via: Via) -> tuple[Dim, int] | None:
     """The number of rows and their length that a view asks for, if it asks for two sizes."""
-    sizes: Shape = tuple(dim_of(value) for value in written_sizes(via))
+    sizes: tuple[Dim, ...] = tuple(dim_of(value) for value in written_sizes(via))
     if len(sizes) != 2 or not isinstance(sizes[1], int) or sizes[1] < 1:
         return None
     return sizes[0], sizes[1]

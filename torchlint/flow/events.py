@@ -120,6 +120,12 @@ class RefusedEvent(Event, frozen=True, eq=False):
     run: int = 0
 
 
+class AcceptedEvent(Event, frozen=True, eq=False):
+    """One alternative of the arguments of an operation is none that torch is sure to refuse; `call` as in `OpEvent`."""
+
+    call: int
+
+
 class SinkEvent(Event, frozen=True, eq=False):
     """A tensor was shown or saved as a picture: does is ``show`` or ``save``; `name` the function's canonical name;
     `text` and `input_at` how and where the program spells the tensor; row: its contract, None for a PIL image."""

@@ -10,6 +10,7 @@ from torchlint.flow.events import (
     POOLINGS,
     RESHAPING,
     WRAPPING,
+    AcceptedEvent,
     OpEvent,
     RefusedEvent,
     ReshapeEvent,
@@ -36,6 +37,9 @@ def observe(
     if via.refused is not None:
         caught = m.catching == m.loops
         m.events.append(RefusedEvent(via.place, m.guard(), via, via.refused, text, call, caught, m.running))
+    elif m.splits and m.accepted != call:
+        m.accepted = call
+        m.events.append(AcceptedEvent(via.place, m.guard(), call))
     if via.op in POOLINGS and via.made is None:
         places = {name: Place(via.place.path, argument.n) for name, argument in passed(node, names).items()}
         m.events.append(WindowEvent(via.place, m.guard(), via.op, int(via.op[-2]), via.arguments, places))
