@@ -13,7 +13,7 @@ RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 @rule(code="TL316", name="rnn-batch-first", since="0.1.0", severity=Severity.ERROR)
 def rnn_batch_first(call: LayerFed) -> Iterator[Finding]:
     """The loader put its samples together along the dimension that the layer takes for time."""
-    first = call.settings.get("batch_first", False)
+    first = call.settings.get("batch_first")
     if call.layer not in RECURRENT or call.input.shape is None or len(call.input.shape) != 3:
         return
     wanted = {True: 0, False: 1}.get(first) if isinstance(first, bool) else None

@@ -36,6 +36,10 @@ UNDECIDED = {
     "TL213": "augmentation does what it says; that the data are held out is the author's to know",
     "TL304": "what a window leaves out changes no output, and that it should is the author's to know",
     "TL305": "a transposed convolution computes what it says; a trained one may hide its grid",
+    "TL313": "two linear layers compute what they say; that one would do is arithmetic",
+    "TL314": "a bias that is taken off does no harm",
+    "TL316": "a recurrent layer reads any three dimensions; which one is time is the author's to know",
+    "TL317": "torch says so itself, once training has come to the last batch",
     "TL320": "dropout and normalisation do what they say; that these are outputs is the author's to know",
     "TL216": "the order of the channels in a file's array is the reader's convention",
 }

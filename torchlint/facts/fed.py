@@ -113,8 +113,14 @@ def _fed(
     return replace(
         fact, by=via.text, by_made=via.made, by_settings=_constants(via.arguments),
         by_bias=None if bias is None else Place(via.made.path, bias.n),
-        alone=uses.get(id(via), set()) <= {(event.place, made)},
+        alone=uses.get(id(via), set()) <= {(event.place, made)} and not _passed_through(given),
     )  # fmt: skip
+
+
+def _passed_through(tensor: Tensor) -> bool:
+    """Whether a module of the program gave the tensor back as it was: an identity that stands for something."""
+    inputs = tensor.run.inputs if tensor.run is not None else ()
+    return any(isinstance(one, Tensor) and one.via is tensor.via for one in inputs)
 
 
 def _constants(arguments: object) -> dict[str, float | str | None]:
