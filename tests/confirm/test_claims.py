@@ -183,7 +183,9 @@ FIRST = {
     "TL301": (c.ShapesFail, "Fuse, ?, call"),
     "TL302": (c.ShapesFail, "LeNet, data image, call"),
     "TL303": (c.LossFails, "Roofs, data noise, call, data binary"),
+    "TL306": (c.ShapesFail, "Digits, data image, call"),
     "TL315": (c.SamplesMix, "data activation, view"),
+    "TL324": (c.ShapesFail, "Residual, data noise, call"),
     "TL401": (c.GradientsAdd, "Sequential, data noise, call, data noise, MSELoss"),
 }
 

@@ -25,7 +25,7 @@ from torchlint.flow.library.axes import (
     view_to,
 )  # fmt: skip
 from torchlint.flow.library.reading import Call, as_tensor, dim_of, dims_of, is_scalar, items_of
-from torchlint.flow.library.refusals import Refusal, Refused
+from torchlint.flow.library.refusals import Refusal, Refused, refuse
 from torchlint.flow.shape import Dim, Shape
 from torchlint.flow.values import Const, Tensor, Value
 
@@ -220,6 +220,10 @@ def cat(call: Call) -> Shape:
                 total = sizes.add(total, d)
             out.append(total)
         else:
+            one = next((d for d in dims if d is not None), None)
+            for other in dims:
+                if sizes.differs(one, other):
+                    raise refuse("cat", one, other, i)
             out.append(next((d for d in dims if isinstance(d, int)), next((d for d in dims if d is not None), None)))
     return tuple(out)
 
