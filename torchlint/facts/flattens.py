@@ -84,7 +84,8 @@ def rows_made(events: Sequence[Event]) -> Iterable[Occurrence]:
         if isinstance(event, (ReshapeEvent, RefusedEvent)) and event.via.op in RESHAPING:
             run = runs.get(event.run) if isinstance(event, RefusedEvent) else None
             if not (isinstance(event, RefusedEvent) and event.caught):
-                groups.setdefault((event.place, event.call), []).append(_rows(event, run))
+                number = event.call if isinstance(event, RefusedEvent) else event.group or event.call
+                groups.setdefault((event.place, number), []).append(_rows(event, run))
     for group in groups.values():
         known = tuple(fact for fact in group if fact is not None)
         if len(known) == len(group) and any(fact.length != prod(fact.features) for fact in known):

@@ -96,20 +96,22 @@ RESHAPING = frozenset({"view", "reshape"})
 
 class ReshapeEvent(Event, frozen=True, eq=False):
     """An operation of `RESHAPING` was done to `input`, whose rank is known, as is that of the result; `call` and `text`
-    as in `OpEvent`."""
+    as in `OpEvent`; group: the number of the choice between several calls that it is one of, 0 for none."""
 
     via: Via
     input: Tensor
     result: Tensor
     text: str
     call: int
+    group: int = 0
 
 
 class RefusedEvent(Event, frozen=True, eq=False):
     """Torch refuses the arguments of an operation (no alternatives left in them), whatever their symbols stand for.
 
-    refusal: what does not fit; `via` holds the arguments, `call` and `text` are as in `OpEvent`, `caught` as in
-    `LossCalled`; run: the number of the call of a model in which that happened, 0 for none.
+    refusal: what does not fit; `via` holds the arguments, `text` is as in `OpEvent`, `caught` as in `LossCalled`; call:
+    the number of the call, or of the choice between several that it is one of; run: the number of the call of a model
+    in which that happened, 0 for none.
     """
 
     via: Via
@@ -121,7 +123,8 @@ class RefusedEvent(Event, frozen=True, eq=False):
 
 
 class AcceptedEvent(Event, frozen=True, eq=False):
-    """One alternative of the arguments of an operation is none that torch is sure to refuse; `call` as in `OpEvent`."""
+    """One alternative of the arguments of an operation is none that torch is sure to refuse; `call` as in
+    `RefusedEvent`."""
 
     call: int
 

@@ -158,7 +158,7 @@ class Machine:
         self.catching = -1
         # how many calls are open whose arguments are alternatives, and the last of them that torch accepts for one
         self.splits = 0
-        self.accepted = 0
+        self.accepted: tuple[Place, int] | None = None
 
     # --- cells ---------------------------------------------------------------------------------------------------
 
