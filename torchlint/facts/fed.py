@@ -38,7 +38,9 @@ class LayerFed(Fact, frozen=True):
     layer, made, text, input, run: as in `LayerCalled`; name: how the program makes the layer; settings: the constants
     among the arguments of its construction.
     by: the affine layer that made the input, as the program makes it, empty if none did; by_made: where; by_settings:
-    its constants; by_bias: where its bias is written, None if it is not; alone: whether it feeds this layer alone.
+    its constants; by_bias: where its bias is written, None if it is not; alone: whether it feeds this layer alone;
+    together: whether both belong to one container, or are called by their names, so that no border of two parts of a
+    model lies between them.
     batch_axis: the dimension along which a loader put samples together, None if that is not known.
     values: how many numbers of a channel meet in the input, counted over the batch and all positions, None if that is
     not known; samples: why the batch has the one sample that this takes: ``one`` (so it is made), ``loader`` (of batch
@@ -57,6 +59,7 @@ class LayerFed(Fact, frozen=True):
     by_settings: dict[str, float | str | None] = msgspec.field(default_factory=dict)
     by_bias: Place | None = None
     alone: bool = False
+    together: bool = False
     batch_axis: int | None = None
     values: int | None = None
     samples: str = ""
@@ -72,13 +75,14 @@ def layers_fed(events: Sequence[Event]) -> Iterable[Occurrence]:
             groups.setdefault((event.place, event.call), []).append(event)
     uses: dict[int, set[object]] | None = None
     nodes = {e.layer.made: e.layer for group in groups.values() for e in group}
+    named = {(e.place, e.layer.made) for group in groups.values() for e in group if e.text}
     seen: set[object] = set()
     for group in groups.values():
         if not any(_worth(event) for event in group):
             continue
         if uses is None:
             uses = _uses(events)
-        facts = tuple(_fed(event, runs.get(event.run), uses, nodes) for event in group)
+        facts = tuple(_fed(event, runs.get(event.run), uses, nodes, named) for event in group)
         key = tuple((f.place, f.made, f.by_made, f.values, f.samples, f.batch_axis, f.alone) for f in facts)
         if key not in seen:
             seen.add(key)
@@ -94,7 +98,11 @@ def _worth(event: LayerEvent) -> bool:
 
 
 def _fed(
-    event: LayerEvent, run: Run | None, uses: dict[int, set[object]], nodes: dict[Place | None, Object]
+    event: LayerEvent,
+    run: Run | None,
+    uses: dict[int, set[object]],
+    nodes: dict[Place | None, Object],
+    named: set[tuple[Place, Place | None]],
 ) -> LayerFed:
     layer, given = event.layer, event.input
     made = layer.made or event.place
@@ -113,6 +121,7 @@ def _fed(
     return replace(
         fact, by=via.text, by_made=via.made, by_settings=_constants(via.arguments),
         by_bias=None if bias is None else Place(via.made.path, bias.n),
+        together=via.place == event.place or {(event.place, made), (via.place, via.made)} <= named,
         alone=uses.get(id(via), set()) <= {(event.place, made)} and not _passed_through(given),
     )  # fmt: skip
 
