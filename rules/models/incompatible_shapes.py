@@ -19,8 +19,8 @@ def _claim(refused: ShapesRefused) -> claims.Claimed | None:
 @rule(code="TL324", name="incompatible-shapes", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def incompatible_shapes(refused: ShapesRefused) -> Iterator[Finding]:
     """Torch refuses the sizes, whatever those that are not known stand for."""
-    if refused.kind not in KINDS or refused.text == "":
-        return
+    if refused.kind not in KINDS or refused.text == "" or refused.guard:
+        return  # two options of a program may exclude each other, and only its author knows
     shapes = [render(tensor.shape) for tensor in refused.tensors[:2] if tensor.shape is not None]
     given = " and ".join(shapes)
     yield Finding(
