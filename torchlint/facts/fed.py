@@ -10,7 +10,6 @@ Worked example: in ``nn.Sequential(nn.Linear(8, 16), nn.Linear(16, 4))`` the sec
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from math import prod
 
@@ -73,15 +72,13 @@ def layers_fed(events: Sequence[Event]) -> Iterable[Occurrence]:
     for event in events:
         if isinstance(event, LayerEvent) and not event.caught and event.layer.made is not None:
             groups.setdefault((event.place, event.call), []).append(event)
-    uses: dict[int, set[object]] | None = None
     nodes = {e.layer.made: e.layer for group in groups.values() for e in group}
     named = {(e.place, e.layer.made) for group in groups.values() for e in group if e.text}
+    groups = {key: group for key, group in groups.items() if any(map(_worth, group))}
+    fed = frozenset(id(e.input.via) for group in groups.values() for e in group if e.input.via is not None)
+    uses = _uses(events, fed) if groups else {}
     seen: set[object] = set()
     for group in groups.values():
-        if not any(_worth(event) for event in group):
-            continue
-        if uses is None:
-            uses = _uses(events)
         facts = tuple(_fed(event, runs.get(event.run), uses, nodes, named) for event in group)
         key = tuple((f.place, f.made, f.by_made, f.values, f.samples, f.batch_axis, f.alone) for f in facts)
         if key not in seen:
@@ -90,11 +87,14 @@ def layers_fed(events: Sequence[Event]) -> Iterable[Occurrence]:
 
 
 def _worth(event: LayerEvent) -> bool:
-    short, via = event.layer.short, event.input.via
+    short, via, shape = event.layer.short, event.input.via, event.input.shape
     affine = via is not None and via.op in AFFINE and via.made is not None
     if short.startswith(("BatchNorm", "InstanceNorm")):
-        return affine or event.input.shape is not None
-    return affine if short == "Linear" else short in RECURRENT and event.input.shape is not None
+        biased = affine and via is not None and via.arguments.get("bias") == Const(True)
+        return biased or (shape is not None and len(shape) > 1 and all(dim == 1 for dim in shape[2:]))
+    if short == "Linear":
+        return affine and via is not None and via.op == "linear"
+    return short in RECURRENT and shape is not None
 
 
 def _fed(
@@ -107,9 +107,10 @@ def _fed(
     layer, given = event.layer, event.input
     made = layer.made or event.place
     values, samples, loader = _values(event)
+    axis = _batch_axis(given) if layer.short in RECURRENT else None
     fact = LayerFed(
         event.place, spell_guard(event.guard), layer.short, made, str(layer.attrs.get("spelled") or layer.short),
-        event.text, _constants(layer.arguments), given, run, batch_axis=_batch_axis(given), values=values,
+        event.text, _constants(layer.arguments), given, run, batch_axis=axis, values=values,
         samples=samples, loader=loader,
     )  # fmt: skip
     via = given.via
@@ -137,16 +138,17 @@ def _constants(arguments: object) -> dict[str, float | str | None]:
     return {name: value.value for name, value in items if isinstance(value, Const)}
 
 
-def _uses(events: Sequence[Event]) -> dict[int, set[object]]:
-    """What is done with the result of each operation, by its identity: by operations, losses, and models that return
-    it."""
-    uses: dict[int, set[object]] = defaultdict(set)
+def _uses(events: Sequence[Event], wanted: frozenset[int]) -> dict[int, set[object]]:
+    """What is done with the results of the operations that are wanted, by their identity: by other operations, losses,
+    and models that return them."""
+    uses: dict[int, set[object]] = {one: set() for one in wanted}
     pending: list[Via] = []
 
     def used(value: Value | None, by: object) -> None:
-        for part in parts(value):
+        for part in (value,) if isinstance(value, Tensor) else parts(value):
             if isinstance(part, Tensor) and part.via is not None:
-                uses[id(part.via)].add(by)
+                if id(part.via) in uses:
+                    uses[id(part.via)].add(by)
                 pending.append(part.via)
 
     for event in events:
@@ -168,8 +170,10 @@ def _uses(events: Sequence[Event]) -> dict[int, set[object]]:
         via = pending.pop()
         if id(via) not in seen:
             seen.add(id(via))
+            by = via.place, via.made or via.place
             for value in via.arguments.values():
-                used(value, (via.place, via.made or via.place))
+                if type(value) is not Const:
+                    used(value, by)
     return uses
 
 
