@@ -11,12 +11,10 @@ from torchlint.rule import Finding, Severity, rule
 @rule(code="TL317", name="batchnorm-on-single-value", since="0.1.0", severity=Severity.ERROR)
 def batchnorm_on_single_value(call: LayerFed) -> Iterator[Finding]:
     """In training, the mean of one number is that number, and torch refuses to divide by its spread."""
-    if call.values != 1 or (call.run is not None and call.run.training is False):
-        return
-    if call.layer.startswith("InstanceNorm") and call.settings.get("track_running_stats") is True and call.run is None:
-        return
-    if call.run is None:
+    if call.values != 1 or call.run is None or call.run.training is False:
         return  # whether a layer outside of a model is in training is rarely seen
+    if call.samples != "one" and not call.run.graded:
+        return  # an evaluation
     yield Finding(
         call.place,
         f"`{call.layer}` is given {render(call.input.shape)} in training{_why(call)}: one number a channel has no "
