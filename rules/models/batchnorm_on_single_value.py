@@ -13,8 +13,8 @@ def batchnorm_on_single_value(call: LayerFed) -> Iterator[Finding]:
     """In training, the mean of one number is that number, and torch refuses to divide by its spread."""
     if call.values != 1 or call.run is None or call.run.training is False:
         return  # whether a layer outside of a model is in training is rarely seen
-    if call.samples != "one" and not call.run.graded:
-        return  # an evaluation
+    if call.samples != "one" and (not call.run.graded or call.made.path != call.place.path):
+        return  # an evaluation, or a base class that has loaders of its own
     yield Finding(
         call.place,
         f"`{call.layer}` is given {render(call.input.shape)} in training{_why(call)}: one number a channel has no "
