@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torchlint.facts import LayerCalled, TrailStep, claims, trail
-from torchlint.rule import Finding, Severity, rule
+from torchlint.rule import Finding, Severity, fix, replaced, rule
 
 
 def _claim(call: LayerCalled) -> claims.Claimed | None:
@@ -16,8 +16,8 @@ def _claim(call: LayerCalled) -> claims.Claimed | None:
 @rule(code="TL301", name="channel-mismatch", since="0.1.0", severity=Severity.ERROR, claim=_claim)
 def channel_mismatch(call: LayerCalled) -> Iterator[Finding]:
     """The channels of a layer's input are known, and not those that the layer was made for."""
-    if call.given is None or call.given == call.expected or call.fault is not None:
-        return
+    if call.given is None or call.given == call.expected or call.fault is not None or call.features:
+        return  # what a flatten gives is TL302
     steps = trail(call.input)
     unit = "features" if call.parameter in ("in_features", "input_size", "normalized_shape") else "channels"
     came = next((f": {step.note}" for step in reversed(steps) if _has(step.note, call.given)), "")
@@ -26,6 +26,7 @@ def channel_mismatch(call: LayerCalled) -> Iterator[Finding]:
         call.place,
         f"`{call.layer}` expects {call.expected} {unit} (`{call.parameter}`), but its input has {call.given}{came}",
         trail=(*steps, made),
+        fixes=fix(f"Make the layer for {call.given} {unit}", replaced(call.number_at, str(call.given))),
     )
 
 

@@ -34,6 +34,13 @@ UNDECIDED = {
     "TL203": "what a transform refuses is read from its documentation, and raises when the program is run at all",
     "TL212": "two draws differ by chance; that they must not is the author's to know",
     "TL213": "augmentation does what it says; that the data are held out is the author's to know",
+    "TL304": "what a window leaves out changes no output, and that it should is the author's to know",
+    "TL305": "a transposed convolution computes what it says; a trained one may hide its grid",
+    "TL313": "two linear layers compute what they say; that one would do is arithmetic",
+    "TL314": "a bias that is taken off does no harm",
+    "TL316": "a recurrent layer reads any three dimensions; which one is time is the author's to know",
+    "TL317": "torch says so itself, once training has come to the last batch",
+    "TL320": "dropout and normalisation do what they say; that these are outputs is the author's to know",
     "TL216": "the order of the channels in a file's array is the reader's convention",
 }
 
@@ -44,6 +51,7 @@ SILENT = {
         "a loss takes class ids as floats of the output's own shape, and numbers do not say what they name",
     ),
     "TL205": (1, "version 2 of torchvision makes three channels of one, and raises nothing"),
+    "TL302": (1, "a view of a batch with the wrong rows raises an exception for some sizes of the batch only"),
     "TL209": (1, "a model without a last activation may give anything before it is trained"),
 }
 
@@ -173,8 +181,11 @@ FIRST = {
     "TL217": (c.Wraps, "data image, float, data image, float, sub"),
     "TL218": (c.ShapesFail, "resnet18, data image, call"),
     "TL301": (c.ShapesFail, "Fuse, ?, call"),
+    "TL302": (c.ShapesFail, "LeNet, data image, call"),
     "TL303": (c.LossFails, "Roofs, data noise, call, data binary"),
+    "TL306": (c.ShapesFail, "Digits, data image, call"),
     "TL315": (c.SamplesMix, "data activation, view"),
+    "TL324": (c.ShapesFail, "Residual, data noise, call"),
     "TL401": (c.GradientsAdd, "Sequential, data noise, call, data noise, MSELoss"),
 }
 

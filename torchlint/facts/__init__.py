@@ -12,27 +12,33 @@ from torchlint.facts.data import TransformApplied
 from torchlint.facts.distributions import DistributionUsed, Meeting
 from torchlint.facts.endings import Ending, ending
 from torchlint.facts.evaluation import ModelEvaluated, Prepared, PreprocessingCompared, alike, difference
+from torchlint.facts.fed import LayerFed
 from torchlint.facts.fit import Form, Misfit
+from torchlint.facts.flattens import RowsMade
 from torchlint.facts.levels import Levels
 from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.modules import CriticCalled, LayerCalled, ModelCalled
 from torchlint.facts.pairs import Draw, PairMoved
 from torchlint.facts.pixels import KEEPING, PixelStep, Setting, history
+from torchlint.facts.refusals import ShapesRefused
 from torchlint.facts.reshapes import Reshaped
 from torchlint.facts.statistics import ImageRescaled, Rescaling, rescalings
+from torchlint.facts.tails import Tail
 from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.training import BackwardCalled, TrainingEvent, TrainingIteration
+from torchlint.facts.windows import WindowMade
 from torchlint.facts.wrapping import BytesComputed
 from torchlint.flow.interval import Interval
 from torchlint.flow.shape import Dim, Shape, differs, render
-from torchlint.flow.values import Meaning, Place, Tensor, Weights
+from torchlint.flow.values import Meaning, Place, Run, Tensor, Weights
 
 __all__ = [
-    "KEEPING", "BackwardCalled", "BytesComputed", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Draw",
-    "Ending", "Fact", "Fault", "Form", "ImageRescaled", "ImageShown", "Interval", "LayerCalled", "Levels",
+    "KEEPING", "BackwardCalled", "BytesComputed", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Draw", "Ending",
+    "Fact", "Fault", "Form", "ImageRescaled", "ImageShown", "Interval", "LayerCalled", "LayerFed", "Levels",
     "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence",
     "OpCalled", "PairMoved", "PixelStep", "Place", "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped",
-    "Setting", "Shape", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "Weights",
-    "alike", "claims", "computed_by_model", "core", "difference", "differs", "ending", "history", "reached", "render",
-    "rescalings", "same_core", "several_hot", "trail",
+    "RowsMade", "Run", "Setting", "Shape", "ShapesRefused", "Tail", "Tensor", "TrailStep", "TrainingEvent",
+    "TrainingIteration", "TransformApplied", "Weights", "WindowMade", "alike", "claims", "computed_by_model", "core",
+    "difference", "differs", "ending", "history", "reached", "render", "rescalings", "same_core", "several_hot",
+    "trail",
 ]  # fmt: skip

@@ -15,7 +15,9 @@ from torchlint.facts.critics import critics
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.distributions import distributions
 from torchlint.facts.endings import Endings
+from torchlint.facts.fed import layers_fed
 from torchlint.facts.fit import Form
+from torchlint.facts.flattens import features, rows_made
 from torchlint.facts.formulas import formula
 from torchlint.facts.gradients import backward_passes
 from torchlint.facts.losses import LossCalled
@@ -28,11 +30,13 @@ from torchlint.facts.operations import (
 from torchlint.facts.pairs import pairs
 from torchlint.facts.phases import comparisons, evaluations, feedings, unlike
 from torchlint.facts.pixels import step_of
+from torchlint.facts.refusals import refusals
 from torchlint.facts.reshapes import reshapes
 from torchlint.facts.statistics import images_rescaled
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.facts.usage import usage
 from torchlint.facts.weightings import weighted_losses
+from torchlint.facts.windows import windows
 from torchlint.facts.wrapping import computed_bytes
 from torchlint.flow.events import (
     Event,
@@ -48,6 +52,7 @@ from torchlint.flow.events import (
 from torchlint.flow.spell import spell_guard
 from torchlint.flow.values import Const, Guard, Number, Object, Place, Run, Tensor, Value
 from torchlint.flow.weights import is_loaded
+from torchlint.syntax import ir
 
 #: Combinations of alternatives of one call that are looked at; beyond them the call says nothing.
 MOST_COMBINATIONS = 32
@@ -272,17 +277,43 @@ def _layers(events: Sequence[Event]) -> Iterable[Occurrence]:
     for event in events:
         if isinstance(event, LayerEvent) and not event.caught:
             groups.setdefault((event.place, event.call), []).append(event)
+    given: dict[Place, set[int | None]] = defaultdict(set)
+    for event in events:
+        if isinstance(event, LayerEvent) and event.layer.made is not None:
+            given[event.layer.made].add(event.given)
     for group in groups.values():
-        facts = tuple(_layer(e, e.expected, runs.get(e.run)) for e in group if e.expected is not None)
+        facts = tuple(_layer(e, e.expected, runs.get(e.run), given) for e in group if e.expected is not None)
         wrong = any(fact.given not in (None, fact.expected) or fact.fault is not None for fact in facts)
         if wrong and len(facts) == len(group):
             yield Occurrence((facts,))
 
 
-def _layer(e: LayerEvent, expected: int, run: Run | None) -> LayerCalled:
+def _layer(e: LayerEvent, expected: int, run: Run | None, given: Mapping[Place, set[int | None]]) -> LayerCalled:
     made, short = e.layer.made or e.place, e.layer.short
     found = fault(e.input, expected) if short == "Conv2d" else None
-    return LayerCalled(e.place, spell_guard(e.guard), short, made, e.parameter, expected, e.given, e.input, found, run)
+    flattened = features(e.input) if e.parameter == "in_features" else ()
+    number = _number(e) if given.get(made) == {e.given} else None
+    return LayerCalled(
+        e.place, spell_guard(e.guard), short, made, e.parameter, expected, e.given, e.input, found, run, e.text,
+        flattened, number,
+    )  # fmt: skip
+
+
+def _number(e: LayerEvent) -> Place | None:
+    """Where the number is written that a layer expects, and nothing else follows from: a literal, or several that are
+    multiplied."""
+    node = e.layer.attrs.get("node")
+    if e.layer.made is None or not isinstance(node, ir.Call) or e.layer.arguments.get("groups", Const(1)) != Const(1):
+        return None
+    first = node.args[0] if node.args else None
+    written = next((k.value for k in node.keywords if k.name == e.parameter), first)
+    return Place(e.layer.made.path, written.n) if written is not None and _is_literal(written) else None
+
+
+def _is_literal(node: ir.Expr) -> bool:
+    if isinstance(node, ir.BinOp):
+        return _is_literal(node.left) and _is_literal(node.right)
+    return isinstance(node, ir.Const) and type(node.value) is int
 
 
 def _transforms(events: Sequence[Event]) -> Iterable[Occurrence]:
@@ -399,6 +430,10 @@ def facts(events: Sequence[Event], *, whole: bool = True) -> list[Occurrence]:
         _layers,
         _transforms,
         reshapes,
+        windows,
+        rows_made,
+        refusals,
+        layers_fed,
         images_rescaled,
         pairs,
         computed_bytes,

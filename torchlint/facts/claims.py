@@ -19,6 +19,7 @@ from torchlint import claim as c
 from torchlint.facts.computation_steps import Claimed, Computation, computed
 from torchlint.facts.losses import LossCalled
 from torchlint.facts.modules import LayerCalled, ModelCalled
+from torchlint.facts.refusals import ShapesRefused
 from torchlint.facts.tensors import OpCalled, features_axis, source_of
 from torchlint.facts.training import TrainingIteration
 from torchlint.facts.wrapping import BytesComputed
@@ -95,7 +96,7 @@ def no_gradient(value: Tensor | None, at: Place | None = None) -> Claimed | None
     return computation.claimed(c.NoGradient(computation.step(value)), at)
 
 
-def shapes_fail(call: LayerCalled | ModelCalled) -> Claimed | None:
+def shapes_fail(call: LayerCalled | ModelCalled | ShapesRefused) -> Claimed | None:
     """That the call of a model raises an exception about shapes, where this layer of it is called; or this layer, where
     it is in no model."""
     computation = Computation()

@@ -11,6 +11,7 @@ from torchlint.facts.computation import parts
 from torchlint.facts.endings import Ending
 from torchlint.facts.fit import Form, Misfit, class_count, misfit
 from torchlint.facts.pixels import history
+from torchlint.facts.tails import Tail, tail
 from torchlint.flow.library.dtypes import category
 from torchlint.flow.values import Place, Tensor
 
@@ -142,6 +143,11 @@ class LossCalled(Fact, frozen=True):
     def misfit(self) -> Misfit | None:
         """What is wrong with the shapes of input and target; None if they fit, or may, or are exchanged."""
         return None if self.turned else misfit(self.input, self.target, self.form)
+
+    @property
+    def tail(self) -> tuple[Tail, ...]:
+        """What stands between the last layer and the loss, oldest first; empty if that is not known."""
+        return tail(self.input)
 
     @property
     def classes(self) -> int | None:

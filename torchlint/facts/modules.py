@@ -14,6 +14,8 @@ class LayerCalled(Fact, frozen=True):
     the layer's channel dimension, or None; input: the tensor; parameter: the constructor parameter that says
     `expected` (``in_channels``, ``in_features``, ``num_features``); fault: what is wrong with the channels of an image
     that reaches a convolution; run: the call of a model in which that happens. `place` is the call of the layer.
+    text: how the program spells the layer there, empty if it does not; features: the sizes that a flatten before it
+    made one; number_at: where a number is written for `expected`, if every layer that is made there is given the same.
     """
 
     layer: str
@@ -24,6 +26,14 @@ class LayerCalled(Fact, frozen=True):
     input: Tensor
     fault: Fault | None = None
     run: Run | None = None
+    text: str = ""
+    features: tuple[int, ...] = ()
+    number_at: Place | None = None
+
+    @property
+    def title(self) -> str:
+        """What to call the layer in a sentence: "`fc1`", or "`Linear`" where the program does not name it."""
+        return f"`{self.text.removeprefix('self.') or self.layer}`"
 
 
 class ModelCalled(Fact, frozen=True):

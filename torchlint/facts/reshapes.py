@@ -104,7 +104,7 @@ def _labelled(given: Tensor, target: tuple[Dim, ...], via: Via) -> tuple[tuple[D
     layout = given.meaning.layout if given.meaning is not None else ""
     names = {"HWC": {-3: "H", -2: "W"}, "CHW": {-2: "H", -1: "W"}}.get(layout, {})
     axes = [symbol(names.get(i - len(shape), f"d{i}")) if dim is None else dim for i, dim in enumerate(shape)]
-    written = _written(via)
+    written = written_sizes(via)
     if len(written) != len(target):
         return shape, target
     out: list[Dim] = []
@@ -126,7 +126,7 @@ def _labelled(given: Tensor, target: tuple[Dim, ...], via: Via) -> tuple[tuple[D
     return tuple(axes), tuple(out)
 
 
-def _written(via: Via) -> list[Value]:
+def written_sizes(via: Via) -> list[Value]:
     """The sizes as they are passed, one by one or in a tuple."""
     first = next((via.arguments[name] for name in ("shape", "newshape", "size") if name in via.arguments), None)
     rest = via.arguments.get("*")

@@ -239,6 +239,8 @@ def same(a: Value, b: Value) -> Value:
     if isinstance(a, Tuple) and isinstance(b, Tuple):
         if len(a.items) != len(b.items):
             return FALSE
+        if any(isinstance(x, Const) and isinstance(y, Const) and x != y for x, y in zip(a.items, b.items)):
+            return FALSE
         return TRUE if join.equal(a, b) else UNKNOWN
     return TRUE if a is b else FALSE if isinstance(a, (Function, Class)) else UNKNOWN
 

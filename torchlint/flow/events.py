@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from torchlint.flow.library.refusals import Refusal
 from torchlint.flow.library.tables import Loss, Sink
 from torchlint.flow.values import Applied, Guard, Object, Place, Run, Tensor, Value, Via, Weights
 from torchlint.syntax import ir
@@ -85,18 +86,46 @@ class OpEvent(Event, frozen=True, eq=False):
     written: tuple[tuple[Value, ir.Expr], ...]
 
 
+#: Operations that are recorded by their windows.
+POOLINGS = frozenset(f"{kind}_pool{n}d" for kind in ("max", "avg", "lp") for n in (1, 2, 3))
+
+
 #: Operations that cut a tensor's elements anew.
 RESHAPING = frozenset({"view", "reshape"})
 
 
 class ReshapeEvent(Event, frozen=True, eq=False):
     """An operation of `RESHAPING` was done to `input`, whose rank is known, as is that of the result; `call` and `text`
-    as in `OpEvent`."""
+    as in `OpEvent`; group: the number of the choice between several calls that it is one of, 0 for none."""
 
     via: Via
     input: Tensor
     result: Tensor
     text: str
+    call: int
+    group: int = 0
+
+
+class RefusedEvent(Event, frozen=True, eq=False):
+    """Torch refuses the arguments of an operation (no alternatives left in them), whatever their symbols stand for.
+
+    refusal: what does not fit; `via` holds the arguments, `text` is as in `OpEvent`, `caught` as in `LossCalled`; call:
+    the number of the call, or of the choice between several that it is one of; run: the number of the call of a model
+    in which that happened, 0 for none.
+    """
+
+    via: Via
+    refusal: Refusal
+    text: str
+    call: int
+    caught: bool = False
+    run: int = 0
+
+
+class AcceptedEvent(Event, frozen=True, eq=False):
+    """One alternative of the arguments of an operation is none that torch is sure to refuse; `call` as in
+    `RefusedEvent`."""
+
     call: int
 
 
@@ -115,7 +144,8 @@ class SinkEvent(Event, frozen=True, eq=False):
 
 class LayerEvent(Event, frozen=True, eq=False):
     """A layer that expects a number of channels (None if it is not known) was given `input` (no alternatives left in
-    it); caught: as in `LossCalled`; run: the number of the call of a model in which that happened, 0 for none."""
+    it); caught: as in `LossCalled`; run: the number of the call of a model in which that happened, 0 for none; text:
+    how the program spells the layer where it calls it, empty if it does not."""
 
     layer: Object
     parameter: str
@@ -125,6 +155,20 @@ class LayerEvent(Event, frozen=True, eq=False):
     call: int
     caught: bool = False
     run: int = 0
+    text: str = ""
+
+
+class WindowEvent(Event, frozen=True, eq=False):
+    """A layer with a window (a convolution, a pooling) was constructed, or a pooling was called as a function.
+
+    name: its short name (``Conv2d``, ``max_pool2d``); spatial: the dimensions that its window has; arguments: by name,
+    alternatives still in them; arguments_at: where those that are written in the call stand.
+    """
+
+    name: str
+    spatial: int
+    arguments: Mapping[str, Value]
+    arguments_at: Mapping[str, Place]
 
 
 class ReachedEvent(Event, frozen=True, eq=False):

@@ -101,7 +101,8 @@ def _loosened(table: Tensor, names: frozenset[str | None]) -> Tensor:
     via = table.via
     if via is None:
         return table.with_(shape=None)
-    return table.with_(via=Table(via.op, via.arguments, via.place, via.made, via.operand, via.text, via.full, names))
+    made = Table(via.op, via.arguments, via.place, via.made, via.operand, via.text, via.full, via.refused, names)
+    return table.with_(via=made)
 
 
 def is_plain(value: Value) -> bool:

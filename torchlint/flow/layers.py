@@ -137,7 +137,7 @@ def call_layer(
 
     def one(values: list[Value]) -> Value:
         if row.expects and values:
-            _record(m, layer, row, values[0] if isinstance(values[0], Tensor) else Tensor(), place, number)
+            _record(m, layer, row, values[0] if isinstance(values[0], Tensor) else Tensor(), place, number, node)
         made = layer.arguments
         if any(not isinstance(v, (Const, Tuple, List)) for v in made.values()):
             made = {k: m.resolve(v) for k, v in made.items()}
@@ -174,7 +174,9 @@ def _first(value: Tensor) -> Tensor:
     return first
 
 
-def _record(m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place: Place, call: int) -> None:
+def _record(
+    m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place: Place, call: int, node: ir.Call | None
+) -> None:
     expected = m.resolve(layer.arguments.get(row.expects, UNKNOWN))
     size = expected.value if isinstance(expected, Const) and isinstance(expected.value, int) else None
     given = channels(tensor, row)
@@ -190,6 +192,7 @@ def _record(m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place
             call,
             m.catching == m.loops,
             m.running,
+            spell(node.func) if node is not None and isinstance(node.func, (ir.Attr, ir.Name)) else "",
         )
     )
 

@@ -88,7 +88,7 @@ def _record(
     kept = isinstance(reduction, Const) and reduction.value == "none"
     shape: Shape = ()
     if kept:
-        shape = source.shape if source is not None else None
+        shape = None if source is None else _unreduced(row, source, second)
     result = Tensor(
         None if taught else Interval(0.0, float("inf"), False),
         Meaning("loss"),
@@ -121,6 +121,16 @@ def _record(
         )
     )  # fmt: skip
     return grad_mode(m, result)
+
+
+def _unreduced(row: tables.Loss, given: Tensor, target: Value) -> Shape:
+    """The shape of a loss that is not reduced: one number for each sample and position, or for each value."""
+    if given.shape is None:
+        return None
+    if row.per_class:
+        return given.shape[:1] + given.shape[2:] if len(given.shape) > 1 else ()
+    other = target.shape if isinstance(target, Tensor) else None
+    return given.shape if other is None or other == given.shape or not row.broadcasts else None
 
 
 def _grad(given: Sequence[Tensor], everything: Sequence[Tensor]) -> str | None:

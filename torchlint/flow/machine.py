@@ -160,6 +160,9 @@ class Machine:
         self.refused = 0
         # how deep in loops the innermost block stands whose errors are caught; see `statements._catches`
         self.catching = -1
+        # how many calls are open whose arguments are alternatives, and the last of them that torch accepts for one
+        self.splits = 0
+        self.accepted: tuple[Place, int] | None = None
 
     # --- cells ---------------------------------------------------------------------------------------------------
 
@@ -286,11 +289,15 @@ class Machine:
         first = resolved[at]
         assert isinstance(first, Alternatives)
         saved, out = self.path, []
-        for guard, option in first.options:
-            self.path = path = saved.copy()
-            path.update(guard)
-            resolved[at] = option
-            out.append((guard, self.over(resolved, f)))
+        self.splits += 1
+        try:
+            for guard, option in first.options:
+                self.path = path = saved.copy()
+                path.update(guard)
+                resolved[at] = option
+                out.append((guard, self.over(resolved, f)))
+        finally:
+            self.splits -= 1
         self.path = saved
         return join.alternatives(out)
 

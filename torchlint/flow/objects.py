@@ -22,6 +22,7 @@ from torchlint.flow import (
     taught,
     training,
 )
+from torchlint.flow.events import WindowEvent
 from torchlint.flow.interval import REAL
 from torchlint.flow.library import apply, tables
 from torchlint.flow.machine import Machine, flatten
@@ -230,7 +231,9 @@ def operation(
     def one(values: list[Value]) -> Value:
         bound = row.parameters.bind(values[:n], dict(zip(names, values[n:])))
         result = apply.apply(row, bound, place, spelled, None, first)
-        seen = Tensor(via=Via(row.verb, bound, place)) if isinstance(result, Unknown) else result
+        seen = result
+        if isinstance(result, Unknown) and (result.via is None or result.via.refused is None):
+            seen = Tensor(via=Via(row.verb, bound, place))
         observe(m, seen, spelled, number, node, row.parameters.positional)
         return grad_mode(m, result)
 
@@ -258,6 +261,9 @@ def make(
         made = Object("container" if row.kind == "container" else "module", row.name, bound, attrs, place)
         if row.kind == "container":
             layers.fill_container(m, attrs, row.short, args, keywords)
+        elif "kernel_size" in bound:
+            places = {name: Place(place.path, a.n) for name, a in passed(node, row.parameters.positional).items()}
+            m.events.append(WindowEvent(place, m.guard(), row.short, row.spatial, bound, places))
         return made
     if isinstance(row, tables.Source):
         n, names = len(args), tuple(keywords)

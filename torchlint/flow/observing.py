@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torchlint.flow.events import ARITHMETIC, OBSERVED, RESHAPING, WRAPPING, OpEvent, ReshapeEvent
+from torchlint.flow.events import (
+    ARITHMETIC,
+    OBSERVED,
+    POOLINGS,
+    RESHAPING,
+    WRAPPING,
+    AcceptedEvent,
+    OpEvent,
+    RefusedEvent,
+    ReshapeEvent,
+    WindowEvent,
+)
 from torchlint.flow.machine import Machine
 from torchlint.flow.spell import passed
 from torchlint.flow.values import Const, Number, Place, Tensor, Tuple, Unknown, Value
@@ -23,6 +34,15 @@ def observe(
     via = getattr(value.items[0] if type(value) is Tuple and value.items else value, "via", None)
     if via is None:
         return
+    if via.refused is not None:
+        caught = m.catching == m.loops
+        m.events.append(RefusedEvent(via.place, m.guard(), via, via.refused, text, m.group or call, caught, m.running))
+    elif (m.splits or m.group) and m.accepted != (via.place, m.group or call):
+        m.accepted = via.place, m.group or call
+        m.events.append(AcceptedEvent(via.place, m.guard(), m.group or call))
+    if via.op in POOLINGS and via.made is None:
+        places = {name: Place(via.place.path, argument.n) for name, argument in passed(node, names).items()}
+        m.events.append(WindowEvent(via.place, m.guard(), via.op, int(via.op[-2]), via.arguments, places))
     given, other = next(iter(via.arguments.values()), None), via.arguments.get("other")
     if type(given) in (Number, Unknown, Const) and via.op in ARITHMETIC:
         given, other = other, given
@@ -31,7 +51,7 @@ def observe(
     if type(given) is not Tensor:
         return
     if via.op in RESHAPING and type(value) is Tensor and value.shape and given.shape:
-        m.events.append(ReshapeEvent(via.place, m.guard(), via, given, value, text, call))
+        m.events.append(ReshapeEvent(via.place, m.guard(), via, given, value, text, call, m.group))
     beside = type(other) is Number or (type(other) is Unknown and other.grad == "detached")
     kind = given.meaning.kind if given.meaning is not None else ""
     arithmetic = via.op in ARITHMETIC and (type(other) is Tensor or kind == "image" or (beside and kind == "loss"))

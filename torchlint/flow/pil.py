@@ -84,7 +84,7 @@ def method(image: Tensor, name: str, args: Sequence[Value], keywords: Mapping[st
         return result
     given = {"input": image, **{str(i): v for i, v in enumerate(args)}, **keywords}
     return result.with_(
-        via=Applied("transform", given, place, place, None, name, f"PIL.Image.Image.{name}", DOES[name])
+        via=Applied("transform", given, place, place, None, name, f"PIL.Image.Image.{name}", does=DOES[name])
     )
 
 

@@ -80,7 +80,7 @@ def transform(
         settings = {**settings, **NEAREST} if "interpolation" in settings else settings
     given = {"input": value, **settings}
     random = row.random and made != place  # what a function does is decided by its arguments
-    via = Applied("transform", given, place, made, None, name, full, row.does, random, m.calls, m.seeded)
+    via = Applied("transform", given, place, made, None, name, full, None, row.does, random, m.calls, m.seeded)
     m.events.append(TransformEvent(place, m.guard(), name, made, image, m.calls, via, full))
     if row.does == "normalize":
         result: Tensor | None = normalize(m, settings, image)

@@ -24,6 +24,7 @@ import msgspec
 from msgspec.structs import replace
 
 from torchlint.flow.interval import Interval
+from torchlint.flow.library.refusals import Refusal
 from torchlint.flow.shape import Dim, Shape
 from torchlint.syntax import ir
 
@@ -58,8 +59,8 @@ class Via(msgspec.Struct, frozen=True, eq=False):
 
     made: where the layer that did it was constructed, None for a function; text: how the program spells it
     (``torch.sigmoid``, or ``nn.Sigmoid()`` for a layer); operand: the number of the node that spells what it works on,
-    in the file of `place`, if one does; full: the full name of what a library calls it, empty if none does. Following
-    `arguments` leads back through the whole computation.
+    in the file of `place`, if one does; full: the full name of what a library calls it, empty if none does; refused:
+    why torch refuses these arguments, if it does. Following `arguments` leads back through the whole computation.
     """
 
     op: str
@@ -69,6 +70,7 @@ class Via(msgspec.Struct, frozen=True, eq=False):
     operand: int | None = None
     text: str = ""
     full: str = ""
+    refused: Refusal | None = None
 
 
 class Several(Via, frozen=True, eq=False):

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from torchlint.flow import shape as sizes
 from torchlint.flow.interval import INF, Interval
 from torchlint.flow.library import ranges
@@ -19,6 +21,7 @@ from torchlint.flow.library.dtypes import category, dtype_of
 from torchlint.flow.library.meanings import meaning_of, permuted
 from torchlint.flow.library.operators import binary, grad_of, holder_of, note, run_of, trail_of, unary, unknown_binary
 from torchlint.flow.library.reading import Call, as_tensor, axis_size, size_value
+from torchlint.flow.library.refusals import Refused
 from torchlint.flow.library.results import PACKED, RESULT_RULES, without
 from torchlint.flow.library.shapes import shape_of
 from torchlint.flow.library.subscripts import ELLIPSIS, Ellipse, SliceIndex, some, subscript
@@ -36,6 +39,7 @@ from torchlint.flow.values import (
     Tensor,
     Trail,
     Tuple,
+    Unknown,
     Value,
     Via,
     list_of,
@@ -62,7 +66,10 @@ def apply(
     if op.name == "torch.nn.Identity.forward" and isinstance(arguments.get(first), Tensor):
         return _given_by(via, arguments[first])  # a picture too is given back as it is
     if op.result:
-        result = RESULT_RULES[op.result](call)
+        try:
+            result = RESULT_RULES[op.result](call)
+        except Refused as refused:
+            return Unknown(None, replace(via, refused=refused.refusal))
         if result is not None:
             if op.holder:
                 result = _held(result, op.holder)
@@ -71,7 +78,11 @@ def apply(
     if not tensors:
         number = as_tensor(call[op.parameters.params[0].name]) if op.parameters.params else None
         tensors = [] if number is None else [number]
-    found, dtype, shape = ranges.range_of(call), dtype_of(call), shape_of(call)
+    try:
+        shape = shape_of(call)
+    except Refused as refused:
+        shape, via = refused.shape, replace(via, refused=refused.refusal)
+    found, dtype = ranges.range_of(call), dtype_of(call)
     if category(dtype) == 1 and found is not None:
         found = ranges.cast(found, dtype, dtype)
     parent = trail_of(tensors)

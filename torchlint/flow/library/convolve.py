@@ -12,6 +12,7 @@ from typing import Union
 
 from torchlint.flow import shape as sizes
 from torchlint.flow.library.reading import Call, as_tensor, dims_of
+from torchlint.flow.library.refusals import refuse
 from torchlint.flow.shape import Dim, Shape
 from torchlint.flow.values import Const, Tensor, Value
 
@@ -39,12 +40,19 @@ def split(shape: Shape, n: int) -> tuple[tuple[Dim, ...], tuple[Dim, ...]] | Non
 def window(
     size: Dim, kernel: int | None, stride: int | None, padding: int | None, dilation: int | None, ceil: bool | None
 ) -> Dim:
-    """The size after a sliding window."""
+    """The size after a sliding window.
+
+    Raises:
+        Refused: the window is larger than the input with its padding.
+    """
     if size is None or kernel is None or stride is None or padding is None or dilation is None or stride < 1:
         return None
     room = sizes.add(size, 2 * padding - dilation * (kernel - 1) - 1)
     if isinstance(room, int):
         if room < 0:
+            if ceil is False:
+                assert isinstance(size, int)
+                raise refuse("empty", size + 2 * padding, dilation * (kernel - 1) + 1)
             return None
         if ceil is None and room % stride:
             return None

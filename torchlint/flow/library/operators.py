@@ -15,6 +15,7 @@ from torchlint.flow.library import curves, meanings, ranges, widths
 from torchlint.flow.library.axes import matmul_shapes
 from torchlint.flow.library.dtypes import category, promote
 from torchlint.flow.library.reading import as_tensor, dim_of, interval_of, is_scalar
+from torchlint.flow.library.refusals import Refusal, Refused, refuse
 from torchlint.flow.shape import Shape
 from torchlint.flow.values import (
     UNKNOWN,
@@ -99,7 +100,12 @@ def binary(op: str, left: Value, right: Value, place: Place, spelled: str) -> Va
         return UNKNOWN
     tensors = [t for t in operands if isinstance(t, Tensor)]
     known = all(isinstance(v, Tensor) or is_scalar(v) for v in operands)
-    shape = _shape(op, left, right)
+    shape: Shape = None
+    refusal: Refusal | None = None
+    try:
+        shape = _shape(op, left, right)
+    except Refused as refused:
+        shape, refusal = refused.shape, refused.refusal
     if op in COMPARISONS:
         found: Interval | None = _decided(op, left, right) or ranges.compare(op, left, right)
         meaning: Meaning | None = meanings.BINARY
@@ -127,7 +133,7 @@ def binary(op: str, left: Value, right: Value, place: Place, spelled: str) -> Va
     parent = trail_of(tensors)
     changed = all(found != t.range for t in tensors) and (found is not None or any(t.range for t in tensors))
     trail = Trail(place, note(spelled, found), parent) if changed else parent
-    via = _via(op, left, right, place)
+    via = _via(op, left, right, place, refusal)
     width = None
     if shape is None:
         width = widths.matmul(left, right) if op == "@" else widths.broadcast(operands)
@@ -172,8 +178,9 @@ def is_data(value: Value) -> bool:
     return isinstance(value, Unknown) and value.grad == "detached"
 
 
-def _via(op: str, left: Value, right: Value, place: Place) -> Via:
-    return Via(NAMES.get(op, op), {"input": left, "exponent" if op == "**" else "other": right}, place)
+def _via(op: str, left: Value, right: Value, place: Place, refusal: Refusal | None = None) -> Via:
+    arguments = {"input": left, "exponent" if op == "**" else "other": right}
+    return Via(NAMES.get(op, op), arguments, place, refused=refusal)
 
 
 def _standardizes(left: Value, right: Value) -> bool:
@@ -203,7 +210,20 @@ def _shape(op: str, left: Value, right: Value) -> Shape:
         shapes.append(None if tensor is None else tensor.shape)
     if op == "@":
         return matmul_shapes(shapes[0], shapes[1])
+    _need_one_shape(shapes[0], shapes[1])
     return sizes.broadcast(shapes[0], shapes[1])
+
+
+def _need_one_shape(a: Shape, b: Shape) -> None:
+    """Refuse two shapes that cannot be broadcast.
+
+    Raises:
+        Refused: two sizes certainly differ, and neither is 1.
+    """
+    for i in range(1, min(len(a or ()), len(b or ())) + 1):
+        x, y = (a or ())[-i], (b or ())[-i]
+        if x != 1 and y != 1 and sizes.differs(x, y):
+            raise refuse("sizes", x, y, max(len(a or ()), len(b or ())) - i)
 
 
 def _meaning(op: str, left: Value, right: Value, a: Interval | None) -> Meaning | None:

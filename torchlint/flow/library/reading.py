@@ -15,7 +15,21 @@ import msgspec
 from torchlint.flow.interval import Interval, point
 from torchlint.flow.library.tables import Operation
 from torchlint.flow.shape import Dim
-from torchlint.flow.values import Const, Dict, Library, List, Number, Place, Tensor, Tuple, Unknown, Value, Via, kind_of
+from torchlint.flow.values import (
+    Const,
+    Dict,
+    Library,
+    List,
+    Number,
+    Place,
+    Tensor,
+    Tuple,
+    Unknown,
+    Value,
+    Via,
+    has_rest,
+    kind_of,
+)
 
 BLANK = Tensor()
 FLOATS = frozenset({"float", "float16", "bfloat16", "float32", "float64"})
@@ -112,8 +126,12 @@ class Call(msgspec.Struct):
     def sizes(self, *names: str) -> tuple[Dim, ...] | None:
         """Sizes given one by one (``*args``) or as one sequence; None if their number is not known."""
         rest = self.arguments.get("*")
+        if has_rest(self.arguments.values()):
+            return None
         if isinstance(rest, Tuple):
             items = rest.items
+            if has_rest(items):
+                return None  # how many there are is not known
             for name in names:
                 first = self.arguments.get(name)
                 if first is not None and not isinstance(first, (Tuple, List)):

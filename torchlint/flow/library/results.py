@@ -406,6 +406,8 @@ def _legacy(call: Call) -> Value:
         data = items[0]
         source = as_tensor(data)
         meaning = None if source is None else source.meaning
+        if isinstance(data, Tuple):  # a tensor's shape is one of sizes, any other tuple holds numbers
+            return Tensor(None, None, dtype, None, "detached")
         return Tensor(data_range(data), meaning, dtype, data_shape(data), "detached")
     known = all(isinstance(i, (Const, Number)) for i in items) and "*" in call.arguments
     return Tensor(None, None, dtype, tuple(dim_of(i) for i in items) if known else None, "detached")

@@ -25,6 +25,7 @@ from torchlint.flow.library.axes import (
     view_to,
 )  # fmt: skip
 from torchlint.flow.library.reading import Call, as_tensor, dim_of, dims_of, is_scalar, items_of
+from torchlint.flow.library.refusals import Refusal, Refused, refuse
 from torchlint.flow.shape import Dim, Shape
 from torchlint.flow.values import Const, Tensor, Value
 
@@ -219,6 +220,10 @@ def cat(call: Call) -> Shape:
                 total = sizes.add(total, d)
             out.append(total)
         else:
+            one = next((d for d in dims if d is not None), None)
+            for other in dims:
+                if sizes.differs(one, other):
+                    raise refuse("cat", one, other, i)
             out.append(next((d for d in dims if isinstance(d, int)), next((d for d in dims if d is not None), None)))
     return tuple(out)
 
@@ -268,9 +273,15 @@ def linear(call: Call) -> Shape:
     if not shape:
         return None
     weight = as_tensor(call["weight"])
+    taken, result = dim_of(call["in_features"]), (*shape[:-1], dim_of(call["out_features"]))
     if weight is not None and weight.shape is not None:
-        return (*shape[:-1], weight.shape[0]) if len(weight.shape) == 2 else shape[:-1]
-    return (*shape[:-1], dim_of(call["out_features"]))
+        if len(weight.shape) not in (1, 2):
+            return None
+        taken = weight.shape[-1]
+        result = (*shape[:-1], weight.shape[0]) if len(weight.shape) == 2 else shape[:-1]
+    if sizes.differs(shape[-1], taken):
+        raise Refused(Refusal("features", shape[-1], taken, len(shape) - 1), result)
+    return result
 
 
 def _matmul(call: Call) -> Shape:
