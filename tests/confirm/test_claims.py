@@ -34,6 +34,7 @@ UNDECIDED = {
     "TL203": "what a transform refuses is read from its documentation, and raises when the program is run at all",
     "TL212": "two draws differ by chance; that they must not is the author's to know",
     "TL213": "augmentation does what it says; that the data are held out is the author's to know",
+    "TL309": "whether the constructor fails is read from its own lines, and shows when an object is made at all",
     "TL216": "the order of the channels in a file's array is the reader's convention",
 }
 

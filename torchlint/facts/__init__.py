@@ -8,6 +8,7 @@ from torchlint.facts import claims
 from torchlint.facts.base import Fact, Occurrence, TrailStep, trail
 from torchlint.facts.channels import Fault
 from torchlint.facts.computation import Cut, computed_by_model, core, reached, same_core, several_hot
+from torchlint.facts.constructors import ConstructorRun
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.distributions import DistributionUsed, Meeting
 from torchlint.facts.endings import Ending, ending
@@ -28,8 +29,8 @@ from torchlint.flow.shape import Dim, Shape, differs, render
 from torchlint.flow.values import Meaning, Place, Tensor, Weights
 
 __all__ = [
-    "KEEPING", "BackwardCalled", "BytesComputed", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Draw",
-    "Ending", "Fact", "Fault", "Form", "ImageRescaled", "ImageShown", "Interval", "LayerCalled", "Levels",
+    "KEEPING", "BackwardCalled", "BytesComputed", "ConstructorRun", "CriticCalled", "Cut", "Dim", "DistributionUsed",
+    "Draw", "Ending", "Fact", "Fault", "Form", "ImageRescaled", "ImageShown", "Interval", "LayerCalled", "Levels",
     "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence",
     "OpCalled", "PairMoved", "PixelStep", "Place", "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped",
     "Setting", "Shape", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "Weights",
