@@ -35,6 +35,9 @@ UNDECIDED = {
     "TL212": "two draws differ by chance; that they must not is the author's to know",
     "TL213": "augmentation does what it says; that the data are held out is the author's to know",
     "TL309": "whether the constructor fails is read from its own lines, and shows when an object is made at all",
+    "TL310": "that a layer is made anew is read from the lines that make it; what it computes is what such a layer does",
+    "TL312": "what a caller was to be given is the author's to know, and a loop that ends at once raises nothing",
+    "TL322": "dropout is random whether it is meant or not; which mode a call is made in is the author's to know",
     "TL216": "the order of the channels in a file's array is the reader's convention",
 }
 

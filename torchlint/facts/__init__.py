@@ -14,6 +14,7 @@ from torchlint.facts.distributions import DistributionUsed, Meeting
 from torchlint.facts.endings import Ending, ending
 from torchlint.facts.evaluation import ModelEvaluated, Prepared, PreprocessingCompared, alike, difference
 from torchlint.facts.fit import Form, Misfit
+from torchlint.facts.forwarding import DropoutCalled, ForwardEnds, LayerMade, LoopReturns
 from torchlint.facts.levels import Levels
 from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.modules import CriticCalled, LayerCalled, ModelCalled
@@ -30,10 +31,11 @@ from torchlint.flow.values import Meaning, Place, Tensor, Weights
 
 __all__ = [
     "KEEPING", "BackwardCalled", "BytesComputed", "ConstructorRun", "CriticCalled", "Cut", "Dim", "DistributionUsed",
-    "Draw", "Ending", "Fact", "Fault", "Form", "ImageRescaled", "ImageShown", "Interval", "LayerCalled", "Levels",
-    "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence",
-    "OpCalled", "PairMoved", "PixelStep", "Place", "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped",
-    "Setting", "Shape", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "Weights",
-    "alike", "claims", "computed_by_model", "core", "difference", "differs", "ending", "history", "reached", "render",
-    "rescalings", "same_core", "several_hot", "trail",
+    "Draw", "DropoutCalled", "Ending", "Fact", "Fault", "Form", "ForwardEnds", "ImageRescaled", "ImageShown",
+    "Interval", "LayerCalled", "LayerMade", "Levels", "LoopReturns", "LossCalled", "LossWeighted", "Meaning",
+    "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence", "OpCalled", "PairMoved", "PixelStep", "Place",
+    "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped", "Setting", "Shape", "Tensor", "TrailStep",
+    "TrainingEvent", "TrainingIteration", "TransformApplied", "Weights", "alike", "claims", "computed_by_model",
+    "core", "difference", "differs", "ending", "history", "reached", "render", "rescalings", "same_core",
+    "several_hot", "trail",
 ]  # fmt: skip

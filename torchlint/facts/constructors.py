@@ -235,7 +235,7 @@ class _Constructors:
 
     def fact(self, cls: Class) -> ConstructorRun | None:
         """What there is to say of a class's constructor."""
-        if not WRITING.isdisjoint(cls.attrs) or not self.hierarchy.is_closed(cls) or cls.contract:
+        if not WRITING.isdisjoint(cls.attrs) or not self.hierarchy.is_closed(cls) or _is_made_otherwise(cls):
             return None
         init = self.init(cls)
         if init is None:
@@ -424,6 +424,14 @@ def _is_module_annotation(m: Machine, value: Library | Class) -> bool:
     if isinstance(value, Library) and value.name.endswith(".nn.Module"):
         return True
     return kind_made(m, value) not in (None, "parameter")
+
+
+def _is_made_otherwise(cls: Class) -> bool:
+    """Whether something else than a constructor may set objects up: a metaclass, ``__new__``, or a contract."""
+    bases = [base for base in cls.mro if isinstance(base, Class)]
+    metaclasses = [keyword.value for base in bases for keyword in base.node.keywords if keyword.name == "metaclass"]
+    own = [one for one in metaclasses if not spell(one).endswith("ABCMeta")]
+    return bool(own) or any("__new__" in base.attrs or base.contract for base in bases)
 
 
 def _is_super_call(node: object) -> bool:

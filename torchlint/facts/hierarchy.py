@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from torchlint.flow import objects
 from torchlint.flow.library import tables
@@ -88,7 +88,7 @@ def own_expressions(node: ir.Stmt) -> Iterator[ir.Node]:
                 yield from (part for part in walk(one, into=False))
 
 
-def is_attribute(node: object, receiver: str) -> bool:
+def is_attribute(node: object, receiver: str) -> TypeGuard[ir.Attr]:
     """Whether an expression is an attribute of the object itself: ``self.x``."""
     return isinstance(node, ir.Attr) and isinstance(node.value, ir.Name) and node.value.name == receiver
 

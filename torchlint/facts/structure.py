@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from torchlint.facts.base import Occurrence
 from torchlint.facts.constructors import constructors
+from torchlint.facts.forwarding import forwarding
 from torchlint.facts.hierarchy import Hierarchy
 from torchlint.flow.machine import Machine
 
@@ -17,7 +18,7 @@ def structure(m: Machine, paths: Collection[str] | None = None, *, whole: bool =
         paths: the files of which something is wanted, None for all. whole: as in `torchlint.facts.build.facts`.
     """
     hierarchy = Hierarchy(m)
-    found: list[Iterable[Occurrence]] = [constructors(hierarchy)]
+    found: list[Iterable[Occurrence]] = [constructors(hierarchy), forwarding(hierarchy)]
     return [
         one for occurrences in found for one in occurrences if paths is None or one.variants[0][0].place.path in paths
     ]
