@@ -22,6 +22,7 @@ from torchlint.facts.pairs import Draw, PairMoved
 from torchlint.facts.pixels import KEEPING, PixelStep, Setting, history
 from torchlint.facts.reshapes import Reshaped
 from torchlint.facts.statistics import ImageRescaled, Rescaling, rescalings
+from torchlint.facts.submodules import StateShared, Unregistered, UnusedLayer
 from torchlint.facts.tensors import ImageShown, OpCalled
 from torchlint.facts.training import BackwardCalled, TrainingEvent, TrainingIteration
 from torchlint.facts.wrapping import BytesComputed
@@ -34,8 +35,8 @@ __all__ = [
     "Draw", "DropoutCalled", "Ending", "Fact", "Fault", "Form", "ForwardEnds", "ImageRescaled", "ImageShown",
     "Interval", "LayerCalled", "LayerMade", "Levels", "LoopReturns", "LossCalled", "LossWeighted", "Meaning",
     "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence", "OpCalled", "PairMoved", "PixelStep", "Place",
-    "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped", "Setting", "Shape", "Tensor", "TrailStep",
-    "TrainingEvent", "TrainingIteration", "TransformApplied", "Weights", "alike", "claims", "computed_by_model",
-    "core", "difference", "differs", "ending", "history", "reached", "render", "rescalings", "same_core",
-    "several_hot", "trail",
+    "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped", "Setting", "Shape", "StateShared", "Tensor",
+    "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "Unregistered", "UnusedLayer", "Weights",
+    "alike", "claims", "computed_by_model", "core", "difference", "differs", "ending", "history", "reached", "render",
+    "rescalings", "same_core", "several_hot", "trail",
 ]  # fmt: skip

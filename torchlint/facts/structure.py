@@ -8,6 +8,7 @@ from torchlint.facts.base import Occurrence
 from torchlint.facts.constructors import constructors
 from torchlint.facts.forwarding import forwarding
 from torchlint.facts.hierarchy import Hierarchy
+from torchlint.facts.submodules import Mentions, repeated, statistics_shared, unregistered, unused
 from torchlint.flow.machine import Machine
 
 
@@ -18,7 +19,10 @@ def structure(m: Machine, paths: Collection[str] | None = None, *, whole: bool =
         paths: the files of which something is wanted, None for all. whole: as in `torchlint.facts.build.facts`.
     """
     hierarchy = Hierarchy(m)
-    found: list[Iterable[Occurrence]] = [constructors(hierarchy), forwarding(hierarchy)]
+    found: list[Iterable[Occurrence]] = [constructors(hierarchy), forwarding(hierarchy), repeated(hierarchy)]
+    found.append(statistics_shared(m.events))
+    if whole:
+        found += [unused(hierarchy, Mentions(hierarchy)), unregistered(hierarchy)]
     return [
         one for occurrences in found for one in occurrences if paths is None or one.variants[0][0].place.path in paths
     ]

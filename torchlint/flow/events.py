@@ -115,7 +115,8 @@ class SinkEvent(Event, frozen=True, eq=False):
 
 class LayerEvent(Event, frozen=True, eq=False):
     """A layer that expects a number of channels (None if it is not known) was given `input` (no alternatives left in
-    it); caught: as in `LossCalled`; run: the number of the call of a model in which that happened, 0 for none."""
+    it); caught: as in `LossCalled`; run: the number of the call of a model in which that happened, 0 for none; result:
+    what it gave."""
 
     layer: Object
     parameter: str
@@ -125,6 +126,7 @@ class LayerEvent(Event, frozen=True, eq=False):
     call: int
     caught: bool = False
     run: int = 0
+    result: Value | None = None
 
 
 class ReachedEvent(Event, frozen=True, eq=False):

@@ -136,13 +136,14 @@ def call_layer(
     number = m.calls
 
     def one(values: list[Value]) -> Value:
-        if row.expects and values:
-            _record(m, layer, row, values[0] if isinstance(values[0], Tensor) else Tensor(), place, number)
         made = layer.arguments
         if any(not isinstance(v, (Const, Tuple, List)) for v in made.values()):
             made = {k: m.resolve(v) for k, v in made.items()}
         bound = dict(zip(names, values[n:]))
         result = apply.apply_module(m.contracts, row, made, values[:n], bound, place, text, layer.made, first)
+        if row.expects and values:
+            given = values[0] if isinstance(values[0], Tensor) else Tensor()
+            _record(m, layer, row, given, place, number, result)
         observe(m, result, text, number, layer.attrs.get("node"), row.parameters.positional)
         result = grad_mode(m, result)
         if isinstance(result, Tensor) and (
@@ -174,7 +175,9 @@ def _first(value: Tensor) -> Tensor:
     return first
 
 
-def _record(m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place: Place, call: int) -> None:
+def _record(
+    m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place: Place, call: int, result: Value
+) -> None:
     expected = m.resolve(layer.arguments.get(row.expects, UNKNOWN))
     size = expected.value if isinstance(expected, Const) and isinstance(expected.value, int) else None
     given = channels(tensor, row)
@@ -190,6 +193,7 @@ def _record(m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place
             call,
             m.catching == m.loops,
             m.running,
+            result,
         )
     )
 
