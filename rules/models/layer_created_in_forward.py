@@ -23,9 +23,10 @@ def layer_created_in_forward(made: LayerMade) -> Iterator[Finding]:
             "checkpoint holds; make it in `__init__`"
         )
         if made.kind == "norm":
+            mode = ", and it is in training mode after `eval()` too" if "BatchNorm" in made.layer else ""
             message = (
-                f"{where} makes `{made.layer}` anew at each call, so that its weights are never trained, and it is in "
-                "training mode after `eval()` too; make it in `__init__`"
+                f"{where} makes `{made.layer}` anew at each call, so that its weights are never trained{mode}; make it "
+                "in `__init__`"
             )
     yield Finding(made.place, message, fixes=_fixes(made))
 

@@ -24,6 +24,7 @@ from torchlint.facts.reshapes import Reshaped
 from torchlint.facts.statistics import ImageRescaled, Rescaling, rescalings
 from torchlint.facts.submodules import StateShared, Unregistered, UnusedLayer
 from torchlint.facts.tensors import ImageShown, OpCalled
+from torchlint.facts.tensors_kept import TensorKept
 from torchlint.facts.training import BackwardCalled, TrainingEvent, TrainingIteration
 from torchlint.facts.wrapping import BytesComputed
 from torchlint.flow.interval import Interval
@@ -36,7 +37,7 @@ __all__ = [
     "Interval", "LayerCalled", "LayerMade", "Levels", "LoopReturns", "LossCalled", "LossWeighted", "Meaning",
     "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence", "OpCalled", "PairMoved", "PixelStep", "Place",
     "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped", "Setting", "Shape", "StateShared", "Tensor",
-    "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "Unregistered", "UnusedLayer", "Weights",
-    "alike", "claims", "computed_by_model", "core", "difference", "differs", "ending", "history", "reached", "render",
-    "rescalings", "same_core", "several_hot", "trail",
+    "TensorKept", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "Unregistered",
+    "UnusedLayer", "Weights", "alike", "claims", "computed_by_model", "core", "difference", "differs", "ending",
+    "history", "reached", "render", "rescalings", "same_core", "several_hot", "trail",
 ]  # fmt: skip

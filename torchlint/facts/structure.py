@@ -9,6 +9,7 @@ from torchlint.facts.constructors import constructors
 from torchlint.facts.forwarding import forwarding
 from torchlint.facts.hierarchy import Hierarchy
 from torchlint.facts.submodules import Mentions, repeated, statistics_shared, unregistered, unused
+from torchlint.facts.tensors_kept import kept
 from torchlint.flow.machine import Machine
 
 
@@ -22,7 +23,8 @@ def structure(m: Machine, paths: Collection[str] | None = None, *, whole: bool =
     found: list[Iterable[Occurrence]] = [constructors(hierarchy), forwarding(hierarchy), repeated(hierarchy)]
     found.append(statistics_shared(m.events))
     if whole:
-        found += [unused(hierarchy, Mentions(hierarchy)), unregistered(hierarchy)]
+        mentions = Mentions(hierarchy)
+        found += [unused(hierarchy, mentions), unregistered(hierarchy), kept(hierarchy, mentions)]
     return [
         one for occurrences in found for one in occurrences if paths is None or one.variants[0][0].place.path in paths
     ]
