@@ -385,10 +385,11 @@ class _Constructors:
 
     def _unnamed(self, cls: Class) -> ConstructorRun | None:
         """A method that is a constructor but for its name."""
-        uses = {name for one in self.hierarchy.classes for method in self.hierarchy.methods(one).values()
-                for name in method.uses}  # fmt: skip
         for name, node in self.hierarchy.methods(cls).items():
-            if name == "__init__" or not name.startswith("_") or not _MISSPELLED.fullmatch(name) or name in uses:
+            if name == "__init__" or not name.startswith("_") or not _MISSPELLED.fullmatch(name):
+                continue
+            everywhere = (method for one in self.hierarchy.classes for method in self.hierarchy.methods(one).values())
+            if any(name in method.uses for method in everywhere):
                 continue
             init = self._reading(cls, node)
             if init.calls and not init.unsure and (first := self._first(init)) is not None:

@@ -470,6 +470,8 @@ def _loops(hierarchy: Hierarchy) -> Iterator[Occurrence]:
         if not isinstance(node, ir.FunctionDef) or id(node) in seen or node.is_generator:
             continue
         seen.add(id(node))
+        if not any(isinstance(one, ir.For) and _ends_at_once(one) for one, _ in ordered(node.body)):
+            continue
         before = {param.name for param in node.params}
         for fact in _loops_in(node.body, before, function):
             yield Occurrence(((fact,),))
@@ -501,11 +503,17 @@ def _bound(node: ir.Stmt) -> set[str]:
     return names
 
 
-def _loop(loop: ir.For, before: set[str], function: Function) -> LoopReturns | None:
+def _ends_at_once(loop: ir.For) -> ir.Return | None:
+    """The ``return`` at the end of a loop's body."""
     last = loop.body[-1]
     while isinstance(last, ir.With) and last.body:
         last = last.body[-1]
-    if not isinstance(last, ir.Return) or last.value is None or len(loop.body) < 2:
+    return last if isinstance(last, ir.Return) and last.value is not None and len(loop.body) > 1 else None
+
+
+def _loop(loop: ir.For, before: set[str], function: Function) -> LoopReturns | None:
+    last = _ends_at_once(loop)
+    if last is None or last.value is None:
         return None
     inner = list(ordered(loop.body))
     if any(isinstance(one, ir.Jump) and one.kind != "pass" for one, _ in inner):

@@ -45,14 +45,23 @@ _SUITES = frozenset({"body", "orelse", "final", "handlers", "cases"})
 # --- walking -----------------------------------------------------------------------------------------------------
 
 
+#: The fields of each kind of node that hold nodes.
+_FIELDS: dict[type, tuple[str, ...]] = {}
+
+
 def parts(node: object) -> Iterator[ir.Node]:
     """The nodes directly inside a node, in the order of their fields."""
-    for name in getattr(node, "__struct_fields__", ()):
+    fields = _FIELDS.get(type(node))
+    if fields is None:
+        names = getattr(node, "__struct_fields__", ())
+        plain = ("n", "name", "op", "ops", "kind", "names", "uses", "level", "module", "is_async", "is_generator")
+        fields = _FIELDS[type(node)] = tuple(name for name in names if name not in plain)
+    for name in fields:
         value = getattr(node, name)
-        if isinstance(value, ir.Node):
-            yield value
-        elif isinstance(value, list):
+        if isinstance(value, list):
             yield from (one for one in value if isinstance(one, ir.Node))
+        elif isinstance(value, ir.Node):
+            yield value
 
 
 def walk(node: ir.Node, *, into: bool = True) -> Iterator[ir.Node]:
@@ -298,6 +307,7 @@ class Hierarchy:
             seen.setdefault(id(cls.node), cls)
         self.classes = list(seen.values())
         self.models = [cls for cls in self.classes if objects.is_module_class(m, cls)]
+        self._scopes: dict[tuple[int, int], Scope] = {}
         self.derived: dict[int, list[Class]] = {}
         for cls in self.classes:
             for base in cls.mro[1:]:
@@ -326,7 +336,18 @@ class Hierarchy:
 
     def scope(self, cls: Class, node: ir.FunctionDef) -> Scope:
         """What names stand for in a method."""
-        return Scope(self.m, cls.module, node, cls)
+        return self._scope(cls.module, node, cls)
+
+    def function_scope(self, function: Function, node: ir.FunctionDef) -> Scope:
+        """What names stand for in a function, whose node that is."""
+        return self._scope(function.module, node, None)
+
+    def _scope(self, module: Namespace, node: ir.FunctionDef, cls: Class | None) -> Scope:
+        key = id(node), id(cls)
+        known = self._scopes.get(key)
+        if known is None:
+            known = self._scopes[key] = Scope(self.m, module, node, cls)
+        return known
 
     def is_closed(self, cls: Class) -> bool:
         """Whether every base is known."""

@@ -22,7 +22,7 @@ def structure(m: Machine, paths: Collection[str] | None = None, *, whole: bool =
     hierarchy = Hierarchy(m)
     found: list[Iterable[Occurrence]] = [constructors(hierarchy), forwarding(hierarchy), repeated(hierarchy)]
     found.append(statistics_shared(m.events))
-    if whole:
+    if whole and hierarchy.models:
         mentions = Mentions(hierarchy)
         found += [unused(hierarchy, mentions), unregistered(hierarchy), kept(hierarchy, mentions)]
     return [

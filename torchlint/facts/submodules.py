@@ -434,6 +434,7 @@ def _described(module: Object | Instance) -> tuple[str, Place | None]:
 
 # --- state that is shared ----------------------------------------------------------------------------------------
 
+#: Containers that may hold one layer several times.
 SEVERAL = frozenset({"ModuleList", "Sequential"})
 
 
@@ -445,13 +446,17 @@ def repeated(hierarchy: Hierarchy) -> Iterator[Occurrence]:
         if not isinstance(node, ir.FunctionDef) or id(node) in seen:
             continue
         seen.add(id(node))
+        if SEVERAL.isdisjoint(node.uses):
+            continue
         yield from _repeated_in(hierarchy, function, node)
 
 
 def _repeated_in(hierarchy: Hierarchy, function: Function, node: ir.FunctionDef) -> Iterator[Occurrence]:
-    scope = Scope(hierarchy.m, function.module, node)
+    scope = hierarchy.function_scope(function, node)
     for call in walk(node, into=False):
-        if not isinstance(call, ir.Call) or scope.kind(call) != "container":
+        if not isinstance(call, ir.Call) or not any(map(_multiplies, call.args)):
+            continue
+        if scope.kind(call) != "container":
             continue
         for arg in call.args:
             inner = arg.value if isinstance(arg, ir.Starred) else arg
@@ -500,6 +505,11 @@ def statistics_shared(events: Sequence[Event]) -> Iterator[Occurrence]:
         steps = [(first, by)] if other[0].place == first.place else [(first, by), other]
         after = tuple(TrailStep(e.place, f"called on what `{_described(giver)[0]}` gives") for e, giver in steps)
         yield Occurrence(((StateShared(made, "", _described(first.layer)[0], after=after),),))
+
+
+def _multiplies(arg: ir.Expr) -> bool:
+    """Whether an argument is a list that is put together or multiplied."""
+    return isinstance(arg.value if isinstance(arg, ir.Starred) else arg, ir.BinOp)
 
 
 def _sums(node: ir.Expr) -> Iterator[ir.Expr]:
