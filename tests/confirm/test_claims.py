@@ -41,6 +41,14 @@ UNDECIDED = {
     "TL316": "a recurrent layer reads any three dimensions; which one is time is the author's to know",
     "TL317": "torch says so itself, once training has come to the last batch",
     "TL320": "dropout and normalisation do what they say; that these are outputs is the author's to know",
+    "TL308": "a plain tensor computes what a buffer would, on one device and before the model is saved",
+    "TL309": "whether the constructor fails is read from its own lines, and shows when an object is made at all",
+    "TL310": "that a layer is made anew is read from its line; what it computes is what such a layer does",
+    "TL312": "what a caller was to be given is the author's to know, and a loop that ends at once raises nothing",
+    "TL322": "dropout is random whether it is meant or not; which mode a call is made in is the author's to know",
+    "TL307": "that a list is none of torch's is read from its construction, and shows in a list of parameters only",
+    "TL311": "a layer that nothing reaches takes no part in what a run computes",
+    "TL318": "that two places hold one layer is what the program says; that they must not is the author's to know",
     "TL216": "the order of the channels in a file's array is the reader's convention",
 }
 
