@@ -47,19 +47,13 @@ def reduced_dims(call: Call, rank: int) -> tuple[int, ...] | None:
 
 
 def divide_exactly(whole: Dim, part: Dim) -> Dim:
-    """whole / part where it is certain that the division is exact."""
+    """whole / part of a division that leaves no remainder, or else fails."""
     if whole is None or part is None:
         return None
     if sizes.same(whole, part):
         return 1
-    if isinstance(part, int):
-        return None if part <= 0 else sizes.floor_divide(whole, part)
-    if isinstance(whole, sizes.Linear) and len(part.terms) == 1 and not part.constant and not whole.constant:
-        # k·B / B; a product of symbols is one symbol, so that B·C / B is not taken apart
-        name, k = part.terms[0]
-        if len(whole.terms) == 1 and whole.terms[0][0] == name and whole.terms[0][1] % k == 0:
-            return whole.terms[0][1] // k
-    return None
+    exact = sizes.divide_exactly(whole, part)
+    return exact if exact is not None or not isinstance(part, int) else sizes.floor_divide(whole, part)
 
 
 def view_to(shape: Shape, target: tuple[Dim, ...]) -> Shape:
