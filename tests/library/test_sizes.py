@@ -38,7 +38,11 @@ def _expression(chance: random.Random, depth: int, values: dict[str, int]) -> tu
         k = chance.randint(1, 4)
         return floor_divide(a, k), x // k
     b, y = _expression(chance, depth - 1, values)
-    return {"+": (add(a, b), x + y), "-": (subtract(a, b), x - y), "·": (multiply(a, b), x * y)}[op]
+    if op == "+":
+        return add(a, b), x + y
+    if op == "-":
+        return subtract(a, b), x - y
+    return multiply(a, b), x * y
 
 
 @pytest.mark.parametrize("seed", range(20))
