@@ -27,7 +27,8 @@ B, H, W = symbol("B"), symbol("H"), symbol("W")
 def _expression(chance: random.Random, depth: int, values: dict[str, int]) -> tuple[Dim, int]:
     """A random expression, and its value where the symbols have these values."""
     if depth == 0:
-        size = chance.choice([B, H, W, chance.randint(-3, 9)])
+        choices: list[int | Linear] = [symbol("B"), symbol("H"), symbol("W"), chance.randint(-3, 9)]
+        size = chance.choice(choices)
         return size, values[str(size)] if isinstance(size, Linear) else size
     a, x = _expression(chance, depth - 1, values)
     op = chance.choice(["+", "-", "·", "k·", "/"])
