@@ -13,6 +13,9 @@ from collections.abc import Callable
 STEPS_PER_ROOT, MORE_PER_ROOT, LOST_PER_LINE = 60_000, 200_000, 10
 DEPTH = 40
 
+#: How often a function is entered again before it is done, as those of nested blocks are.
+AGAIN = 1
+
 #: A call this near to its root may use up a part of what is left; if it does, only its own result is unknown.
 SHARED_DEPTH, SHARE = 4, 0.6
 

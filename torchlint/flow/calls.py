@@ -23,7 +23,7 @@ from torchlint.flow import (
     tensors,
     training,
 )
-from torchlint.flow.budget import DEPTH, SHARE, SHARED_DEPTH, Exhausted
+from torchlint.flow.budget import SHARE, SHARED_DEPTH, Exhausted
 from torchlint.flow.machine import NEXT, Frame, Machine, flatten
 from torchlint.flow.spell import spell
 from torchlint.flow.values import (
@@ -441,7 +441,7 @@ def call_function(
         args: with the receiver of a method first. scope: the parameters, if they are bound already.
     """
     node = function.node
-    if len(m.frames) > DEPTH or m.active.count(id(node)) > 1:
+    if len(m.frames) > m.deepest or m.active.count(id(node)) > m.again:
         return TOO_DEEP
     m.entered.add(id(node))
     if scope is None:
@@ -506,7 +506,7 @@ def construct(
     node: ir.Call | None = None,
 ) -> Value:
     """An object of a project class, its ``__init__`` run; or what a contract for the class says."""
-    if m.active.count(id(cls.node)) > 1:
+    if m.active.count(id(cls.node)) > m.again:
         return UNKNOWN
     m.constructed.add(id(cls.node))
     if any(isinstance(b, Library) and b.name in ("enum.Enum", "enum.IntEnum") for b in cls.mro):

@@ -21,10 +21,10 @@ from typing import Any
 import msgspec
 
 from torchlint.flow import join
-from torchlint.flow.budget import STEPS_BETWEEN_QUESTIONS, STEPS_PER_ROOT, Exhausted, Stop, Stopped, never
+from torchlint.flow.budget import AGAIN, DEPTH, STEPS_BETWEEN_QUESTIONS, STEPS_PER_ROOT, Exhausted, Stop, Stopped, never
 from torchlint.flow.events import Event
 from torchlint.flow.library.contracts import Contracts
-from torchlint.flow.recording import Recorder
+from torchlint.flow.recording import ModuleCall, Recorder
 from torchlint.flow.values import (
     NONE,
     UNKNOWN,
@@ -103,6 +103,10 @@ class Machine:
         self.contracts = contracts
         self.watch = watch
         self.recorder: Recorder | None = None
+        # the calls of modules in order, where somebody wants them
+        self.modules: list[ModuleCall] | None = None
+        # how deep calls may be nested, and how often a function may be entered that is not done yet
+        self.deepest, self.again = DEPTH, AGAIN
         self.stop = stop
         self.watched: dict[int, list[dict[str, Value]]] = {}
         self.events: list[Event] = []

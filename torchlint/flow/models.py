@@ -29,6 +29,7 @@ from torchlint.flow import (
 from torchlint.flow.events import RunEvent
 from torchlint.flow.library import tables
 from torchlint.flow.machine import Machine
+from torchlint.flow.recording import ModuleCall
 from torchlint.flow.spell import unnamed
 from torchlint.flow.values import (
     NONE,
@@ -98,6 +99,8 @@ def call_module(
                 value = run_library_part(m, instance, args, keywords, place)
         finally:
             m.runs -= 1
+    if m.modules is not None:
+        m.modules.append(ModuleCall(instance, value))
     return note(m, value, _run(m, instance, instance.cls.name, args, keywords, place, mark, number))
 
 
@@ -202,6 +205,20 @@ def call_library_module(
     node: ir.Call | None,
 ) -> Value:
     """A call of a layer, a container or a known architecture."""
+    value = _call_library_module(m, owner, args, keywords, place, node)
+    if m.modules is not None:
+        m.modules.append(ModuleCall(owner, value))
+    return value
+
+
+def _call_library_module(
+    m: Machine,
+    owner: Object,
+    args: Sequence[Value],
+    keywords: Mapping[str, Value],
+    place: Place,
+    node: ir.Call | None,
+) -> Value:
     if owner.kind == "model":
         return architectures.call(m, owner, args, keywords, place)
     if owner.kind == "container":

@@ -1,4 +1,5 @@
-"""The values that expressions of some files have in a run: for an editor that shows them.
+"""What is noted of a run for somebody who looks at it: the values of expressions for an editor, the calls of modules
+for a table of a model.
 
 Definitions
     recorder   keeps what it is told of the files that somebody looks at, a few values an expression
@@ -13,11 +14,19 @@ and the parameter ``x`` of the number of ``f`` has 1 and 2.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from torchlint.flow.values import Dict, List, Unknown, Value
 
 #: Values of one expression that are kept: the first, which are those of the program's own calls.
 MOST = 6
+
+
+class ModuleCall(NamedTuple):
+    """A module was called: a model of the project, or a library's layer, container or model; what it gave."""
+
+    module: Value
+    result: Value
 
 
 class Recorder:

@@ -135,6 +135,12 @@ def _trace(arguments: argparse.Namespace) -> int:
     return trace(arguments)
 
 
+def _inspect(arguments: argparse.Namespace) -> int:
+    from torchlint.frontends.inspect_command import inspect
+
+    return inspect(arguments)
+
+
 def _confirm(arguments: argparse.Namespace) -> int:
     from torchlint.frontends.confirm_command import confirm
 
@@ -189,6 +195,7 @@ _COMMANDS = {
     "reveal": _reveal,
     "trace": _trace,
     "confirm": _confirm,
+    "inspect": _inspect,
     "server": _server,
     "completion": _completion,
     "clean": _clean,

@@ -125,11 +125,11 @@ def _check_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="torchlint",
         usage="%(prog)s [check] [OPTIONS] [PATH ...]\n"
-        "       %(prog)s config|explain|rules|reveal|trace|confirm|server|completion|clean ...",
+        "       %(prog)s config|explain|rules|reveal|trace|inspect|confirm|server|completion|clean ...",
         description="Follow the tensors of a PyTorch program without running it, and say where they go wrong.",
         epilog="other commands: config [FILE], explain CODE|NAME, rules, reveal FILE[:LINE], trace FILE[:LINE], "
-        "confirm FILE[:CLASS], server, completion SHELL, clean; each has a --help of its own. Exit status: 0 clean, "
-        "1 findings, 2 errors.",
+        "inspect FILE[:CLASS], confirm FILE[:CLASS], server, completion SHELL, clean; each has a --help of its own. "
+        "Exit status: 0 clean, 1 findings, 2 errors.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: .), or - for standard input"
@@ -255,26 +255,7 @@ def _confirm_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "target", metavar="FILE[:CLASS]", help="without a class, every model of the file that is not a part of another"
     )
-    parser.add_argument(
-        "--input",
-        dest="inputs",
-        type=_shape,
-        action="append",
-        default=[],
-        metavar="SIZES[:DTYPE]",
-        help="the shape of what forward takes, such as 2,3,224,224 or 2,16:int64; once for each of its arguments; "
-        "default: found by trying",
-    )
-    parser.add_argument(
-        "--args",
-        dest="constants",
-        type=_constants,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="constants that the constructor is called with, such as in_channels=3, separated by commas; needs a CLASS "
-        "if the file has several models",
-    )
+    _add_model(parser, "default: found by trying")
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="the first of three seeds (default: 0)")
     parser.add_argument("--train", action="store_true", help="run in train mode, not in eval mode")
     output = parser.add_argument_group("output")
@@ -286,6 +267,53 @@ def _confirm_parser() -> argparse.ArgumentParser:
     runs = parser.add_argument_group("how it is run")
     _add_running(runs, cpu="a model (default: 60)")
     return parser
+
+
+def _inspect_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="torchlint inspect",
+        description="Print a model layer by layer: what each layer gives, holds and sees, found without running it.",
+        epilog="Exit status: 0 all of it was followed, 1 something was not, 2 there was nothing to look at.",
+    )
+    parser.add_argument(
+        "target",
+        metavar="FILE[:CLASS]",
+        help="without one, every model of the file that is not a part of another; a function that makes one will do",
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="further files or folders, such as those that make it")
+    _add_model(parser, "default: what the program gives it, else what its first layer takes")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--output-format", dest="layout", choices=("table", "json"), default="table",
+        help="default: table",
+    )  # fmt: skip
+    output.add_argument("--output-file", type=_named, metavar="FILE", help="write it there")
+    _add_colour(output)
+    return parser
+
+
+def _add_model(parser: argparse.ArgumentParser, default: str) -> None:
+    """How a model is made, and what it is given."""
+    parser.add_argument(
+        "--input",
+        dest="inputs",
+        type=_shape,
+        action="append",
+        default=[],
+        metavar="SIZES[:DTYPE]",
+        help="the shape of what forward takes, such as 2,3,224,224 or 2,16:int64; once for each of its arguments; "
+        + default,
+    )
+    parser.add_argument(
+        "--args",
+        dest="constants",
+        type=_constants,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="constants that the constructor is called with, such as in_channels=3, separated by commas; needs a CLASS "
+        "if the file has several models",
+    )
 
 
 def _shape(text: str) -> tuple[tuple[int, ...], str | None]:
@@ -510,6 +538,7 @@ PARSERS = {
     "reveal": _reveal_parser,
     "trace": _trace_parser,
     "confirm": _confirm_parser,
+    "inspect": _inspect_parser,
     "server": _server_parser,
     "completion": _completion_parser,
     "clean": _clean_parser,

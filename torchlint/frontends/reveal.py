@@ -12,7 +12,9 @@ from typing import NamedTuple
 from torchlint.diagnostic import Location, Span
 from torchlint.engine import registry
 from torchlint.facts.analysis import Analysis, analyse
+from torchlint.facts.architecture import Inspector
 from torchlint.flow.budget import Stop, never
+from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.library.tables import ContractError
 from torchlint.frontends.check import tables
 from torchlint.frontends.configuration import Configuration
@@ -20,6 +22,7 @@ from torchlint.frontends.documents import Documents
 from torchlint.frontends.files import Sources, find, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, UsageError
+from torchlint.project.modules import Project
 from torchlint.report.text import visible
 
 
@@ -97,6 +100,21 @@ class Look:
                 raise UsageError(str(error)) from error
         found.problems += self._documents.troubles
         return found
+
+    def inspector(self) -> Inspector:
+        """What looks at the models of the file.
+
+        Raises:
+            UsageError, ConfigError: there is nothing sensible to do.
+        """
+        own, taught = [str(registry.own_contracts())], tables([self._configuration.of(self._target.path)])
+        project = Project(self._documents.files, self.sources.context, top=os.getcwd())
+        try:
+            contracts = Contracts.load(own, taught, os.getcwd())
+        except ContractError as error:
+            raise UsageError(str(error)) from error
+        name = next(name for name, unit in project.units.items() if unit.path == self.path)
+        return Inspector(project, contracts, name)
 
     def row(self, span: Span) -> Span:
         """A place of the analysis in the file as the user knows it."""

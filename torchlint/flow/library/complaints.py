@@ -146,12 +146,11 @@ def _mistakes(row: Row) -> Iterator[str]:
             parse_signature(text or "()")
         except ContractError as error:
             yield f"`{key}`: {error}"
-    if isinstance(row, Operation):
-        wrong = unknown_word(row)
-        if wrong is not None:
-            yield wrong_word(row, wrong)
-        if not isinstance(row.range, str) and row.range[0] > row.range[1]:
-            yield "`range` ends before it begins"
+    wrong = unknown_word(row) if isinstance(row, (Module, Operation)) else None
+    if wrong is not None:
+        yield wrong_word(row, wrong)
+    if isinstance(row, Operation) and not isinstance(row.range, str) and row.range[0] > row.range[1]:
+        yield "`range` ends before it begins"
     if isinstance(row, Loss) and row.applies and row.takes not in ("logits", "value"):
         yield f"`applies` is {row.applies!r}, so the loss takes logits, but `takes` is {row.takes!r}"
     stray = stray_parameter(row) if row.signature else None

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from torchlint.flow.library.rules import unknown_word
-from torchlint.flow.library.tables import KINDS, ContractError, Operation, Row, Table
+from torchlint.flow.library.tables import KINDS, ContractError, Module, Operation, Row, Table
 
 Tree = Mapping[str, Any]
 
@@ -109,7 +109,7 @@ def parse_own(text: str, path: str) -> Table:
     """
     table = rows(parse_tree(text, path), path)
     for row in table.rows:
-        key = unknown_word(row) if isinstance(row, Operation) else None
+        key = unknown_word(row) if isinstance(row, (Module, Operation)) else None
         if key is not None:
             from torchlint.flow.library import complaints
 

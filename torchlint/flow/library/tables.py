@@ -91,7 +91,7 @@ ModuleKind = Literal[
 class Module(_Row, frozen=True, kw_only=True, gc=False):
     """A layer. `calls` is the operation that its call performs, on the constructor's arguments and the call's own
     (bound by `call_signature`); `expects` the constructor parameter that says the input's channels or features,
-    which stand at dimension `channel_dim`."""
+    which stand at dimension `channel_dim`; `holds` names the rule for its parameters, empty if it has none."""
 
     kind: ModuleKind = "other"
     calls: str = ""
@@ -99,6 +99,7 @@ class Module(_Row, frozen=True, kw_only=True, gc=False):
     expects: str = ""
     channel_dim: int = 1
     spatial: int = 0
+    holds: str = ""
 
     @property
     def call_parameters(self) -> Signature:
