@@ -72,7 +72,7 @@ def joined(shapes: list[Shape], dim: int) -> Shape:
         named = [d for d in dims if d is not None]
         for d in named[1:]:
             if sizes.differs(d, named[0]):
-                raise refuse("cat", d, named[0], i)
+                raise refuse("cat", named[0], d, i)
         out.append(next((d for d in named if isinstance(d, int)), named[0] if named else None))
     return tuple(out)
 
@@ -109,7 +109,7 @@ def stacked(shapes: list[Shape], dim: int, count: Dim) -> Shape:
             return None
         for i, (x, y) in enumerate(zip(shape, other)):
             if sizes.differs(x, y):
-                raise refuse("cat", y, x, i, "stack")
+                raise refuse("cat", x, y, i, "stack")
         shape = tuple(x if x is not None else y for x, y in zip(shape, other))
     if shape is None:
         return None
@@ -166,7 +166,7 @@ def padded_sequences(call: Call) -> Shape:
         assert other
         for i, (x, y) in enumerate(zip(rest, other[1:])):
             if sizes.differs(x, y):
-                raise refuse("cat", y, x, i + 1, "padding")
+                raise refuse("cat", x, y, i + 1, "padding")
         rest = tuple(x if x is not None else y for x, y in zip(rest, other[1:]))
         whole = isinstance(longest, int) and isinstance(other[0], int)
         longest = max(longest, other[0]) if whole else longest if longest == other[0] else None  # type: ignore[type-var]
