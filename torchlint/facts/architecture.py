@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
-from torchlint.architecture import Layer, Model, Output
+from torchlint.architecture import Layer, Model, Output, Step
 from torchlint.facts.receptive import Fields
 from torchlint.facts.roots import Roots
 from torchlint.facts.wording import call_words
@@ -50,8 +50,8 @@ from torchlint.project.modules import Project
 #: Nodes that a look at one model may evaluate, how deep its calls may be nested, and modules inside each other.
 MOST_NODES, DEEPEST, NESTED = 20_000_000, 400, 24
 
-#: Layers that are listed.
-MOST_LAYERS = 5_000
+#: Layers that are listed, and calls of them.
+MOST_LAYERS, MOST_STEPS = 5_000, 10_000
 
 #: What a user may give: constants, and lists, tuples and dicts of them.
 Constant = Union[None, bool, int, float, str, list[Any], tuple[Any, ...], dict[Any, Any]]
@@ -172,7 +172,7 @@ class _Look:
         layers, total, complete = self._layers(listed, log, fields)
         shown = tuple(_output(v, "") for v in inputs if isinstance(v, Tensor))
         words = " and ".join(x for x in (source, told) if x)
-        found = Model(self.name, call, shown, words, layers, total, complete, tuple(self.trouble))
+        found = Model(self.name, call, shown, words, layers, total, complete, tuple(self.trouble), _steps(listed, log))
         return Found(
             found, tuple(module.made if isinstance(module, (Instance, Object)) else None for _, module in listed)
         )
@@ -328,6 +328,44 @@ def _listed(m: Machine, model: Value) -> Iterator[tuple[str, Value]]:
         yield name, value
         inner = [(f"{name}.{key}" if name else key, child) for key, child in children(m, value)]
         pending.extend(reversed(inner))
+
+
+class _Open(NamedTuple):
+    """A call and those inside it, the last of them first to be looked at."""
+
+    layer: int
+    result: Value
+    inner: list[_Open]
+
+
+def _steps(listed: Sequence[tuple[str, Value]], log: Sequence[ModuleCall]) -> tuple[Step, ...]:
+    """The calls of listed modules in the order in which they begin. The log has them as they end: those that came
+    before the end of a call, and are of parts of that module, were made inside it."""
+    numbers = {id(module): number for number, (_, module) in enumerate(listed)}
+    done: list[_Open] = []
+    for call in log:
+        number = numbers.get(id(call.module))
+        if number is None:
+            continue
+        name = listed[number][0]
+        first = len(done)
+        while first and _within(listed[done[first - 1].layer][0], name):
+            first -= 1
+        inner = done[first:]
+        del done[first:]
+        done.append(_Open(number, call.result, inner))
+    found: list[Step] = []
+    pending = [(one, 0) for one in reversed(done)]
+    while pending and len(found) < MOST_STEPS:
+        one, depth = pending.pop()
+        tensor = next(_tensors(one.result), None)
+        found.append(Step(one.layer, depth, None if tensor is None else _output(tensor, "").shape))
+        pending.extend((inner, depth + 1) for inner in reversed(one.inner))
+    return tuple(found)
+
+
+def _within(name: str, outer: str) -> bool:
+    return name != outer and (not outer or name.startswith(outer + "."))
 
 
 def children(m: Machine, value: Value) -> list[tuple[str, Value]]:
