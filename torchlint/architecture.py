@@ -64,8 +64,8 @@ class Step(msgspec.Struct, frozen=True):
 
 class Model(msgspec.Struct, frozen=True):
     """A model: how it was made and what it was given, in words where that was not asked for; its layers; and how many
-    parameters it has in all (`complete`: all of them are counted). trouble: what could not be followed, in words. steps:
-    the calls of its layers, each before those inside it: the way of the data."""
+    parameters it has in all (`complete`: all of them are counted). trouble: what could not be followed, in words.
+    steps: the calls of its layers, each before those inside it: the way of the data."""
 
     name: str
     call: str

@@ -405,7 +405,7 @@ def _held(m: Machine, module: Value) -> dict[int, int | None] | None:
                 return None
             found.update(inner)
     elif isinstance(module, Object):
-        if module.kind == "model":
+        if module.kind == "model" or (module.kind == "container" and module.attrs.get("()", ()) is None):
             return None
         row = m.contracts.lookup(module.name)
         if isinstance(row, tables.Module):
@@ -420,6 +420,11 @@ def _held(m: Machine, module: Value) -> dict[int, int | None] | None:
     attrs = module.attrs if isinstance(module, (Instance, Object)) else {}
     held = attrs.get("()")
     pairs = [*attrs.items(), *(held if isinstance(held, tuple) else ())]
+    if isinstance(module, Object) and module.short == "ParameterDict":
+        given = module.arguments.get("parameters")
+        if not isinstance(given, Dict) or given.meta.get("open"):
+            return None
+        pairs += [(str(key), value) for key, value in given.items.items()]
     for _, value in pairs:
         value = m.resolve(value) if isinstance(value, Value) else None
         if isinstance(value, Tensor) and value.via is not None and value.via.op == "Parameter":
