@@ -204,6 +204,8 @@ def test_several_inputs_of_several_dtypes(inspect: Inspect) -> None:
         (["models.py:Other"], "its models are Block, Net, Pair"),
         (["none.py"], "no class of this file is a torch.nn.Module"),
         (["absent.py"], "absent.py: no such file"),
+        (["broken.py"], "broken.py: "),
+        (["broken.py:Net"], "broken.py: "),
         (["."], "a folder; name a file of it"),
         (["models.py", "--input", "1,3,8,8"], "--input is for one model"),
         (["models.py:Net", "--input", "1,a"], "is no shape"),

@@ -125,3 +125,39 @@ def test_fields_of_random_networks(
             assert list(real) == field, (real, field, text)
         checked += 1
     assert checked >= 5
+
+
+FOCUS = """\
+import torch
+from torch import nn
+
+
+class Focus(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return RESULT
+"""
+
+
+@pytest.mark.parametrize(
+    ("result", "field"),
+    [
+        ("x[:, :2]", [3, 3]),
+        ("torch.cat([x[..., ::2, ::2], x[..., 1::2, 1::2]], 1)", None),  # passes over positions
+        ("x.mean(1)", None),
+        ("x.mean((2, 3))", "all"),
+        ("x.flatten(1)", "all"),
+        ("x * 2 + x.relu()", [3, 3]),
+    ],
+)
+def test_what_is_done_with_positions(
+    result: str, field: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(FOCUS.replace("RESULT", result))
+    main(["inspect", "net.py", "--input", "1,3,16,16", "--output-format", "json"])
+    assert json.loads(capsys.readouterr().out)["models"][0]["layers"][0]["field"] == field

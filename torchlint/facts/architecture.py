@@ -99,6 +99,12 @@ class Inspector:
         """What went wrong inside torchlint."""
         return self._roots.faults
 
+    @property
+    def problem(self) -> str:
+        """Why the file cannot be read; nothing if it can."""
+        unit = self._project.unit(self._path)
+        return unit.problem.message if unit is not None and unit.problem is not None else ""
+
     def names(self) -> list[str]:
         """The models that the file defines and that no other of its models is made of or derived from; all of them
         where there is no such one."""

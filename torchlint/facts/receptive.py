@@ -29,10 +29,10 @@ _POINTWISE_NAMES = (
     "celu gelu "
     "silu mish hardtanh hardsigmoid hardswish hardshrink softshrink tanhshrink softplus softsign logsigmoid sigmoid "
     "tanh prelu rrelu threshold dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout identity "
-    "Identity batch_norm contiguous clone detach float to type half double Parameter cat concat concatenate stack "
-    "softmax2d Softmax2d maximum minimum addcmul lerp erf round floor ceil sign reciprocal masked_fill "
+    "Identity batch_norm contiguous clone detach float to type half double Parameter cat concatenate stack "
+    "Softmax2d maximum minimum addcmul lerp erf round floor ceil sign reciprocal masked_fill "
     "local_response_norm "
-    "chunk split narrow select index unbind getitem subscript pad checkpoint no_grad glu channel_shuffle requires_grad"
+    "chunk split narrow select unbind pad no_grad glu channel_shuffle requires_grad"
 )
 #: Operations that give a position what their inputs have there, or beside it where only padding stands.
 POINTWISE = frozenset(_POINTWISE_NAMES.split())
@@ -50,7 +50,7 @@ _TAPS: dict[object, int] = {
 }  # fmt: skip
 _ADAPTIVE = frozenset(f"adaptive_{kind}_pool{n}d" for kind in ("avg", "max") for n in (1, 2, 3))
 #: Those that may pass over positions.
-_PICKS = frozenset(("select", "index", "getitem", "subscript"))
+_PICKS = frozenset(("select", "index_select", "gather"))
 
 
 class Way(NamedTuple):

@@ -73,6 +73,8 @@ def _blueprint(look: Look, path: str, name: str, asked: Asked) -> tuple[Blueprin
     def run() -> None:
         inspector = look.inspector()
         try:
+            if inspector.problem:
+                raise UsageError(f"{path}: it cannot be read as Python: {inspector.problem}")
             names = [name] if name else inspector.names()
             if len(names) > 1 and (asked.arguments or asked.inputs):
                 option = "--args" if asked.arguments else "--input"
