@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
-from torchlint.architecture import Layer, Model, Output
+from torchlint.architecture import Layer, Model, Output, Step
 from torchlint.facts.receptive import Fields
 from torchlint.facts.roots import Roots
 from torchlint.facts.wording import call_words
@@ -50,8 +50,8 @@ from torchlint.project.modules import Project
 #: Nodes that a look at one model may evaluate, how deep its calls may be nested, and modules inside each other.
 MOST_NODES, DEEPEST, NESTED = 20_000_000, 400, 24
 
-#: Layers that are listed.
-MOST_LAYERS = 5_000
+#: Layers that are listed, and calls of them.
+MOST_LAYERS, MOST_STEPS = 5_000, 10_000
 
 #: Kinds of layers that hold no parameters, whoever made them.
 PLAIN = frozenset({"reshape", "pool", "dropout"})
@@ -101,6 +101,12 @@ class Inspector:
     def faults(self) -> Sequence[Any]:
         """What went wrong inside torchlint."""
         return self._roots.faults
+
+    @property
+    def problem(self) -> str:
+        """Why the file cannot be read; nothing if it can."""
+        unit = self._project.unit(self._path)
+        return unit.problem.message if unit is not None and unit.problem is not None else ""
 
     def names(self) -> list[str]:
         """The models that the file defines and that no other of its models is made of or derived from; all of them
@@ -175,7 +181,7 @@ class _Look:
         layers, total, complete = self._layers(listed, log, fields)
         shown = tuple(_output(v, "") for v in inputs if isinstance(v, Tensor))
         words = " and ".join(x for x in (source, told) if x)
-        found = Model(self.name, call, shown, words, layers, total, complete, tuple(self.trouble))
+        found = Model(self.name, call, shown, words, layers, total, complete, tuple(self.trouble), _steps(listed, log))
         return Found(
             found, tuple(module.made if isinstance(module, (Instance, Object)) else None for _, module in listed)
         )
@@ -333,6 +339,44 @@ def _listed(m: Machine, model: Value) -> Iterator[tuple[str, Value]]:
         pending.extend(reversed(inner))
 
 
+class _Open(NamedTuple):
+    """A call and those inside it, the last of them first to be looked at."""
+
+    layer: int
+    result: Value
+    inner: list[_Open]
+
+
+def _steps(listed: Sequence[tuple[str, Value]], log: Sequence[ModuleCall]) -> tuple[Step, ...]:
+    """The calls of listed modules in the order in which they begin. The log has them as they end: those that came
+    before the end of a call, and are of parts of that module, were made inside it."""
+    numbers = {id(module): number for number, (_, module) in enumerate(listed)}
+    done: list[_Open] = []
+    for call in log:
+        number = numbers.get(id(call.module))
+        if number is None:
+            continue
+        name = listed[number][0]
+        first = len(done)
+        while first and _within(listed[done[first - 1].layer][0], name):
+            first -= 1
+        inner = done[first:]
+        del done[first:]
+        done.append(_Open(number, call.result, inner))
+    found: list[Step] = []
+    pending = [(one, 0) for one in reversed(done)]
+    while pending and len(found) < MOST_STEPS:
+        one, depth = pending.pop()
+        tensor = next(_tensors(one.result), None)
+        found.append(Step(one.layer, depth, None if tensor is None else _output(tensor, "").shape))
+        pending.extend((inner, depth + 1) for inner in reversed(one.inner))
+    return tuple(found)
+
+
+def _within(name: str, outer: str) -> bool:
+    return name != outer and (not outer or name.startswith(outer + "."))
+
+
 def children(m: Machine, value: Value) -> list[tuple[str, Value]]:
     """The modules that a module registers itself, by name."""
     if not isinstance(value, (Instance, Object)):
@@ -363,7 +407,7 @@ def _held(m: Machine, module: Value) -> dict[int, int | None] | None:
                 return None
             found.update(inner)
     elif isinstance(module, Object):
-        if module.kind == "model":
+        if module.kind == "model" or (module.kind == "container" and module.attrs.get("()", ()) is None):
             return None
         row = m.contracts.lookup(module.name)
         if isinstance(row, tables.Module):
@@ -378,6 +422,11 @@ def _held(m: Machine, module: Value) -> dict[int, int | None] | None:
     attrs = module.attrs if isinstance(module, (Instance, Object)) else {}
     held = attrs.get("()")
     pairs = [*attrs.items(), *(held if isinstance(held, tuple) else ())]
+    if isinstance(module, Object) and module.short == "ParameterDict":
+        given = module.arguments.get("parameters")
+        if not isinstance(given, Dict) or given.meta.get("open"):
+            return None
+        pairs += [(str(key), value) for key, value in given.items.items()]
     for _, value in pairs:
         value = m.resolve(value) if isinstance(value, Value) else None
         if isinstance(value, Tensor) and value.via is not None and value.via.op == "Parameter":
