@@ -175,7 +175,7 @@ def test_a_table(inspect: Inspect) -> None:
 
 def test_long_sizes_have_short_names(inspect: Inspect) -> None:
     done = inspect("models.py:Net", "--color=never")
-    assert "  where       H₁ = ⌊(H−3)/2⌋+1, W₁ = ⌊(W−3)/2⌋+1" in done.out.splitlines()
+    assert "  where       H₁ = ⌊(H+1)/2⌋−1, W₁ = ⌊(W+1)/2⌋−1" in done.out.splitlines()
     assert "B×4×H₁×W₁" in done.out
 
 

@@ -194,7 +194,8 @@ class _Look:
         if isinstance(self.subject, Class) and not self.asked.arguments:
             for event in self.program() if self._lacks() or not self.asked.inputs else ():
                 model = event.run.model
-                if isinstance(model, Instance) and model.cls.node is self.subject.node:
+                own = isinstance(model, Instance) and model.made is not None and model.made.n != 0
+                if isinstance(model, Instance) and own and model.cls.node is self.subject.node:
                     return model, self._call(model), "as the program makes it", event
         keywords: dict[str, Value] = {name: value_of(v) for name, v in self.asked.arguments.items()}
         made: list[Value] = []

@@ -21,9 +21,9 @@ class ShapesRefused(Fact, frozen=True):
     """Torch refuses the sizes that an operation is given.
 
     op: what torch calls it; text: how the program spells it; kind, left, right, dim, note: as in
-    `torchlint.flow.library.refusals.Refusal`, but kind is ``rows`` where `RowsMade` speaks of the same view. tensors: those among its arguments, in their order; made: where its layer
-    was constructed, None for a function; along: the dimension that it joins or works along, if that is written; run:
-    the call of a model in which that happens.
+    `torchlint.flow.library.refusals.Refusal`, but kind is ``rows`` where `RowsMade` speaks of the same view. tensors:
+    those among its arguments, in their order; made: where its layer was constructed, None for a function; along: the
+    dimension that it joins or works along, if that is written; run: the call of a model in which that happens.
     """
 
     op: str
