@@ -28,11 +28,11 @@ def is_instance(m: Machine, value: Value, cls: Value) -> Value:
     """``isinstance(value, cls)`` as far as it is known."""
     if isinstance(cls, Tuple):
         results = [is_instance(m, value, m.resolve(c)) for c in cls.items]
-        if any(r is TRUE for r in results):
+        if any(r == TRUE for r in results):
             return TRUE
         if isinstance(value, Unknown) and value.key is not None:
             return Unknown(("isinstance", value.key, tuple(getattr(m.resolve(c), "name", "") for c in cls.items)))
-        return FALSE if all(r is FALSE for r in results) else UNKNOWN
+        return FALSE if all(r == FALSE for r in results) else UNKNOWN
     if isinstance(value, Unknown):
         if value.key is not None and isinstance(cls, (Library, Class)):
             return Unknown(("isinstance", value.key, cls.name))

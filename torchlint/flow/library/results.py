@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from torchlint.flow import shape as sizes
 from torchlint.flow.interval import REAL, Interval
-from torchlint.flow.library import imaging, joining, sequences
+from torchlint.flow.library import imaging, joining, packing, sequences
 from torchlint.flow.library.axes import axis as axis_at
 from torchlint.flow.library.axes import broadcast, data_shape, index
 from torchlint.flow.library.dtypes import category
@@ -446,6 +446,8 @@ def _reinterpreted(call: Call) -> Value | None:
 
 RESULT_RULES: dict[str, Callable[[Call], Value | None]] = {
     **imaging.RESULTS,
+    "pack": packing.pack,
+    "unpack": packing.unpack,
     "chunk": _chunk,
     "split": _split,
     "unbind": _unbind,
