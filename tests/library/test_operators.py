@@ -417,18 +417,6 @@ def test_einops() -> None:
     )
 
 
-def test_einops_packs_and_unpacks() -> None:
-    token = Tensor(None, None, "float32", (B, 32))
-    grid = Tensor(None, None, "float32", (B, 4, 5, 32))
-    packed = perform("einops.pack", make_list([token, grid]), Const("b * d"))
-    assert isinstance(packed, Tuple)
-    whole, shapes = packed.items
-    assert isinstance(whole, Tensor)
-    assert whole.shape == (B, 21, 32)
-    parts = perform("einops.unpack", whole, shapes, Const("b * d"))
-    assert [part.shape for part in parts.items] == [(B, 32), (B, 4, 5, 32)]
-
-
 def test_grids_of_images() -> None:
     fake = perform("torch.tanh", LOGITS)
     assert perform("torchvision.utils.make_grid", fake).range == Interval(-1, 1)
