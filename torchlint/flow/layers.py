@@ -193,6 +193,8 @@ def _record(
             m.catching == m.loops,
             m.running,
             spell(node.func) if node is not None and isinstance(node.func, (ir.Attr, ir.Name)) else "",
+            layer.attrs.get("(weight)"),
+            layer.attrs.get("(bias)"),
         )
     )
 
