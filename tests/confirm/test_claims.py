@@ -49,6 +49,7 @@ UNDECIDED = {
     "TL307": "that a list is none of torch's is read from its construction, and shows in a list of parameters only",
     "TL311": "a layer that nothing reaches takes no part in what a run computes",
     "TL318": "that two places hold one layer is what the program says; that they must not is the author's to know",
+    "TL321": "that units stay alike shows after steps of training, which a claim does not make",
     "TL216": "the order of the channels in a file's array is the reader's convention",
 }
 

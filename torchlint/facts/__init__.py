@@ -24,6 +24,7 @@ from torchlint.facts.pairs import Draw, PairMoved
 from torchlint.facts.pixels import KEEPING, PixelStep, Setting, history
 from torchlint.facts.refusals import ShapesRefused
 from torchlint.facts.reshapes import Reshaped
+from torchlint.facts.starts import LayerStarts
 from torchlint.facts.statistics import ImageRescaled, Rescaling, rescalings
 from torchlint.facts.submodules import StateShared, Unregistered, UnusedLayer
 from torchlint.facts.tails import Tail
@@ -39,7 +40,8 @@ from torchlint.flow.values import Meaning, Place, Run, Tensor, Weights
 __all__ = [
     "KEEPING", "BackwardCalled", "BytesComputed", "ConstructorRun", "CriticCalled", "Cut", "Dim",
     "DistributionUsed", "Draw", "DropoutCalled", "Ending", "Fact", "Fault", "Form", "ForwardEnds",
-    "ImageRescaled", "ImageShown", "Interval", "LayerCalled", "LayerFed", "LayerMade", "Levels", "LoopReturns",
+    "ImageRescaled", "ImageShown", "Interval", "LayerCalled", "LayerFed", "LayerMade", "LayerStarts", "Levels",
+    "LoopReturns",
     "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence",
     "OpCalled", "PairMoved", "PixelStep", "Place", "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped",
     "RowsMade", "Run", "Setting", "Shape", "ShapesRefused", "StateShared", "Tail", "Tensor", "TensorKept",

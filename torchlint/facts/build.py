@@ -32,6 +32,7 @@ from torchlint.facts.phases import comparisons, evaluations, feedings, unlike
 from torchlint.facts.pixels import step_of
 from torchlint.facts.refusals import refusals
 from torchlint.facts.reshapes import reshapes
+from torchlint.facts.starts import starts
 from torchlint.facts.statistics import images_rescaled
 from torchlint.facts.training import TrainingEvent, TrainingIteration
 from torchlint.facts.usage import usage
@@ -434,6 +435,7 @@ def facts(events: Sequence[Event], *, whole: bool = True) -> list[Occurrence]:
         rows_made,
         refusals,
         layers_fed,
+        starts,
         images_rescaled,
         pairs,
         computed_bytes,

@@ -76,7 +76,7 @@ def layers_fed(events: Sequence[Event]) -> Iterable[Occurrence]:
     named = {(e.place, e.layer.made) for group in groups.values() for e in group if e.text}
     groups = {key: group for key, group in groups.items() if any(map(_worth, group))}
     fed = frozenset(id(e.input.via) for group in groups.values() for e in group if e.input.via is not None)
-    uses = _uses(events, fed) if groups else {}
+    uses = uses_of(events, fed) if groups else {}
     seen: set[object] = set()
     for group in groups.values():
         facts = tuple(_fed(event, runs.get(event.run), uses, nodes, named) for event in group)
@@ -138,7 +138,7 @@ def _constants(arguments: object) -> dict[str, float | str | None]:
     return {name: value.value for name, value in items if isinstance(value, Const)}
 
 
-def _uses(events: Sequence[Event], wanted: frozenset[int]) -> dict[int, set[object]]:
+def uses_of(events: Sequence[Event], wanted: frozenset[int]) -> dict[int, set[object]]:
     """What is done with the results of the operations that are wanted, by their identity: by other operations, losses,
     and models that return them."""
     uses: dict[int, set[object]] = {one: set() for one in wanted}

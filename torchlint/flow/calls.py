@@ -12,6 +12,7 @@ from torchlint.flow import (
     data,
     dynamic,
     expressions,
+    filling,
     inplace,
     join,
     layers,
@@ -80,6 +81,7 @@ def call_node(m: Machine, node: ir.Call) -> Value:
         m.stepped = spell(node.args[0] if node.args and training.is_scaler(callee) else func.value)
     m.calling = m.place(node.n)
     m.passing = _written(node, args, keywords)
+    filling.written(m, node, callee, args, keywords)
     several = None
     for i, argument in enumerate(args):
         if type(argument) is Rest and argument.variants:

@@ -202,6 +202,8 @@ def _record(
             m.running,
             spell(node.func) if node is not None and isinstance(node.func, (ir.Attr, ir.Name)) else "",
             result,
+            layer.attrs.get("(weight)"),
+            layer.attrs.get("(bias)"),
         )
     )
 

@@ -18,6 +18,7 @@ from torchlint.flow import (
     builtins,
     calls,
     engines,
+    filling,
     join,
     layers,
     lightning,
@@ -68,7 +69,6 @@ SAME = frozenset(
         "bfloat16",
         "type",
         "requires_grad_",
-        "apply",
         "share_memory",
         "to_empty",
         "xpu",
@@ -305,6 +305,10 @@ def _method(
         return training.parameters(owner) if name != "state_dict" else Dict({}, {"open": True})
     if name in ("children", "named_children", "modules"):
         return _children(m, owner, name)
+    if name == "apply":
+        for module in (filling.all_modules(m, owner) or ()) if args else ():
+            calls.call(m, args[0], [module], {}, place)
+        return owner
     if name == "zero_grad":
         training.record(m, "zero_grad", owner, "", place)
         return NONE
@@ -348,7 +352,8 @@ def _children(m: Machine, owner: Instance | Object, name: str) -> Value:
         part = architectures.part_of(owner)
         return list_of(part if name == "children" else Tuple((Text(), part)))
     if name == "modules":
-        return list_of(UNKNOWN)
+        every = filling.all_modules(m, owner)
+        return list_of(UNKNOWN) if every is None else make_list(every)
     pairs = owner.attrs.get("()")
     if not isinstance(pairs, tuple):
         pairs = tuple((k, v) for k, v in owner.attrs.items() if is_submodule(m, v))

@@ -164,6 +164,7 @@ def assign(m: Machine, target: ir.Expr, value: Value) -> None:
     elif isinstance(target, (ir.TupleExpr, ir.ListExpr)):
         _unpack(m, target.items, value)
     elif isinstance(target, ir.Subscript):
+        layers.weights_written(m, target.value)
         base = m.resolve(expressions.evaluate(m, target.value))
         store(m, base, m.resolve(expressions.evaluate(m, target.index)), value, target)
     elif isinstance(target, ir.Starred):

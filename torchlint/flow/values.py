@@ -396,6 +396,15 @@ class Object(Value, msgspec.Struct, frozen=True, eq=False):
         return parts[-2] if parts[-1].startswith("from_") and len(parts) > 2 else parts[-1]
 
 
+class Filled(Value, msgspec.Struct, frozen=True, eq=False):
+    """What the program filled a layer's weight or bias with: a number, None if it is not one; `place` is the call, and
+    `sure` says that it is always made, and on this layer."""
+
+    number: float | None
+    place: Place
+    sure: bool
+
+
 class Meaning(msgspec.Struct, frozen=True):
     """What a tensor's numbers stand for.
 
