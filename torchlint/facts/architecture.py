@@ -29,6 +29,7 @@ from torchlint.flow.machine import Machine
 from torchlint.flow.recording import ModuleCall
 from torchlint.flow.shape import Dim, Shape, product, symbol
 from torchlint.flow.values import (
+    NONE,
     Alternatives,
     Class,
     Const,
@@ -401,8 +402,13 @@ def _held(m: Machine, module: Value) -> dict[int, int | None] | None:
     """How many numbers each parameter has that a module holds itself, by identity; None if that is not known."""
     found: dict[int, int | None] = {}
     if isinstance(module, Instance):
-        inherited = module.attrs.get("(layer)")
-        if isinstance(inherited, Object):
+        inherited = m.resolve(module.attrs.get("(layer)", NONE))
+        if isinstance(inherited, Alternatives):  # constructed in one of several ways
+            held_by = [_held(m, option) for _, option in inherited.options]
+            if len({None if one is None else tuple(one.values()) for one in held_by}) > 1:
+                return None
+            inherited = inherited.options[0][1]
+        if inherited != NONE:
             inner = _held(m, inherited)
             if inner is None:
                 return None
@@ -418,7 +424,7 @@ def _held(m: Machine, module: Value) -> dict[int, int | None] | None:
             if shapes is None:
                 return None
             for name, shape in shapes.items():
-                if name not in module.attrs:
+                if name not in module.attrs or _changed_in_place(m.resolve(module.attrs[name])):
                     found[hash((id(module), name))] = parameters.count({name: shape})
     attrs = module.attrs if isinstance(module, (Instance, Object)) else {}
     held = attrs.get("()")
@@ -434,6 +440,11 @@ def _held(m: Machine, module: Value) -> dict[int, int | None] | None:
             size = None if value.shape is None else product(value.shape)
             found[id(value)] = size if isinstance(size, int) else None
     return found
+
+
+def _changed_in_place(value: Value) -> bool:
+    """Whether what stands for a layer's own parameter is that, with other numbers in it."""
+    return isinstance(value, Tensor) and value.via is not None and value.via.op != "Parameter"
 
 
 # --- words -------------------------------------------------------------------------------------------------------
