@@ -269,7 +269,7 @@ def _held(hierarchy: Hierarchy) -> Iterator[Occurrence]:
                 continue
             if known is None:
                 known = _registered(m)
-            if any(id(one) in known for one, _ in held) or _registers(hierarchy, cls, name):
+            if any(id(one) in known for one, _ in held) or registers(hierarchy, cls, name):
                 continue
             one = _where(hierarchy, cls, name)
             if one is None:
@@ -300,7 +300,7 @@ def _appended(hierarchy: Hierarchy) -> Iterator[Occurrence]:
             if not is_attribute(owner, receiver) or owner.name not in empty or len(call.args) != 1:
                 continue
             made = call.args[0]
-            if not _keeps_state(scope, made) or scope.kind(made) == "norm" or _registers(hierarchy, cls, owner.name):
+            if not _keeps_state(scope, made) or scope.kind(made) == "norm" or registers(hierarchy, cls, owner.name):
                 continue
             found = _where(hierarchy, cls, owner.name)
             if found is None:
@@ -383,8 +383,12 @@ def _registered(m: Machine) -> set[int]:
     return found
 
 
-def _registers(hierarchy: Hierarchy, cls: Class, name: str) -> bool:
-    """Whether a class, or kin, may write the modules down in another way."""
+#: What may be given layers, or parameters, that a class keeps elsewhere.
+OF_MODULES = frozenset({"ModuleList", "ModuleDict", "Sequential", "ParameterList"})
+
+
+def registers(hierarchy: Hierarchy, cls: Class, name: str, containers: frozenset[str] = OF_MODULES) -> bool:
+    """Whether a class, or kin, may write down in another way what an attribute holds: in one of `containers`, too."""
     for base in (*cls.mro, *hierarchy.derived.get(id(cls.node), ())):
         if not isinstance(base, Class):
             continue
@@ -396,7 +400,7 @@ def _registers(hierarchy: Hierarchy, cls: Class, name: str) -> bool:
                 if not isinstance(one, ir.Call):
                     continue
                 func = one.func.name if isinstance(one.func, (ir.Attr, ir.Name)) else ""
-                if func in ("ModuleList", "ModuleDict", "Sequential", "ParameterList"):
+                if func in containers:
                     if any(is_attribute(part, receiver) and part.name == name for part in walk(one)):
                         return True
     return False

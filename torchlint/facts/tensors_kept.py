@@ -24,7 +24,7 @@ from torchlint.facts.hierarchy import (
     receiver_of,
     walk,
 )
-from torchlint.facts.submodules import REGISTERS, Mentions
+from torchlint.facts.submodules import Mentions, registers
 from torchlint.flow.spell import spell
 from torchlint.flow.values import Class, Place
 from torchlint.syntax import ir
@@ -48,6 +48,10 @@ THROUGH = frozenset({"tril", "triu", "sqrt", "exp", "log", "sin", "cos", "flip",
 PLACING = frozenset({"to", "cuda", "type_as", "device", "get_device", "cpu", "numpy", "item", "tolist", "expand_as"})
 
 Kind = Literal["lost", "listed", "trained", "constant"]
+
+
+#: What makes parameters of tensors that it is given.
+OF_PARAMETERS = frozenset({"ParameterList", "ParameterDict"})
 
 
 class TensorKept(Fact, frozen=True):
@@ -137,7 +141,7 @@ def _listed(
         made = item if scope.kind(item) == "parameter" else None
     elif isinstance(value, ir.DictExpr):
         made = next((item for item in value.values if scope.kind(item) == "parameter"), None)
-    if made is None or _written_down(hierarchy, cls, one.name):
+    if made is None or registers(hierarchy, cls, one.name, OF_PARAMETERS):
         return None
     keyed = isinstance(value, ir.DictExpr) or (isinstance(value, ir.Comp) and value.kind == "dict")
     return _fact(cls, one, "listed", made, what="dict" if keyed else "list")
@@ -153,22 +157,6 @@ def _appended(init: ir.FunctionDef, scope: Scope) -> dict[str, ir.Call]:
             if is_attribute(owner, receiver) and isinstance(made, ir.Call) and scope.kind(made) == "parameter":
                 found.setdefault(owner.name, made)
     return found
-
-
-def _written_down(hierarchy: Hierarchy, cls: Class, name: str) -> bool:
-    """Whether a class may make parameters of what an attribute holds in another way."""
-    for base in (*cls.mro, *hierarchy.derived.get(id(cls.node), ())):
-        if not isinstance(base, Class):
-            continue
-        for method in hierarchy.methods(base).values():
-            if not REGISTERS.isdisjoint(method.uses) or method.name in ("parameters", "_apply", "to", "state_dict"):
-                return True
-            receiver = receiver_of(method)
-            for call in walk(method):
-                if isinstance(call, ir.Call) and spell(call.func).endswith(("ParameterList", "ParameterDict")):
-                    if any(is_attribute(part, receiver) and part.name == name for part in walk(call)):
-                        return True
-    return False
 
 
 def _trained(mentions: Mentions, cls: Class, one: Assigned, scope: Scope) -> TensorKept | None:
@@ -198,7 +186,7 @@ def _moves_models(hierarchy: Hierarchy) -> bool:
 def _constant(hierarchy: Hierarchy, cls: Class, init: ir.FunctionDef, one: Assigned, scope: Scope) -> TensorKept | None:
     """A tensor that the constructor makes, and ``forward`` computes with wherever its input is."""
     made = _made(one.value, init, scope)
-    if made is None or not hierarchy.is_closed(cls) or _written_down(hierarchy, cls, one.name):
+    if made is None or not hierarchy.is_closed(cls) or registers(hierarchy, cls, one.name, OF_PARAMETERS):
         return None
     used: Place | None = None
     for base in (*cls.mro, *hierarchy.derived.get(id(cls.node), ())):
