@@ -41,6 +41,8 @@ UNDECIDED = {
     "TL316": "a recurrent layer reads any three dimensions; which one is time is the author's to know",
     "TL317": "torch says so itself, once training has come to the last batch",
     "TL320": "dropout and normalisation do what they say; that these are outputs is the author's to know",
+    "TL319": "sigmoids compute what they say; that training stalls shows after many steps only",
+    "TL323": "convolutions of kernel 1 compute what they say; that neighbours matter is the author's to know",
     "TL321": "that units stay alike shows after steps of training, which a claim does not make",
     "TL216": "the order of the channels in a file's array is the reader's convention",
 }

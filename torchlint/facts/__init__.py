@@ -22,6 +22,7 @@ from torchlint.facts.pairs import Draw, PairMoved
 from torchlint.facts.pixels import KEEPING, PixelStep, Setting, history
 from torchlint.facts.refusals import ShapesRefused
 from torchlint.facts.reshapes import Reshaped
+from torchlint.facts.stacks import PixelsClassified, SquashesStacked
 from torchlint.facts.starts import LayerStarts
 from torchlint.facts.statistics import ImageRescaled, Rescaling, rescalings
 from torchlint.facts.tails import Tail
@@ -36,11 +37,10 @@ from torchlint.flow.values import Meaning, Place, Run, Tensor, Weights
 __all__ = [
     "KEEPING", "BackwardCalled", "BytesComputed", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Draw", "Ending",
     "Fact", "Fault", "Form", "ImageRescaled", "ImageShown", "Interval", "LayerCalled", "LayerFed", "LayerStarts",
-    "Levels",
-    "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence",
-    "OpCalled", "PairMoved", "PixelStep", "Place", "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped",
-    "RowsMade", "Run", "Setting", "Shape", "ShapesRefused", "Tail", "Tensor", "TrailStep", "TrainingEvent",
-    "TrainingIteration", "TransformApplied", "Weights", "WindowMade", "alike", "claims", "computed_by_model", "core",
-    "difference", "differs", "ending", "history", "reached", "render", "rescalings", "same_core", "several_hot",
-    "trail",
+    "Levels", "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "ModelEvaluated",
+    "Occurrence", "OpCalled", "PairMoved", "PixelStep", "PixelsClassified", "Place", "Prepared",
+    "PreprocessingCompared", "Rescaling", "Reshaped", "RowsMade", "Run", "Setting", "Shape", "ShapesRefused",
+    "SquashesStacked", "Tail", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied",
+    "Weights", "WindowMade", "alike", "claims", "computed_by_model", "core", "difference", "differs", "ending",
+    "history", "reached", "render", "rescalings", "same_core", "several_hot", "trail",
 ]  # fmt: skip
