@@ -63,6 +63,12 @@ def test_the_way_of_the_data_is_what_is_shown() -> None:
     assert torchlint(*command.split()[2:]).startswith(picture + "\n")
 
 
+def test_the_model_is_what_is_shown() -> None:
+    shown = next(block for block in blocks("console") if block.startswith("$ torchlint inspect"))
+    command, _, table = shown.partition("\n")
+    assert torchlint(*command.split()[2:]) == table
+
+
 def test_the_table_of_formats_is_the_list_of_formats() -> None:
     lines = README[README.index("| `--output-format` |") :].split("\n\n")[0].splitlines()[2:]
     assert lines == [f"| `{name}` | {one.summary} | {one.reader} |" for name, one in FORMATS.items()]

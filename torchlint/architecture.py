@@ -53,9 +53,19 @@ class Layer(msgspec.Struct, frozen=True):
     row: int = 0
 
 
+class Step(msgspec.Struct, frozen=True):
+    """A call of a layer: its number among the model's layers, inside how many other calls it is, and the shape of the
+    first tensor that it gave."""
+
+    layer: int
+    depth: int
+    shape: Sizes
+
+
 class Model(msgspec.Struct, frozen=True):
     """A model: how it was made and what it was given, in words where that was not asked for; its layers; and how many
-    parameters it has in all (`complete`: all of them are counted). trouble: what could not be followed, in words."""
+    parameters it has in all (`complete`: all of them are counted). trouble: what could not be followed, in words.
+    steps: the calls of its layers, each before those inside it: the way of the data."""
 
     name: str
     call: str
@@ -65,6 +75,7 @@ class Model(msgspec.Struct, frozen=True):
     parameters: int
     complete: bool
     trouble: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     @property
     def outputs(self) -> tuple[Output, ...]:

@@ -24,7 +24,7 @@ from torchlint.facts.claims import Claimed
 
 __all__ = [
     "Change", "Changes", "Finding", "Fix", "Rule", "Severity", "argument_added", "dropped", "exchanged", "fix",
-    "renamed", "replaced", "rule", "swapped", "unwrapped", "wrapped",
+    "moved", "preceded", "renamed", "replaced", "rule", "swapped", "unwrapped", "wrapped",
 ]  # fmt: skip
 
 
@@ -35,7 +35,7 @@ class Change(msgspec.Struct, frozen=True):
     have it, and imported if none of them has it.
     """
 
-    kind: Literal["replace", "wrap", "unwrap", "swap", "argument", "rename"]
+    kind: Literal["replace", "wrap", "unwrap", "swap", "argument", "rename", "precede", "move"]
     place: Place
     text: str = ""
     other: Place | None = None
@@ -86,6 +86,16 @@ def swapped(place: Place | None, other: Place | None) -> Changes:
 def argument_added(call: Place | None, text: str) -> Changes:
     """`text` (``dim=1``) is added as the last argument of a call."""
     return () if call is None else (Change("argument", call, text),)
+
+
+def preceded(place: Place | None, text: str) -> Changes:
+    """The statement `text` stands in a row of its own before one that is, or assigns, the expression at `place`."""
+    return () if place is None else (Change("precede", place, text),)
+
+
+def moved(place: Place | None, before: Place | None) -> Changes:
+    """The statement that is, or assigns, the expression at `place` stands before that of the expression `before`."""
+    return () if place is None or before is None else (Change("move", place, other=before),)
 
 
 def renamed(place: Place | None, old: str, new: str) -> Changes:

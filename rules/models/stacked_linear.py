@@ -8,7 +8,7 @@ from torchlint.facts import LayerFed, trail
 from torchlint.rule import Finding, Severity, rule
 
 
-@rule(code="TL313", name="stacked-linear", since="0.1.0", severity=Severity.WARNING)
+@rule(code="TL313", name="stacked-linear", since="0.1.0", severity=Severity.INFO)
 def stacked_linear(call: LayerFed) -> Iterator[Finding]:
     """What two linear layers compute one after the other, a single one does."""
     if call.layer != "Linear" or not (call.alone and call.together) or "in_features" not in call.by_settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import check
 from tests.flow.test_targets import reveal
 
 HEAD = """
@@ -86,3 +87,30 @@ def test_colours(expression: str) -> None:
 def test_what_a_file_holds_is_not_known(flag: str) -> None:
     text = reveal(f"{HEAD}from settings import flags\nfound = cv2.imread('a.png', {flag})\n", "found")[-1]
     assert "image" not in text and "range None" in text, text
+
+
+def test_tensors_that_are_packed_and_unpacked_keep_their_features() -> None:
+    program = """
+import torch
+from einops import pack, unpack
+from torch import nn
+
+
+class Tokens(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.cls = nn.Parameter(torch.zeros(2, 32))
+        self.head = nn.Linear(width, 10)
+
+    def forward(self, patches):
+        tokens, shapes = pack([self.cls, patches], "b * d")
+        first, rest = unpack(torch.relu(tokens), shapes, "b * d")
+        return self.head(first)
+
+
+right, wrong = Tokens(32), Tokens(16)
+right(torch.rand(2, 4, 5, 32))
+wrong(torch.rand(2, 4, 5, 32))
+"""
+    found = check({"net.py": program})
+    assert [(one.code, "expects 16 features" in one.message) for one in found] == [("TL301", True)]

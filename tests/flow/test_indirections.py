@@ -416,7 +416,7 @@ class Block(nn.Module):
         HEADS.append(width)
 
     def forward(self, x):
-        return self.head(x)
+        return self.head(self.third(torch.relu(self.second(torch.relu(self.first(x))))))
 
 one, two = Block(8), Block(8)
 

@@ -13,8 +13,9 @@ import pytest
 from tests.frontends.browser import document, picture
 from torchlint.frontends.cli import main
 from torchlint.inspected import Histogram, Inspection, Layer, Model
-from torchlint.report.model_html import POLICY, page
+from torchlint.report.model_html import page
 from torchlint.report.model_plots import gradient_norms, histogram, nice_ticks, power_of_ten, shapes
+from torchlint.report.page import POLICY
 
 MODELS = """\
 import torch

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from torchlint.flow.interval import Interval
-from torchlint.flow.shape import Linear, symbol
+from torchlint.flow.shape import Linear, evaluate, symbol
 from torchlint.flow.values import Const, Library, List, Number, Place, Tensor, Tuple, Unknown, Value, make_list
 
 PLACE = Place("sample.py", 1)
@@ -88,9 +88,7 @@ def _size(dim: Any) -> int | None:
     if isinstance(dim, int):
         return dim
     if isinstance(dim, Linear):
-        known = {name: size for size, name in SYMBOLS.items()}
-        if all(name in known for name, _ in dim.terms):
-            return sum(known[name] * k for name, k in dim.terms) + dim.constant
+        return evaluate(dim, {name: size for size, name in SYMBOLS.items()})
     return None
 
 

@@ -402,7 +402,8 @@ def test_einops() -> None:
         ("b c (h p) (w q) -> b (h w) (p q c)", {"p": 16, "q": 16}, (B, 8, 768)),
         ("b c h w -> b c h w 1", {}, (B, 3, 32, 64, 1)),
         ("b c (h p) w -> b (c p) h w", {"p": 2}, (B, 6, 16, 64)),
-        ("b ... -> b (...)", {}, None),
+        ("b ... -> b (...)", {}, (B, 6144)),
+        ("b c ... -> b ... c", {}, (B, 32, 64, 3)),
     ):
         keywords = {name: Const(size) for name, size in sizes.items()}
         value = perform("einops.rearrange", x, Const(pattern), **keywords)

@@ -30,7 +30,7 @@ from torchlint.syntax import ir
 from torchlint.syntax.imports import Names, insertion_row, names
 from torchlint.syntax.lower import read
 from torchlint.syntax.pieces import Pieces, pieces
-from torchlint.syntax.rewrite import Exchange, expression, expressions, says, statements
+from torchlint.syntax.rewrite import Exchange, Preceded, expression, expressions, says, statement, statements
 from torchlint.syntax.tree import SyntaxProblem, parses
 
 Text = Callable[[str], "str | None"]
@@ -77,7 +77,7 @@ class _Made(msgspec.Struct, frozen=True):
     """A change as edits, what it means as exchanges of expressions, and the import statements that it needs."""
 
     edits: tuple[Edit, ...]
-    exchanges: Mapping[int, Exchange | None]
+    exchanges: Mapping[int, Exchange | Preceded | None]
     imports: tuple[str, ...] = ()
 
 
@@ -100,9 +100,11 @@ class Editor:
         for change in (change for fix in fixes for change in fix.changes):
             file = self._file(change.place.path)
             if file is not None:
-                statement = file.statements.get(change.place.n)
-                whole = None if statement is None else Place(change.place.path, statement.n)
-                found += [place for place in (_subject(change, file), change.other, whole) if place is not None]
+                ends = [
+                    one for one in (change.place, change.other) if one is not None and one.path == change.place.path
+                ]
+                whole = [Place(one.path, held.n) for one in ends if (held := file.statements.get(one.n)) is not None]
+                found += [place for place in (_subject(change, file), change.other, *whole) if place is not None]
         return found
 
     def edited(self, fix: Fix, spans: Spans) -> diagnostic.Fix | None:
@@ -207,6 +209,10 @@ def _ways(change: Change, place: Place, span: Span, spans: Spans, file: _File) -
         yield from _replaced(change.text, place.n, span, file)
     elif change.kind == "wrap":
         yield from _wrapped(change.text, node, span, file)
+    elif change.kind == "precede":
+        yield from _preceded(change.text, node, place.path, spans, file)
+    elif change.kind == "move":
+        yield from _moved(node, change.other, spans, file)
     elif change.other is not None:
         inner, other = file.nodes.get(change.other.n), spans.get(change.other)
         if inner is None or other is None or other.path != span.path:
@@ -216,10 +222,10 @@ def _ways(change: Change, place: Place, span: Span, spans: Spans, file: _File) -
             old = file.offsets.cut(file.text, span)
             yield _Made((Edit(span, new), Edit(other, old)), {node.n: Exchange(inner), inner.n: Exchange(node)})
         elif not isinstance(inner, ir.Starred):
-            statement = file.statements.get(node.n)
-            if statement is not None and change.text == "…":
-                yield from _taken_out(statement, inner, spans.get(Place(place.path, statement.n)), file)
-            if isinstance(statement, ir.ExprStmt):
+            held = file.statements.get(node.n)
+            if held is not None and change.text == "…":
+                yield from _taken_out(held, inner, spans.get(Place(place.path, held.n)), file)
+            if isinstance(held, ir.ExprStmt):
                 return
             yield from _unwrapped(change.text, node, inner, new, span, file)
 
@@ -229,10 +235,49 @@ def _taken_out(statement: ir.ExprStmt | ir.Assign, inner: ir.Expr, span: Span | 
     targets = [_dotted(target) for target in statement.targets] if isinstance(statement, ir.Assign) else []
     if span is None or not isinstance(inner, ir.Name) or targets not in ([], [inner.name]):
         return
+    rows = _rows(span, file)
+    if rows is not None:
+        yield _Made((Edit(rows, ""),), {statement.n: None})
+
+
+def _rows(span: Span, file: _File) -> Span | None:
+    """The rows of a statement, with the end of the last; None if it shares one with another, or ends the file."""
     end = Location(span.end.row + 1, 1)
     rows = Span(span.path, Location(span.start.row, 1), end)
-    if end.row <= len(_LINE_END.split(file.text)) and ";" not in file.offsets.cut(file.text, rows):
-        yield _Made((Edit(rows, ""),), {statement.n: None})
+    whole = end.row <= len(_LINE_END.split(file.text)) and ";" not in file.offsets.cut(file.text, rows)
+    return rows if whole and not _before(span, file).strip() else None
+
+
+def _before(span: Span, file: _File) -> str:
+    """What stands before a span in its first row: the indentation of a statement."""
+    return file.offsets.cut(file.text, Span(span.path, Location(span.start.row, 1), span.start))
+
+
+def _preceded(text: str, node: ir.Expr, path: str, spans: Spans, file: _File) -> Iterator[_Made]:
+    """One more statement in a row before that of an expression."""
+    held, new = file.statements.get(node.n), statement(text)
+    span = None if held is None else spans.get(Place(path, held.n))
+    if held is None or new is None or span is None or _before(span, file).strip():
+        return
+    at = Span(span.path, span.start, span.start)
+    yield _Made((Edit(at, text + file.end + _before(span, file)),), {held.n: Preceded(new)})
+
+
+def _moved(node: ir.Expr, before: Place | None, spans: Spans, file: _File) -> Iterator[_Made]:
+    """The statement of an expression in the row before that of another, and no longer where it was."""
+    held = file.statements.get(node.n)
+    other = None if before is None else file.statements.get(before.n)
+    if held is None or other is None or before is None:
+        return
+    span, target = spans.get(Place(before.path, held.n)), spans.get(Place(before.path, other.n))
+    rows = None if span is None else _rows(span, file)
+    if span is None or target is None or rows is None or _before(span, file) != _before(target, file):
+        return
+    at = Span(target.path, target.start, target.start)
+    text = file.offsets.cut(file.text, span)
+    yield _Made(
+        (Edit(at, text + file.end + _before(target, file)), Edit(rows, "")), {held.n: None, other.n: Preceded(held)}
+    )
 
 
 def _replaced(text: str, n: int, span: Span, file: _File) -> Iterator[_Made]:

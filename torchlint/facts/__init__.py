@@ -8,6 +8,7 @@ from torchlint.facts import claims
 from torchlint.facts.base import Fact, Occurrence, TrailStep, trail
 from torchlint.facts.channels import Fault
 from torchlint.facts.computation import Cut, computed_by_model, core, reached, same_core, several_hot
+from torchlint.facts.constructors import ConstructorRun
 from torchlint.facts.data import TransformApplied
 from torchlint.facts.distributions import DistributionUsed, Meeting
 from torchlint.facts.endings import Ending, ending
@@ -15,6 +16,7 @@ from torchlint.facts.evaluation import ModelEvaluated, Prepared, PreprocessingCo
 from torchlint.facts.fed import LayerFed
 from torchlint.facts.fit import Form, Misfit
 from torchlint.facts.flattens import RowsMade
+from torchlint.facts.forwarding import DropoutCalled, ForwardEnds, LayerMade, LoopReturns
 from torchlint.facts.levels import Levels
 from torchlint.facts.losses import LossCalled, LossWeighted
 from torchlint.facts.modules import CriticCalled, LayerCalled, ModelCalled
@@ -25,8 +27,10 @@ from torchlint.facts.reshapes import Reshaped
 from torchlint.facts.stacks import PixelsClassified, SquashesStacked
 from torchlint.facts.starts import LayerStarts
 from torchlint.facts.statistics import ImageRescaled, Rescaling, rescalings
+from torchlint.facts.submodules import StateShared, Unregistered, UnusedLayer
 from torchlint.facts.tails import Tail
 from torchlint.facts.tensors import ImageShown, OpCalled
+from torchlint.facts.tensors_kept import TensorKept
 from torchlint.facts.training import BackwardCalled, TrainingEvent, TrainingIteration
 from torchlint.facts.windows import WindowMade
 from torchlint.facts.wrapping import BytesComputed
@@ -35,12 +39,13 @@ from torchlint.flow.shape import Dim, Shape, differs, render
 from torchlint.flow.values import Meaning, Place, Run, Tensor, Weights
 
 __all__ = [
-    "KEEPING", "BackwardCalled", "BytesComputed", "CriticCalled", "Cut", "Dim", "DistributionUsed", "Draw", "Ending",
-    "Fact", "Fault", "Form", "ImageRescaled", "ImageShown", "Interval", "LayerCalled", "LayerFed", "LayerStarts",
-    "Levels", "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "ModelEvaluated",
-    "Occurrence", "OpCalled", "PairMoved", "PixelStep", "PixelsClassified", "Place", "Prepared",
-    "PreprocessingCompared", "Rescaling", "Reshaped", "RowsMade", "Run", "Setting", "Shape", "ShapesRefused",
-    "SquashesStacked", "Tail", "Tensor", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied",
+    "KEEPING", "BackwardCalled", "BytesComputed", "ConstructorRun", "CriticCalled", "Cut", "Dim", "DistributionUsed",
+    "Draw", "DropoutCalled", "Ending", "Fact", "Fault", "Form", "ForwardEnds", "ImageRescaled", "ImageShown",
+    "Interval", "LayerCalled", "LayerFed", "LayerMade", "LayerStarts", "Levels", "LoopReturns", "LossCalled",
+    "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence", "OpCalled",
+    "PairMoved", "PixelStep", "PixelsClassified", "Place", "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped",
+    "RowsMade", "Run", "Setting", "Shape", "ShapesRefused", "SquashesStacked", "StateShared", "Tail", "Tensor",
+    "TensorKept", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "Unregistered", "UnusedLayer",
     "Weights", "WindowMade", "alike", "claims", "computed_by_model", "core", "difference", "differs", "ending",
     "history", "reached", "render", "rescalings", "same_core", "several_hot", "trail",
 ]  # fmt: skip

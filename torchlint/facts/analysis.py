@@ -14,6 +14,7 @@ from torchlint.facts.base import Occurrence
 from torchlint.facts.build import facts
 from torchlint.facts.coverage import loss_calls
 from torchlint.facts.roots import Fault, Roots
+from torchlint.facts.structure import structure
 from torchlint.flow.budget import Stop, Stopped, never
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.library.tables import Table, names_of
@@ -166,7 +167,8 @@ def analyse_component(
     problems = [unit.problem for unit in units if unit.problem is not None and unit.path in project.given]
     run.faults += (Fault(one.path, one.message) for one in problems if not one.row)
     problems = [one for one in problems if one.row]
-    analysis = Analysis(facts(machine.events), problems, run.faults, _count(machine, units), _taught(machine))
+    found = [*facts(machine.events), *structure(machine)]
+    analysis = Analysis(found, problems, run.faults, _count(machine, units), _taught(machine))
     analysis.modules = {unit.path: unit.module for unit in units if unit.module is not None}
     if watch is not None:
         analysis.revealed = list(_revealed(machine, rows))

@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
-from torchlint.architecture import Layer, Model, Output
+from torchlint.architecture import Layer, Model, Output, Step
 from torchlint.facts.receptive import Fields
 from torchlint.facts.roots import Roots
 from torchlint.facts.wording import call_words
-from torchlint.flow import calls, imports, objects
-from torchlint.flow.budget import Stop, never
+from torchlint.flow import calls, imports, models, objects
+from torchlint.flow.budget import Stop, most_per_root, never
 from torchlint.flow.events import LayerEvent, RunEvent
 from torchlint.flow.library import parameters, tables
 from torchlint.flow.library.contracts import Contracts
@@ -29,6 +29,7 @@ from torchlint.flow.machine import Machine
 from torchlint.flow.recording import ModuleCall
 from torchlint.flow.shape import Dim, Shape, product, symbol
 from torchlint.flow.values import (
+    NONE,
     Alternatives,
     Class,
     Const,
@@ -50,8 +51,11 @@ from torchlint.project.modules import Project
 #: Nodes that a look at one model may evaluate, how deep its calls may be nested, and modules inside each other.
 MOST_NODES, DEEPEST, NESTED = 20_000_000, 400, 24
 
-#: Layers that are listed.
-MOST_LAYERS = 5_000
+#: Layers that are listed, and calls of them.
+MOST_LAYERS, MOST_STEPS = 5_000, 10_000
+
+#: Kinds of layers that hold no parameters, whoever made them.
+PLAIN = frozenset({"reshape", "pool", "dropout"})
 
 #: What a user may give: constants, and lists, tuples and dicts of them.
 Constant = Union[None, bool, int, float, str, list[Any], tuple[Any, ...], dict[Any, Any]]
@@ -91,13 +95,19 @@ class Inspector:
         self._load()
 
     def _load(self) -> None:
-        self.m.most = MOST_NODES
+        self.m.most = most_per_root(0)
         self._roots.root(self._path, lambda: imports.load(self.m, self._path))
 
     @property
     def faults(self) -> Sequence[Any]:
         """What went wrong inside torchlint."""
         return self._roots.faults
+
+    @property
+    def problem(self) -> str:
+        """Why the file cannot be read; nothing if it can."""
+        unit = self._project.unit(self._path)
+        return unit.problem.message if unit is not None and unit.problem is not None else ""
 
     def names(self) -> list[str]:
         """The models that the file defines and that no other of its models is made of or derived from; all of them
@@ -172,7 +182,7 @@ class _Look:
         layers, total, complete = self._layers(listed, log, fields)
         shown = tuple(_output(v, "") for v in inputs if isinstance(v, Tensor))
         words = " and ".join(x for x in (source, told) if x)
-        found = Model(self.name, call, shown, words, layers, total, complete, tuple(self.trouble))
+        found = Model(self.name, call, shown, words, layers, total, complete, tuple(self.trouble), _steps(listed, log))
         return Found(
             found, tuple(module.made if isinstance(module, (Instance, Object)) else None for _, module in listed)
         )
@@ -185,7 +195,8 @@ class _Look:
         if isinstance(self.subject, Class) and not self.asked.arguments:
             for event in self.program() if self._lacks() or not self.asked.inputs else ():
                 model = event.run.model
-                if isinstance(model, Instance) and model.cls.node is self.subject.node:
+                own = isinstance(model, Instance) and model.made is not None and model.made.n != 0
+                if isinstance(model, Instance) and own and model.cls.node is self.subject.node:
                     return model, self._call(model), "as the program makes it", event
         keywords: dict[str, Value] = {name: value_of(v) for name, v in self.asked.arguments.items()}
         made: list[Value] = []
@@ -330,6 +341,44 @@ def _listed(m: Machine, model: Value) -> Iterator[tuple[str, Value]]:
         pending.extend(reversed(inner))
 
 
+class _Open(NamedTuple):
+    """A call and those inside it, the last of them first to be looked at."""
+
+    layer: int
+    result: Value
+    inner: list[_Open]
+
+
+def _steps(listed: Sequence[tuple[str, Value]], log: Sequence[ModuleCall]) -> tuple[Step, ...]:
+    """The calls of listed modules in the order in which they begin. The log has them as they end: those that came
+    before the end of a call, and are of parts of that module, were made inside it."""
+    numbers = {id(module): number for number, (_, module) in enumerate(listed)}
+    done: list[_Open] = []
+    for call in log:
+        number = numbers.get(id(call.module))
+        if number is None:
+            continue
+        name = listed[number][0]
+        first = len(done)
+        while first and _within(listed[done[first - 1].layer][0], name):
+            first -= 1
+        inner = done[first:]
+        del done[first:]
+        done.append(_Open(number, call.result, inner))
+    found: list[Step] = []
+    pending = [(one, 0) for one in reversed(done)]
+    while pending and len(found) < MOST_STEPS:
+        one, depth = pending.pop()
+        tensor = next(_tensors(one.result), None)
+        found.append(Step(one.layer, depth, None if tensor is None else _output(tensor, "").shape))
+        pending.extend((inner, depth + 1) for inner in reversed(one.inner))
+    return tuple(found)
+
+
+def _within(name: str, outer: str) -> bool:
+    return name != outer and (not outer or name.startswith(outer + "."))
+
+
 def children(m: Machine, value: Value) -> list[tuple[str, Value]]:
     """The modules that a module registers itself, by name."""
     if not isinstance(value, (Instance, Object)):
@@ -343,51 +392,59 @@ def children(m: Machine, value: Value) -> list[tuple[str, Value]]:
         if isinstance(child, Value) and not isinstance(child, Rest):
             child = m.resolve(child)
             if isinstance(child, Alternatives):
-                child = next((v for _, v in child.options if is_submodule(m, v)), child)
-            if is_submodule(m, child):
+                child = next((v for _, v in child.options if models.is_submodule(m, v)), child)
+            if models.is_submodule(m, child):
                 found.append((name, child))
     return found
-
-
-def is_submodule(m: Machine, value: object) -> bool:
-    """Whether a value that is assigned to an attribute of a module is registered as a part of it."""
-    if isinstance(value, Object):
-        return value.kind in ("module", "container", "model", "loss")
-    return isinstance(value, Instance) and objects.is_module(m, value)
 
 
 def _held(m: Machine, module: Value) -> dict[int, int | None] | None:
     """How many numbers each parameter has that a module holds itself, by identity; None if that is not known."""
     found: dict[int, int | None] = {}
     if isinstance(module, Instance):
-        inherited = module.attrs.get("(layer)")
-        if isinstance(inherited, Object):
+        inherited = m.resolve(module.attrs.get("(layer)", NONE))
+        if isinstance(inherited, Alternatives):  # constructed in one of several ways
+            held_by = [_held(m, option) for _, option in inherited.options]
+            if len({None if one is None else tuple(one.values()) for one in held_by}) > 1:
+                return None
+            inherited = inherited.options[0][1]
+        if inherited != NONE:
             inner = _held(m, inherited)
             if inner is None:
                 return None
             found.update(inner)
     elif isinstance(module, Object):
-        if module.kind == "model":
+        if module.kind == "model" or (module.kind == "container" and module.attrs.get("()", ()) is None):
             return None
         row = m.contracts.lookup(module.name)
         if isinstance(row, tables.Module):
-            if not row.holds and not module.name.startswith("torch.nn."):
+            if not row.holds and not module.name.startswith("torch.nn.") and row.kind not in PLAIN:
                 return None
             shapes = parameters.held(row, {k: m.resolve(v) for k, v in module.arguments.items()})
             if shapes is None:
                 return None
             for name, shape in shapes.items():
-                if name not in module.attrs:
+                if name not in module.attrs or _changed_in_place(m.resolve(module.attrs[name])):
                     found[hash((id(module), name))] = parameters.count({name: shape})
     attrs = module.attrs if isinstance(module, (Instance, Object)) else {}
     held = attrs.get("()")
     pairs = [*attrs.items(), *(held if isinstance(held, tuple) else ())]
+    if isinstance(module, Object) and module.short == "ParameterDict":
+        given = module.arguments.get("parameters")
+        if not isinstance(given, Dict) or given.meta.get("open"):
+            return None
+        pairs += [(str(key), value) for key, value in given.items.items()]
     for _, value in pairs:
         value = m.resolve(value) if isinstance(value, Value) else None
         if isinstance(value, Tensor) and value.via is not None and value.via.op == "Parameter":
             size = None if value.shape is None else product(value.shape)
             found[id(value)] = size if isinstance(size, int) else None
     return found
+
+
+def _changed_in_place(value: Value) -> bool:
+    """Whether what stands for a layer's own parameter is that, with other numbers in it."""
+    return isinstance(value, Tensor) and value.via is not None and value.via.op != "Parameter"
 
 
 # --- words -------------------------------------------------------------------------------------------------------

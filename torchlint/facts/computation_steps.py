@@ -313,7 +313,7 @@ def size(dim: Dim) -> int | str | None:
     """A size as `claim.Data` has it."""
     if not isinstance(dim, Linear):
         return dim
-    if not all(name.isascii() and name.isidentifier() for name, _ in dim.terms):
+    if not all(isinstance(name, str) and name.isascii() and name.isidentifier() for name, _ in dim.terms):
         return None
     terms = "".join(f"{k:+d}*{name}" if abs(k) != 1 else f"{'-' if k < 0 else '+'}{name}" for name, k in dim.terms)
     return (terms + (f"{dim.constant:+d}" if dim.constant else "")).removeprefix("+")

@@ -85,14 +85,15 @@ def rows_made(events: Sequence[Event]) -> Iterable[Occurrence]:
             run = runs.get(event.run) if isinstance(event, RefusedEvent) else None
             if not (isinstance(event, RefusedEvent) and event.caught):
                 number = event.call if isinstance(event, RefusedEvent) else event.group or event.call
-                groups.setdefault((event.place, number), []).append(_rows(event, run))
+                groups.setdefault((event.place, number), []).append(made_rows(event, run))
     for group in groups.values():
         known = tuple(fact for fact in group if fact is not None)
         if len(known) == len(group) and any(fact.length != prod(fact.features) for fact in known):
             yield Occurrence((known,))
 
 
-def _rows(event: ReshapeEvent | RefusedEvent, run: Run | None) -> RowsMade | None:
+def made_rows(event: ReshapeEvent | RefusedEvent, run: Run | None) -> RowsMade | None:
+    """The rows that a view makes of a picture; None if it makes none, or that is not known."""
     given = operand(event.via)
     found = _behind_batch(given)
     asked = _asked(event.via)

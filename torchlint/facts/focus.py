@@ -25,6 +25,7 @@ from msgspec.structs import replace
 from torchlint.facts.analysis import Analysis, Statistics, deeply
 from torchlint.facts.build import facts
 from torchlint.facts.roots import Fault, Interest, Roots, used
+from torchlint.facts.structure import structure
 from torchlint.flow import imports
 from torchlint.flow.budget import Stop, Stopped, most_per_root, never
 from torchlint.flow.library.contracts import Contracts
@@ -144,7 +145,7 @@ class Focus:
         if problem is not None and not problem.row:
             faults = [*faults, Fault(problem.path, problem.message)]
         analysis = Analysis(
-            facts(m.events, whole=self._alone),
+            [*facts(m.events, whole=self._alone), *structure(m, (unit.path,), whole=self._alone)],
             [problem] if problem is not None and problem.row else [],
             faults,
             self._statistics(unit),

@@ -1,23 +1,27 @@
 """Receptive fields: how much of the input one position of a tensor depends on.
 
 Definitions
-    field   along one spatial axis, `size` positions of the input, `jump` of them from one output position to the next
-    whole   every position: behind a linear layer over positions, a global pool, attention, a recurrent layer
+    span    of some positions that follow each other: their number less one
+    way     how far back a span reaches along one axis: a span of m positions here depends on one of ``jump·m + wide``
+            positions of what is behind, the input or a step
+    step    what is not of that form, as where positions are made finer: ``(times·m + plus) // by + more`` positions
+    field   the span of the input that one position (a span of 0) depends on, and one
+    whole   every position: behind a linear layer over positions or a global pool
 
-With kernel k, dilation d and stride s, a window grows the field by (k − 1)·d·jump and multiplies the jump by s; a
-transposed convolution divides the jump by s first (Araujo, Norris, Sim: Computing receptive fields of convolutional
-neural networks, Distill 2019). Where ways meet, the largest field counts: it is an upper bound of what is reached.
+With kernel k, dilation d and stride s, a window makes ``s·m + (k − 1)·d`` of m (Araujo, Norris, Sim: Computing
+receptive fields of convolutional neural networks, Distill 2019). Where ways meet, the one that reaches farthest counts.
+Without steps the field is exact, with them it is an upper bound over all places of the output.
 
-Worked example: two 3×3 convolutions, the first with stride 2, have a field of 3 + 2·2 = 7 and a jump of 2.
+Worked example: two 3×3 convolutions, the first with stride 2, have the way 2·m + 6, so a field of 7.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
 from typing import NamedTuple, Union
 
 from torchlint.flow.library.reading import dims_of, items_of
+from torchlint.flow.shape import Dim
 from torchlint.flow.values import Const, Tensor, Value, Via
 
 _POINTWISE_NAMES = (
@@ -25,10 +29,10 @@ _POINTWISE_NAMES = (
     "celu gelu "
     "silu mish hardtanh hardsigmoid hardswish hardshrink softshrink tanhshrink softplus softsign logsigmoid sigmoid "
     "tanh prelu rrelu threshold dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout identity "
-    "Identity batch_norm contiguous clone detach float to type half double Parameter cat concat concatenate stack "
-    "softmax2d Softmax2d maximum minimum addcmul lerp erf round floor ceil sign reciprocal masked_fill "
+    "Identity batch_norm contiguous clone detach float to type half double Parameter cat concatenate stack "
+    "Softmax2d maximum minimum addcmul lerp erf round floor ceil sign reciprocal masked_fill "
     "local_response_norm "
-    "chunk split narrow select index unbind getitem subscript pad checkpoint no_grad glu channel_shuffle requires_grad"
+    "chunk split narrow select unbind pad no_grad glu channel_shuffle requires_grad"
 )
 #: Operations that give a position what their inputs have there, or beside it where only padding stands.
 POINTWISE = frozenset(_POINTWISE_NAMES.split())
@@ -40,13 +44,54 @@ _WINDOWS = {
 _TRANSPOSED = {f"conv_transpose{n}d": n for n in (1, 2, 3)}
 
 
-class Axis(NamedTuple):
-    """The field along one axis, in positions of the input."""
+#: How many positions beside the nearest one a mode of `interpolate` looks at.
+_TAPS: dict[object, int] = {
+    "nearest": 0, "nearest-exact": 0, "linear": 1, "bilinear": 1, "trilinear": 1, "bicubic": 3,
+}  # fmt: skip
+_ADAPTIVE = frozenset(f"adaptive_{kind}_pool{n}d" for kind in ("avg", "max") for n in (1, 2, 3))
+#: Those that may pass over positions.
+_PICKS = frozenset(("select", "index_select", "gather"))
 
-    size: Fraction
-    jump: Fraction
+
+class Way(NamedTuple):
+    """See the module's text."""
+
+    wide: int = 0
+    jump: int = 1
+    behind: Step | None = None
+
+    def window(self, wide: int, jump: int) -> Way:
+        """The way behind a window of this span and stride."""
+        return Way(self.wide + self.jump * wide, self.jump * jump, self.behind)
+
+    def reach(self) -> int:
+        """The span of the input that one position depends on."""
+        way, span = self, 0
+        while True:
+            span = way.jump * span + way.wide
+            if way.behind is None:
+                return span
+            span = way.behind.span(span)
+            way = way.behind.way
 
 
+class Step(NamedTuple):
+    """See the module's text; `way`: what is behind it."""
+
+    times: int
+    plus: int
+    by: int
+    more: int
+    way: Way
+
+    def span(self, span: int) -> int:
+        """The span behind the step."""
+        return (self.times * span + self.plus) // self.by + self.more
+
+
+#: The ways along one axis; no more than `MOST_WAYS` of them.
+Axis = tuple[Way, ...]
+MOST_WAYS = 24
 Reach = Union[tuple[Axis, ...], str, None]
 WHOLE = "all"
 
@@ -63,7 +108,7 @@ class Fields:
         self._kept: list[Value] = []
         for tensor in inputs:
             if tensor.shape is not None and len(tensor.shape) > 2:
-                start = tuple(Axis(Fraction(1), Fraction(1)) for _ in tensor.shape[2:])
+                start = tuple((Way(),) for _ in tensor.shape[2:])
                 self._known[id(tensor)] = start
                 self._kept.append(tensor)
 
@@ -72,7 +117,7 @@ class Fields:
         reach = self._of(tensor)
         if reach is None or isinstance(reach, str):
             return reach
-        return tuple(-(-axis.size.numerator // axis.size.denominator) for axis in reach)
+        return tuple(max(way.reach() for way in axis) + 1 for axis in reach)
 
     def _of(self, tensor: Value) -> Reach:
         """Worked out from the inputs on, without calling itself: networks are deep."""
@@ -106,30 +151,25 @@ class Fields:
             return _transposed(found, arguments, _TRANSPOSED[via.op])
         if via.op in ("interpolate", "upsample", "Upsample"):
             return _scaled(found, arguments, result)
-        if via.op in ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
-                      "adaptive_max_pool2d", "adaptive_max_pool3d"):  # fmt: skip
-            return WHOLE if _is_ones(arguments.get("output_size")) else None
+        if via.op in _ADAPTIVE:
+            return WHOLE if _is_ones(arguments.get("output_size")) else _adaptive(found, arguments, result)
         if via.op == "pixel_shuffle":
             factor = _whole_number(arguments.get("upscale_factor"))
-            return None if factor is None else tuple(Axis(a.size, a.jump / factor) for a in found)
+            return None if factor is None else tuple(_step(a, 1, factor - 1, factor, 0) for a in found)
         if via.op == "pixel_unshuffle":
             factor = _whole_number(arguments.get("downscale_factor"))
-            if factor is None:
-                return None
-            return tuple(Axis(a.size + (factor - 1) * a.jump, a.jump * factor) for a in found)
+            return None if factor is None else tuple(_windowed(a, factor - 1, factor) for a in found)
         if via.op in ("instance_norm", "group_norm"):
             return found  # by what it computes it depends on all; by what it looks at, on its place
+        if via.op in _PICKS:
+            return found if _positions(_first(via)) == _positions(result) is not None else None
         if via.op in POINTWISE and _keeps_rank(via, result):
             return found
-        if via.op in ("mean", "amax", "sum", "flatten", "view", "reshape", "linear"):
-            return self._gathered(via, result, found)
+        if via.op in ("flatten", "view", "reshape"):
+            return WHOLE if isinstance(result, Tensor) and result.shape is not None and len(result.shape) == 2 else None
+        if via.op in ("mean", "amax", "amin", "sum"):
+            return WHOLE if _over_positions(via, len(found)) else None
         return None
-
-    def _gathered(self, via: Via, result: Value, found: tuple[Axis, ...]) -> Reach:
-        """All positions are in it, where the axes of positions are gone or merged."""
-        if not isinstance(result, Tensor) or result.shape is None:
-            return None
-        return WHOLE if len(result.shape) <= 2 and via.op != "linear" else None
 
 
 def _sources(via: Via) -> list[Value]:
@@ -143,7 +183,7 @@ def _sources(via: Via) -> list[Value]:
 
 def _most(reaches: Iterable[Reach]) -> Reach:
     """The largest of several fields; what depends on no input (a parameter) has none."""
-    best: Reach = None
+    best: tuple[Axis, ...] | None = None
     for reach in reaches:
         if isinstance(reach, str):
             return reach
@@ -151,11 +191,31 @@ def _most(reaches: Iterable[Reach]) -> Reach:
             continue
         if best is None:
             best = reach
-        elif isinstance(best, tuple) and len(best) == len(reach):
-            best = tuple(Axis(max(a.size, b.size), max(a.jump, b.jump)) for a, b in zip(best, reach))
+        elif len(best) == len(reach):
+            best = tuple(_joined(a, b) for a, b in zip(best, reach))
         else:
             return None
     return best
+
+
+def _joined(left: Axis, right: Axis) -> Axis:
+    """The ways of both, of those with the same behind the one that reaches farthest."""
+    if left is right:
+        return left
+    found: dict[Step | None, Way] = {}
+    for way in (*left, *right):
+        other = found.get(way.behind, way)
+        found[way.behind] = Way(max(way.wide, other.wide), max(way.jump, other.jump), way.behind)
+    ways = sorted(found.values(), key=Way.reach, reverse=True)
+    return tuple(ways[:MOST_WAYS])
+
+
+def _windowed(axis: Axis, wide: int, jump: int) -> Axis:
+    return tuple(way.window(wide, jump) for way in axis)
+
+
+def _step(axis: Axis, times: int, plus: int, by: int, more: int) -> Axis:
+    return tuple(Way(0, 1, Step(times, plus, by, more, way)) for way in axis)
 
 
 def _numbers(value: Value | None, n: int, default: int) -> tuple[int, ...] | None:
@@ -193,9 +253,7 @@ def _window(found: tuple[Axis, ...], arguments: Mapping[str, Value], n: int) -> 
     dilations = _numbers(arguments.get("dilation"), n, 1)
     if strides is None or dilations is None:
         return None
-    return tuple(
-        Axis(a.size + (k - 1) * d * a.jump, a.jump * s) for a, k, s, d in zip(found, kernel, strides, dilations)
-    )
+    return tuple(_windowed(a, (k - 1) * d, s) for a, k, s, d in zip(found, kernel, strides, dilations))
 
 
 def _transposed(found: tuple[Axis, ...], arguments: Mapping[str, Value], n: int) -> Reach:
@@ -203,28 +261,74 @@ def _transposed(found: tuple[Axis, ...], arguments: Mapping[str, Value], n: int)
     dilations = _numbers(arguments.get("dilation"), n, 1)
     if kernel is None or strides is None or dilations is None or len(found) != n or 0 in strides:
         return None
-    # an output position is reached from those inputs whose windows hold it: at most so many
+    # an output position is reached from those inputs whose windows hold it, which stand a stride apart
     return tuple(
-        Axis(a.size + (-(-((k - 1) * d + 1) // s) - 1) * a.jump, a.jump / s)
+        _windowed(a, (k - 1) * d, 1) if s == 1 else _step(a, 1, (k - 1) * d, s, 0)
         for a, k, s, d in zip(found, kernel, strides, dilations)
     )
 
 
 def _scaled(found: tuple[Axis, ...], arguments: Mapping[str, Value], result: Value) -> Reach:
-    given = arguments.get("input")
-    if not isinstance(given, Tensor) or not isinstance(result, Tensor) or not given.shape or not result.shape:
-        return None
-    before, after = given.shape[2:], result.shape[2:]
-    if len(before) != len(found) or len(after) != len(found):
-        return None
     mode = arguments.get("mode")
-    nearest = mode is None or (isinstance(mode, Const) and str(mode.value).startswith("nearest"))
+    taps = _TAPS.get(mode.value if isinstance(mode, Const) else "nearest" if mode is None else None)
+    smooth = arguments.get("antialias")
+    if taps is None or (smooth is not None and not (isinstance(smooth, Const) and smooth.value is False)):
+        return None
+    factor = arguments.get("scale_factor")
+    number = factor.value if isinstance(factor, Const) else None
+    if isinstance(number, (int, float)) and number >= 1 and number == int(number):
+        scales: tuple[tuple[int, int], ...] = ((1, int(number)),) * len(found)
+    else:
+        before, after = _positions(arguments.get("input")), _positions(result)
+        if before is None or after is None or len(before) != len(found) or len(after) != len(found):
+            return None
+        known = [(a, b) for a, b in zip(before, after) if isinstance(a, int) and isinstance(b, int) and a > 0 < b]
+        if len(known) != len(found):
+            return None
+        # with aligned corners positions stand (a − 1)/(b − 1) apart, farther than a/b only where they get fewer
+        scales = tuple((a - 1, b - 1) if taps and a > b > 1 else (a, b) for a, b in known)
+    return tuple(_step(axis, old, new - 1, new, taps) for axis, (old, new) in zip(found, scales))
+
+
+def _adaptive(found: tuple[Axis, ...], arguments: Mapping[str, Value], result: Value) -> Reach:
+    before, after = _positions(arguments.get("input")), _positions(result)
+    if before is None or after is None or len(before) != len(found) or len(after) != len(found):
+        return None
     axes = []
     for axis, old, new in zip(found, before, after):
-        if not isinstance(old, int) or not isinstance(new, int) or not new:
+        if old == new:
+            axes.append(axis)
+        elif not isinstance(old, int) or not isinstance(new, int) or not old or not new:
             return None
-        axes.append(Axis(axis.size + (0 if nearest else axis.jump), axis.jump * Fraction(old, new)))
+        elif old % new == 0:
+            axes.append(_windowed(axis, old // new - 1, old // new))
+        else:
+            axes.append(_step(axis, old, old + new - 1, new, 0))
     return tuple(axes)
+
+
+def _positions(value: Value | None) -> tuple[Dim, ...] | None:
+    """The sizes of the axes of positions."""
+    if not isinstance(value, Tensor) or value.shape is None or len(value.shape) < 3:
+        return None
+    return value.shape[2:]
+
+
+def _over_positions(via: Via, axes: int) -> bool:
+    """Whether a reduction goes over all positions."""
+    given, dims = _first(via), via.arguments.get("dim")
+    if not isinstance(given, Tensor) or given.shape is None or len(given.shape) != axes + 2:
+        return False
+    if dims is None or (isinstance(dims, Const) and dims.value is None):
+        return True
+    known = dims_of(dims)
+    if known is None or not all(isinstance(dim, int) for dim in known):
+        return False
+    return set(range(2, axes + 2)) <= {dim % (axes + 2) for dim in known if isinstance(dim, int)}
+
+
+def _first(via: Via) -> Tensor | None:
+    return next((v for v in _sources(via) if isinstance(v, Tensor)), None)
 
 
 def _is_ones(value: Value | None) -> bool:
@@ -237,7 +341,7 @@ def _whole_number(value: Value | None) -> int | None:
 
 
 def _keeps_rank(via: Via, result: Value) -> bool:
-    first = next(iter(_sources(via)), None)
+    first = _first(via)
     if not isinstance(result, Tensor) or not isinstance(first, Tensor) or result.shape is None or first.shape is None:
         return True
     return len(result.shape) >= len(first.shape)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from torchlint.facts.base import Fact, Occurrence
 from torchlint.facts.computation import parts
+from torchlint.facts.flattens import made_rows
 from torchlint.flow.events import AcceptedEvent, Event, RefusedEvent, RunEvent
 from torchlint.flow.library.refusals import Named
 from torchlint.flow.spell import spell_guard
@@ -20,9 +21,9 @@ class ShapesRefused(Fact, frozen=True):
     """Torch refuses the sizes that an operation is given.
 
     op: what torch calls it; text: how the program spells it; kind, left, right, dim, note: as in
-    `torchlint.flow.library.refusals.Refusal`. tensors: those among its arguments, in their order; made: where its layer
-    was constructed, None for a function; along: the dimension that it joins or works along, if that is written; run:
-    the call of a model in which that happens.
+    `torchlint.flow.library.refusals.Refusal`, but kind is ``rows`` where `RowsMade` speaks of the same view. tensors:
+    those among its arguments, in their order; made: where its layer was constructed, None for a function; along: the
+    dimension that it joins or works along, if that is written; run: the call of a model in which that happens.
     """
 
     op: str
@@ -56,7 +57,8 @@ def _refused(event: RefusedEvent, run: Run | None) -> ShapesRefused:
     found = tuple(part for value in via.arguments.values() for part in parts(value) if isinstance(part, Tensor))
     along = via.arguments.get("dim", via.arguments.get("axis"))
     number = along.value if isinstance(along, Const) and type(along.value) is int else None
+    kind = "rows" if refusal.kind == "view" and made_rows(event, run) is not None else refusal.kind
     return ShapesRefused(
-        event.place, spell_guard(event.guard), via.op, event.text, refusal.kind, refusal.left, refusal.right,
+        event.place, spell_guard(event.guard), via.op, event.text, kind, refusal.left, refusal.right,
         refusal.dim, refusal.note, found, via.made, number, run,
     )  # fmt: skip

@@ -183,8 +183,11 @@ def assign(m: Machine, owner: Value, name: str, value: Value) -> None:
         if isinstance(setter, Function) and ("setter" in setter.decorations):
             calls.call(m, Bound(setter, owner), [value], {}, m.place(0))
             return
+        _registered(m, owner, name, value)
         m.write(owner.attrs, name, value)
     elif isinstance(owner, (Object, Namespace)):
+        if isinstance(owner, Object) and owner.kind == "container":
+            _registered(m, owner, name, value)
         m.write(owner.attrs, name, value)
     elif isinstance(owner, Class):
         m.write(owner.attrs, name, value)
@@ -199,6 +202,16 @@ def assign(m: Machine, owner: Value, name: str, value: Value) -> None:
             if isinstance(option, (Instance, Object)):
                 m.write(option.attrs, name, value)
         m.path = saved
+
+
+def _registered(m: Machine, owner: Instance | Object, name: str, value: Value) -> None:
+    """A module that is assigned to an attribute of a ``Sequential`` is called behind those that it has."""
+    held = owner.attrs.get("()")
+    if isinstance(held, tuple) and models.is_submodule(m, value):
+        children = [(key, value if key == name else child) for key, child in held]
+        if all(key != name for key, _ in children):
+            children.append((name, value))
+        m.write(owner.attrs, "()", tuple(children))
 
 
 def has(m: Machine, owner: Value, name: str) -> Value:

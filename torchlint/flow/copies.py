@@ -24,6 +24,7 @@ from torchlint.flow.values import (
     Object,
     Partial,
     Place,
+    Tensor,
     Tuple,
     Unknown,
     Unsure,
@@ -81,6 +82,8 @@ def deep(value: Any, memo: dict[int, Any]) -> Any:
     elif isinstance(value, Partial):
         given = {k: deep(v, memo) for k, v in value.keywords.items()}
         made = Partial(deep(value.function, memo), deep(value.args, memo), given)
+    elif isinstance(value, Tensor) and value.via is not None and value.via.op == "Parameter":
+        made = value.with_()  # what a copy is trained to is its own
     elif isinstance(value, Function) and value.closure:
         raise UncopiedError
     memo[id(value)] = made

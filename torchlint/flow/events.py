@@ -145,8 +145,8 @@ class SinkEvent(Event, frozen=True, eq=False):
 class LayerEvent(Event, frozen=True, eq=False):
     """A layer that expects a number of channels (None if it is not known) was given `input` (no alternatives left in
     it); caught: as in `LossCalled`; run: the number of the call of a model in which that happened, 0 for none; text:
-    how the program spells the layer where it calls it, empty if it does not; weight, bias: what the program filled them
-    with before, None if it did not."""
+    how the program spells the layer where it calls it, empty if it does not; result: what it gave; weight, bias: what
+    the program filled them with before, None if it did not."""
 
     layer: Object
     parameter: str
@@ -157,6 +157,7 @@ class LayerEvent(Event, frozen=True, eq=False):
     caught: bool = False
     run: int = 0
     text: str = ""
+    result: Value | None = None
     weight: Value | None = None
     bias: Value | None = None
 

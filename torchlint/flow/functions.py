@@ -18,9 +18,9 @@ from torchlint.flow import (
     dynamic,
     estimators,
     frames,
+    instances,
     join,
     lightning,
-    objects,
     records,
 )
 from torchlint.flow.interval import Interval, absolute
@@ -168,70 +168,7 @@ def _dict(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
 def _isinstance(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     if len(args) != 2:
         return UNKNOWN
-    return m.over([args[0]], lambda v: is_instance(m, v[0], m.resolve(args[1])))
-
-
-def is_instance(m: Machine, value: Value, cls: Value) -> Value:
-    """``isinstance(value, cls)`` as far as it is known."""
-    if isinstance(cls, Tuple):
-        results = [is_instance(m, value, m.resolve(c)) for c in cls.items]
-        if any(r is TRUE for r in results):
-            return TRUE
-        if isinstance(value, Unknown) and value.key is not None:
-            return Unknown(("isinstance", value.key, tuple(getattr(m.resolve(c), "name", "") for c in cls.items)))
-        return FALSE if all(r is FALSE for r in results) else UNKNOWN
-    if isinstance(value, Unknown):
-        if value.key is not None and isinstance(cls, (Library, Class)):
-            return Unknown(("isinstance", value.key, cls.name))
-        return UNKNOWN
-    if isinstance(value, Instance):
-        if isinstance(cls, (Class, Library)) and cls in value.cls.mro:
-            return TRUE
-        if isinstance(cls, Library) and any(not isinstance(b, Class) for b in value.cls.mro):
-            return (
-                TRUE
-                if cls.name == "torch.nn.Module" and objects.is_module(m, value)
-                else FALSE
-                if (cls.name.startswith(("torch.", "builtins.")))
-                else UNKNOWN
-            )
-        return FALSE if all(isinstance(b, Class) for b in value.cls.mro) else UNKNOWN
-    if isinstance(cls, Library):
-        return _is_library_instance(m, value, cls.name)
-    return FALSE if isinstance(cls, Class) else UNKNOWN
-
-
-#: The classes of what holds numbers.
-HOLDERS = {"torch.Tensor": "tensor", "numpy.ndarray": "numpy", "PIL.Image.Image": "pil"}
-
-
-def _is_library_instance(m: Machine, value: Value, name: str) -> Value:
-    if isinstance(value, Object):
-        row = m.contracts.lookup(name)
-        if name == "torch.nn.Module":
-            return TRUE if value.kind in ("module", "loss", "model", "container") else FALSE
-        if row is not None and row.name == value.name:
-            return TRUE
-        known = row is not None or name.startswith(("torch.nn.", "builtins."))
-        wrappers = ("DataParallel" in name) or ("DistributedDataParallel" in name)
-        return FALSE if known or wrappers else UNKNOWN
-    python: dict[str, tuple[type, ...]] = {
-        "builtins.list": (List,), "builtins.dict": (Dict,), "builtins.tuple": (Tuple,), "builtins.int": (int,),
-        "builtins.float": (float,), "builtins.str": (str, Text), "builtins.bool": (bool,),
-        **dict.fromkeys(HOLDERS, (Tensor,)),
-    }  # fmt: skip
-    kinds = python.get(name)
-    if kinds is None:
-        return UNKNOWN if not isinstance(value, (Const, List, Dict, Tuple)) else FALSE if "." in name else UNKNOWN
-    if isinstance(value, Const):
-        return Const(
-            isinstance(value.value, tuple(k for k in kinds if k in (int, float, str, bool)) or (Ellipsis.__class__,))
-        )
-    if isinstance(value, Tensor):
-        return Const(value.holder == HOLDERS.get(name))
-    if isinstance(value, (List, Dict, Tuple, Text)):
-        return Const(isinstance(value, kinds))
-    return UNKNOWN
+    return m.over([args[0]], lambda v: instances.is_instance(m, v[0], m.resolve(args[1])))
 
 
 def _getattr(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
@@ -409,6 +346,20 @@ def _copy(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     return value
 
 
+#: Items that a repetition of known length is written out to.
+MOST_REPEATED = 4096
+
+
+def _repeat(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
+    """``itertools.repeat(x, n)``."""
+    if not args:
+        return UNKNOWN
+    times = m.resolve(args[1]) if len(args) > 1 else keywords.get("times", UNKNOWN)
+    if isinstance(times, Const) and isinstance(times.value, int) and times.value <= MOST_REPEATED:
+        return make_list([args[0]] * times.value)
+    return list_of(m.resolve(args[0]))
+
+
 def _chain(m: Machine, args: Args, keywords: Keywords, place: Place) -> Value:
     columns = [builtins.items_of(m, a) for a in args]
     if all(c is not None for c in columns):
@@ -510,7 +461,7 @@ HANDLERS: dict[str, Handler] = {
     "torch.is_tensor": _is_tensor,
     "builtins.callable": _callable, "builtins.print": _none,
     "functools.partial": _partial, "functools.reduce": lambda m, a, k, p: UNKNOWN, "copy.copy": _copy,
-    "copy.deepcopy": _copy, "itertools.chain": _chain, "itertools.cycle": _transparent,
+    "copy.deepcopy": _copy, "itertools.chain": _chain, "itertools.repeat": _repeat, "itertools.cycle": _transparent,
     "itertools.islice": _transparent, "tqdm.tqdm": _transparent,
     "tqdm.auto.tqdm": _transparent, "tqdm.notebook.tqdm": _transparent, "tqdm.tqdm_notebook": _transparent,
     "tqdm.trange": _range, "tqdm.auto.trange": _range, "rich.progress.track": _transparent,

@@ -136,13 +136,14 @@ def call_layer(
     number = m.calls
 
     def one(values: list[Value]) -> Value:
-        if row.expects and values:
-            _record(m, layer, row, values[0] if isinstance(values[0], Tensor) else Tensor(), place, number, node)
         made = layer.arguments
         if any(not isinstance(v, (Const, Tuple, List)) for v in made.values()):
             made = {k: m.resolve(v) for k, v in made.items()}
         bound = dict(zip(names, values[n:]))
         result = apply.apply_module(m.contracts, row, made, values[:n], bound, place, text, layer.made, first)
+        if row.expects and values:
+            given = values[0] if isinstance(values[0], Tensor) else Tensor()
+            _record(m, layer, row, given, place, number, node, result)
         observe(m, result, text, number, layer.attrs.get("node"), row.parameters.positional)
         result = grad_mode(m, result)
         if isinstance(result, Tensor) and (
@@ -175,7 +176,14 @@ def _first(value: Tensor) -> Tensor:
 
 
 def _record(
-    m: Machine, layer: Object, row: tables.Module, tensor: Tensor, place: Place, call: int, node: ir.Call | None
+    m: Machine,
+    layer: Object,
+    row: tables.Module,
+    tensor: Tensor,
+    place: Place,
+    call: int,
+    node: ir.Call | None,
+    result: Value,
 ) -> None:
     expected = m.resolve(layer.arguments.get(row.expects, UNKNOWN))
     size = expected.value if isinstance(expected, Const) and isinstance(expected.value, int) else None
@@ -193,6 +201,7 @@ def _record(
             m.catching == m.loops,
             m.running,
             spell(node.func) if node is not None and isinstance(node.func, (ir.Attr, ir.Name)) else "",
+            result,
             layer.attrs.get("(weight)"),
             layer.attrs.get("(bias)"),
         )

@@ -183,7 +183,9 @@ def run_library_part(
     m: Machine, instance: Instance, args: Sequence[Value], keywords: Mapping[str, Value], place: Place
 ) -> Value:
     """The ``forward`` that an instance inherits from a library: a container's, a layer's or a loss's."""
-    inherited = instance.attrs.get("(layer)")
+    inherited = m.resolve(instance.attrs.get("(layer)", NONE))
+    if isinstance(inherited, Alternatives):  # constructed in one of several ways
+        return calls.call(m, inherited, args, keywords, place)
     if isinstance(inherited, Object):
         if inherited.kind == "loss":
             own = {name: value for name, value in instance.attrs.items() if name in inherited.arguments}
@@ -363,7 +365,7 @@ def _children(m: Machine, owner: Instance | Object, name: str) -> Value:
 
 
 def is_submodule(m: Machine, value: object) -> bool:
-    """Whether a value is a module, and so a part of a module whose attribute it is."""
+    """Whether a value that is assigned to an attribute of a module is registered as a part of it."""
     if isinstance(value, Object):
         return value.kind in ("module", "container", "model", "loss")
     return isinstance(value, Instance) and objects.is_module(m, value)

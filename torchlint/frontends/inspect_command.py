@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import ast
+import math
 import os
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -21,6 +23,7 @@ from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
 from torchlint.frontends.output import publish, spare
 from torchlint.frontends.reveal import Look, Target
 from torchlint.frontends.terminal import wants_colour, width
+from torchlint.report.encode import dumps
 from torchlint.report.text import visible
 from torchlint.syntax.positions import locate
 
@@ -70,6 +73,8 @@ def _blueprint(look: Look, path: str, name: str, asked: Asked) -> tuple[Blueprin
     def run() -> None:
         inspector = look.inspector()
         try:
+            if inspector.problem:
+                raise UsageError(f"{path}: it cannot be read as Python: {inspector.problem}")
             names = [name] if name else inspector.names()
             if len(names) > 1 and (asked.arguments or asked.inputs):
                 option = "--args" if asked.arguments else "--input"
@@ -110,9 +115,26 @@ def _placed(found: Found, look: Look) -> Model:
 
 def _rendered(blueprint: Blueprint, arguments: argparse.Namespace) -> str:
     if arguments.layout == "json":
-        return msgspec.json.format(msgspec.json.encode(blueprint), indent=2).decode() + "\n"
+        return dumps(_finite(msgspec.to_builtins(blueprint)), 2) + "\n"
+    if arguments.layout == "html":
+        from torchlint.report.blueprint_html import page
+
+        return page(blueprint)
+    if arguments.layout == "svg":
+        from torchlint.report.blueprint_svg import document
+
+        return document(blueprint)
     from torchlint.report.blueprint_table import table
 
     terminal = arguments.output_file is None and sys.stdout.isatty()
     coloured = arguments.output_file is None and wants_colour(arguments.color, sys.stdout, os.environ)
     return table(blueprint, width() if terminal else COLUMNS, coloured=coloured)
+
+
+def _finite(value: Any) -> Any:
+    """Data in which null stands for the ends of a range that has none: JSON has no infinity."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -284,7 +284,7 @@ def _inspect_parser() -> argparse.ArgumentParser:
     _add_model(parser, "default: what the program gives it, else what its first layer takes")
     output = parser.add_argument_group("output")
     output.add_argument(
-        "--output-format", dest="layout", choices=("table", "json"), default="table",
+        "--output-format", dest="layout", choices=("table", "json", "html", "svg"), default="table",
         help="default: table",
     )  # fmt: skip
     output.add_argument("--output-file", type=_named, metavar="FILE", help="write it there")

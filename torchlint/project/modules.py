@@ -33,6 +33,9 @@ LIBRARIES = frozenset({"torch", "torchvision", "numpy"})
 #: Packages of which the project, should it hold them, gives only models that the contracts do not know.
 KNOWN_BETTER = frozenset({"lightning", "pytorch_lightning", "lightning_fabric", "accelerate", "ignite"})
 
+#: Folders of installed packages: one of them that is looked at is a project, those beside it are libraries.
+INSTALLED = frozenset({"site-packages", "dist-packages"})
+
 
 class Problem(msgspec.Struct, frozen=True):
     """A file that could not be read as Python: where and why (row and column from 1)."""
@@ -98,6 +101,13 @@ def _module_marks(name: str) -> tuple[bytes, ...]:
     package = name.rpartition(".")[0]
     marks = (b"import " + name.encode(), b"from " + name.encode())
     return (*marks, b"from " + package.encode() + b" import") if package else marks
+
+
+def _is_apart(root: str, importer: str, top: str) -> bool:
+    """Whether a package beside that of `importer` is another one's: in a folder of installed packages."""
+    if posixpath.basename(root) not in INSTALLED:
+        return False
+    return posixpath.relpath(importer, root).partition("/")[0] not in (top, f"{top}.py")
 
 
 def _lies_in(folder: str, outer: str) -> bool:
@@ -265,7 +275,7 @@ class Project:
             if self.find(root, top) is None:
                 continue
             found = self.find(root, dotted)
-            if found is not None and found != importer:
+            if found is not None and found != importer and (found in self.linted or not _is_apart(root, importer, top)):
                 return found
         unit = self.unit(importer)
         return None if unit is None or b"sys.path" not in unit.data else self._elsewhere(top, dotted)

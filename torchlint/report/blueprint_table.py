@@ -9,8 +9,19 @@ from rich.table import Table
 from rich.text import Text
 
 from torchlint.architecture import Blueprint, Layer, Model
-from torchlint.report.blueprint_words import facts, field, gives, holds, name, range_words, title
-from torchlint.report.text import visible, visible_path
+from torchlint.report.blueprint_words import (
+    Names,
+    facts,
+    field,
+    gives,
+    holds,
+    kind,
+    own_name,
+    range_words,
+    short_names,
+    title,
+)
+from torchlint.report.text import visible_path
 
 
 def table(blueprint: Blueprint, width: int, *, coloured: bool) -> str:
@@ -29,11 +40,14 @@ def table(blueprint: Blueprint, width: int, *, coloured: bool) -> str:
 
 def _model(console: Console, path: str, model: Model) -> None:
     console.print(Text.assemble(f"{visible_path(path)}: ", (title(model), "bold")), soft_wrap=True)
+    names = short_names(model)
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, text in facts(model):
-        grid.add_row(Text(f"  {label}", "red" if label == "unknown" else ""), Text(text))
+    before = ""
+    for label, text in facts(model, names):
+        grid.add_row(Text(f"  {label if label != before else ''}", "red" if label == "unknown" else ""), Text(text))
+        before = label
     console.print(grid)
     if not model.layers:
         return
@@ -46,14 +60,13 @@ def _model(console: Console, path: str, model: Model) -> None:
     shown.add_column("parameters", justify="right", no_wrap=True)
     shown.add_column("sees", justify="right", no_wrap=True)
     for layer in model.layers:
-        shown.add_row(*_row(layer))
+        shown.add_row(*_row(layer, names))
     console.print(shown)
 
 
-def _row(layer: Layer) -> tuple[Text, ...]:
+def _row(layer: Layer, names: Names) -> tuple[Text, ...]:
     dim = "" if layer.calls else "dim"
-    times = f" (called {layer.calls} times)" if layer.calls > 1 else ""
-    cells = (
-        f"  {name(layer)}", visible(layer.type) + times, gives(layer), range_words(layer), holds(layer), field(layer)
-    )  # fmt: skip
+    depth, name = own_name(layer)
+    shown = "  " * max(1, min(depth, 20)) + name
+    cells = (shown, kind(layer), gives(layer, names), range_words(layer), holds(layer), field(layer))
     return tuple(Text(cell, dim) for cell in cells)

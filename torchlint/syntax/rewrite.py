@@ -2,7 +2,7 @@
 
 Definitions
     exchange  what stands in the place of an expression: another expression, some of whose parts are exchanged in turn;
-              None in the place of a statement that is taken out
+              None in the place of a statement that is taken out, and `Preceded` for one before which another is put
 
 Worked example: to take the call off ``torch.sigmoid(a + b) * 2`` its node is exchanged for ``a + b``. The text
 ``a + b * 2`` reads otherwise, ``(a + b) * 2`` says just that.
@@ -31,7 +31,13 @@ class Exchange(NamedTuple):
     parts: Exchanges = MappingProxyType({})
 
 
-Exchanges = Mapping[int, Exchange | None]
+class Preceded(NamedTuple):
+    """A statement before the one with a number."""
+
+    statement: ir.Stmt
+
+
+Exchanges = Mapping[int, Exchange | Preceded | None]
 
 
 _KEPT = object()
@@ -77,6 +83,13 @@ def expression(text: str) -> ir.Expr | None:
     return only.value if isinstance(only, ir.ExprStmt) else None
 
 
+@lru_cache(maxsize=64)
+def statement(text: str) -> ir.Stmt | None:
+    """The IR of a text that is one statement; None if it is none."""
+    found = read(f"{text}\n")
+    return None if isinstance(found, SyntaxProblem) or len(found.body) != 1 else found.body[0]
+
+
 def says(text: str, module: ir.Module, exchanges: Exchanges) -> bool:
     """Whether a text reads as a file with these expressions exchanged."""
     found = read(text)
@@ -86,18 +99,26 @@ def says(text: str, module: ir.Module, exchanges: Exchanges) -> bool:
     return all(one == other for one, other in pairs)
 
 
+def _in_place_of(item: object, parts: Exchanges) -> tuple[object, ...]:
+    """What stands where an item of a list stood: itself, nothing, or another statement and itself."""
+    found = parts.get(getattr(item, "n", -1), _KEPT)
+    if isinstance(found, Preceded) and not isinstance(item, ir.Expr):
+        return found.statement, item
+    return () if found is None else (item,)
+
+
 def _flat(module: ir.Module, exchanges: Exchanges) -> Iterator[tuple[object, object]]:
     """A file, node by node from above; two files that mean the same are the same sequence."""
     stack: list[tuple[object, Exchanges]] = [(module, exchanges)]
     while stack:
         one, parts = stack.pop()
         if isinstance(one, list):
-            kept = [item for item in one if parts.get(getattr(item, "n", -1), _KEPT) is not None]
+            kept = [new for item in one for new in _in_place_of(item, parts)]
             yield list, len(kept)
             stack.extend((item, parts) for item in reversed(kept))
         elif not isinstance(one, ir.Node):
             yield type(one), one
-        elif isinstance(one, ir.Expr) and (exchange := parts.get(one.n)) is not None:
+        elif isinstance(one, ir.Expr) and isinstance(exchange := parts.get(one.n), Exchange):
             stack.append(exchange)
         else:
             yield type(one), None

@@ -51,25 +51,57 @@ _SILENT_MEANINGS = ("keep", "keep-without-dim", "permute", "squeeze", "unsqueeze
 
 def apply(
     op: Operation, arguments: Mapping[str, Value], place: Place, spelled: str, made: Place | None = None,
-    operand: int | None = None,
+    operand: int | None = None, spatial: int = 0,
 ) -> Value:  # fmt: skip
     """The result of an operation on bound arguments; `spelled` is how the program writes it.
 
     A layer's operation is given the layer's constructor arguments too, under their own names; `made` is then where
-    the layer was constructed. operand: the number of the node that spells the first argument.
+    the layer was constructed. operand: the number of the node that spells the first argument; spatial: how many
+    dimensions the layer takes for those of space.
     """
     first = op.parameters.params[0].name if op.parameters.params else ""
     if first in arguments and next(iter(arguments)) != first:
         arguments = {first: arguments[first], **arguments}
-    call = Call(op, arguments)
+    call = Call(op, arguments, spatial)
     via = Via(op.verb, arguments, place, made, operand, spelled, op.name)
-    if op.name == "torch.nn.Identity.forward" and isinstance(arguments.get(first), Tensor):
-        return _given_by(via, arguments[first])  # a picture too is given back as it is
+    try:
+        return _result(call, via, None, known=False)
+    except Refused as refused:
+        if not _certain(call):
+            return Tensor(grad=_grad(call, list(call.tensors())), via=via)
+        via = replace(via, refused=refused.refusal)
+        if refused.several:
+            return Unknown(None, via)
+        if refused.shape is not None:
+            return _result(call, via, refused.shape, known=True)
+        tensors = list(call.tensors())
+        return Tensor(
+            grad=_grad(call, tensors), trail=trail_of(tensors), run=run_of(tensors), via=via, last=width_of(call)
+        )
+
+
+def _certain(call: Call) -> bool:
+    """Whether it is torch that refuses, rather than a library that takes more."""
+    torch = call.op.name.partition(".")[0] in ("torch", "einops")
+    return torch and all(tensor.holder == "tensor" for tensor in call.tensors())
+
+
+def _result(call: Call, via: Via, shape: Shape, *, known: bool) -> Value:
+    """The result, and its shape if that is `known` already.
+
+    Raises:
+        Refused: torch refuses these arguments.
+    """
+    op, place, spelled = call.op, via.place, via.text
+    first = next(iter(call.arguments), "")
+    if op.name == "torch.nn.Identity.forward" and isinstance(call.arguments.get(first), Tensor):
+        return _given_by(via, call.arguments[first])  # a picture too is given back as it is
     if op.result:
         try:
             result = RESULT_RULES[op.result](call)
         except Refused as refused:
-            return Unknown(None, replace(via, refused=refused.refusal))
+            refused.several = True
+            raise
         if result is not None:
             if op.holder:
                 result = _held(result, op.holder)
@@ -78,10 +110,7 @@ def apply(
     if not tensors:
         number = as_tensor(call[op.parameters.params[0].name]) if op.parameters.params else None
         tensors = [] if number is None else [number]
-    try:
-        shape = shape_of(call)
-    except Refused as refused:
-        shape, via = refused.shape, replace(via, refused=refused.refusal)
+    shape = shape if known else shape_of(call)
     found, dtype = ranges.range_of(call), dtype_of(call)
     if category(dtype) == 1 and found is not None:
         found = ranges.cast(found, dtype, dtype)
@@ -175,7 +204,7 @@ def apply_module(
     op = contracts.operation(row.calls)
     if op is None:
         return UNKNOWN
-    return apply(op, module_arguments(row, made, args, keywords), place, spelled, constructed, operand)
+    return apply(op, module_arguments(row, made, args, keywords), place, spelled, constructed, operand, row.spatial)
 
 
 def module_arguments(

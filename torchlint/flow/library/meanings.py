@@ -98,7 +98,7 @@ def _squeeze(call: Call) -> Meaning | None:
     if given is None:
         gone = {i for i, d in enumerate(shape) if d == 1} if None not in shape else None
     else:
-        dims = reduced_dims(call, len(shape))
+        dims = reduced_dims(call, shape)
         gone = None if dims is None else {i for i in dims if shape[i] == 1}
         if dims is not None and any(shape[i] is None for i in dims):
             gone = None
@@ -382,7 +382,7 @@ def _reduced(call: Call) -> Meaning | None:
         return None
     if meaning.kind in SUMMED:
         old = _place(meaning, shape)
-        dims = None if shape is None else reduced_dims(call, len(shape))
+        dims = None if shape is None else reduced_dims(call, shape)
         if old is None or dims is None or old in dims or meaning.kind == "log-distribution":
             return Meaning("probability") if meaning.kind == "distribution" else None
         keep = call.flag("keepdim", "keepdims")
@@ -402,7 +402,7 @@ def _summed(call: Call) -> Meaning | None:
 
 def _argmax(call: Call) -> Meaning | None:
     shape = call.input.shape
-    dims = None if shape is None or call.given("dim", "axis") is None else reduced_dims(call, len(shape))
+    dims = None if shape is None or call.given("dim", "axis") is None else reduced_dims(call, shape)
     n = shape[dims[0]] if shape is not None and dims and len(dims) == 1 else None
     return Meaning("class-index", classes=n if isinstance(n, int) else None)
 

@@ -12,10 +12,10 @@ from torchlint.flow import shape as sizes
 from torchlint.flow.constants import constants
 from torchlint.flow.interval import REAL, UNIT, Interval
 from torchlint.flow.library import curves, meanings, ranges, widths
-from torchlint.flow.library.axes import matmul_shapes
+from torchlint.flow.library.axes import broadcast, matmul_shapes
 from torchlint.flow.library.dtypes import category, promote
 from torchlint.flow.library.reading import as_tensor, dim_of, interval_of, is_scalar
-from torchlint.flow.library.refusals import Refusal, Refused, refuse
+from torchlint.flow.library.refusals import Refusal, Refused
 from torchlint.flow.shape import Shape
 from torchlint.flow.values import (
     UNKNOWN,
@@ -105,7 +105,8 @@ def binary(op: str, left: Value, right: Value, place: Place, spelled: str) -> Va
     try:
         shape = _shape(op, left, right)
     except Refused as refused:
-        shape, refusal = refused.shape, refused.refusal
+        certain = all(t.holder == "tensor" for t in tensors)
+        shape, refusal = refused.shape, refused.refusal if certain else None
     if op in COMPARISONS:
         found: Interval | None = _decided(op, left, right) or ranges.compare(op, left, right)
         meaning: Meaning | None = meanings.BINARY
@@ -210,20 +211,7 @@ def _shape(op: str, left: Value, right: Value) -> Shape:
         shapes.append(None if tensor is None else tensor.shape)
     if op == "@":
         return matmul_shapes(shapes[0], shapes[1])
-    _need_one_shape(shapes[0], shapes[1])
-    return sizes.broadcast(shapes[0], shapes[1])
-
-
-def _need_one_shape(a: Shape, b: Shape) -> None:
-    """Refuse two shapes that cannot be broadcast.
-
-    Raises:
-        Refused: two sizes certainly differ, and neither is 1.
-    """
-    for i in range(1, min(len(a or ()), len(b or ())) + 1):
-        x, y = (a or ())[-i], (b or ())[-i]
-        if x != 1 and y != 1 and sizes.differs(x, y):
-            raise refuse("sizes", x, y, max(len(a or ()), len(b or ())) - i)
+    return broadcast(shapes[0], shapes[1])
 
 
 def _meaning(op: str, left: Value, right: Value, a: Interval | None) -> Meaning | None:

@@ -22,8 +22,8 @@ from torchlint.flow.library import imaging
 from torchlint.flow.library.axes import reduced_dims
 from torchlint.flow.library.curves import CURVES, is_free, outer
 from torchlint.flow.library.dtypes import category, dtype_of, is_float
+from torchlint.flow.library.notation import einsum_operands
 from torchlint.flow.library.reading import Call, as_tensor, interval_of, items_of
-from torchlint.flow.library.shapes import einsum_operands
 from torchlint.flow.values import Const, List, Tensor, Value
 
 
@@ -222,7 +222,7 @@ def count_of(call: Call) -> int | None:
     shape = call.input.shape
     if shape is None:
         return None
-    dims = reduced_dims(call, len(shape))
+    dims = reduced_dims(call, shape)
     if dims is None:
         return None
     n = sizes.product(tuple(shape[i] for i in dims))
@@ -237,7 +237,7 @@ def total(call: Call) -> Interval | None:
         return None
     n = count_of(call)
     if meaning is not None and meaning.kind == "distribution" and meaning.dim is not None and call.input.shape:
-        dims = reduced_dims(call, len(call.input.shape))
+        dims = reduced_dims(call, call.input.shape)
         if dims == (meaning.dim % len(call.input.shape),):
             return arithmetic.point(1.0).loose()
     if n is not None:
@@ -373,7 +373,7 @@ def _index_range(call: Call) -> Interval:
     """An argmax: 0 … size − 1."""
     shape = call.input.shape
     if shape is not None and call.given("dim", "axis") is not None:
-        dims = reduced_dims(call, len(shape))
+        dims = reduced_dims(call, shape)
         n = shape[dims[0]] if dims and len(dims) == 1 else None
         if isinstance(n, int):
             return Interval(0.0, n - 1.0, False)

@@ -47,10 +47,11 @@ _DTYPE_NAMES = {
 
 
 class Call(msgspec.Struct):
-    """An operation and its bound arguments."""
+    """An operation and its bound arguments; spatial: how many dimensions of space its layer takes, 0 for any."""
 
     op: Operation
     arguments: Mapping[str, Value]
+    spatial: int = 0
 
     def __getitem__(self, name: str) -> Value | None:
         return self.arguments.get(name)

@@ -30,7 +30,7 @@ from typing import Union
 
 import msgspec
 
-from torchlint.flow.shape import Dim, Shape
+from torchlint.flow.shape import Dim, Shape, differs, divide_exactly
 
 #: What a refusal names: a size, or a whole shape.
 Named = Union[Dim, tuple[Dim, ...]]
@@ -53,12 +53,51 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Refused(Exception):  # noqa: N818  a verdict, which the caller of a rule turns into data
-    """Torch raises here. shape: what the result would have, where that depends on nothing that is refused."""
+    """Torch raises here. shape: what the result would have, where that depends on nothing that is refused; several:
+    whether the result would have been something else than one tensor."""
 
     def __init__(self, refusal: Refusal, shape: Shape = None) -> None:
         super().__init__(refusal)
         self.refusal = refusal
         self.shape = shape
+        self.several = False
+
+
+def firm(shape: Shape) -> bool:
+    """Whether a rank may be relied on: that of a layer's output is a guess where its input is unknown, and then no more
+    than one of its sizes is known, which is not the first."""
+    return shape is not None and (not shape or shape[0] is not None or sum(d is not None for d in shape) > 1)
+
+
+def need_rank(shape: Shape, *ranks: int, note: str = "") -> None:
+    """Refuse a shape of any other rank.
+
+    Raises:
+        Refused: the rank is known, and none of these.
+    """
+    if shape is not None and len(shape) not in ranks and firm(shape):
+        raise refuse("rank", len(shape), ranks[-1], None, note)
+
+
+def need_same(kind: str, given: Dim, taken: Dim, dim: int | None = None, note: str = "") -> None:
+    """Refuse two sizes that have to be equal.
+
+    Raises:
+        Refused: they certainly differ.
+    """
+    if differs(given, taken):
+        raise refuse(kind, given, taken, dim, note)
+
+
+def need_divisible(kind: str, given: Dim, part: Dim, dim: int | None = None, note: str = "") -> Dim:
+    """given / part of what has to be divisible; unknown if it is not known to be.
+
+    Raises:
+        Refused: something certainly remains.
+    """
+    if isinstance(given, int) and isinstance(part, int) and (part == 0 or given % part):
+        raise refuse(kind, given, part, dim, note or "not divisible")
+    return divide_exactly(given, part)
 
 
 def refuse(kind: str, left: Named = None, right: Named = None, dim: int | None = None, note: str = "") -> Refused:

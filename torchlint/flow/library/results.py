@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from torchlint.flow import shape as sizes
 from torchlint.flow.interval import REAL, Interval
-from torchlint.flow.library import imaging
-from torchlint.flow.library.axes import data_shape, index
+from torchlint.flow.library import imaging, joining, packing, sequences
+from torchlint.flow.library.axes import axis as axis_at
+from torchlint.flow.library.axes import broadcast, data_shape, index
 from torchlint.flow.library.dtypes import category
 from torchlint.flow.library.meanings import MEANING_RULES
 from torchlint.flow.library.operators import extreme_of_two
@@ -28,6 +29,7 @@ from torchlint.flow.library.reading import (
     items_of,
     size_value,
 )
+from torchlint.flow.library.refusals import refuse
 from torchlint.flow.library.shapes import reduce
 from torchlint.flow.shape import Dim
 from torchlint.flow.values import (
@@ -63,7 +65,7 @@ def _axis(call: Call, default: int = 0) -> int | None:
     shape = call.input.shape
     given = call.given("dim", "axis")
     dim = default if given is None else call.integer("dim", "axis")
-    return None if shape is None or dim is None else index(dim, len(shape))
+    return None if not shape or dim is None else axis_at(dim, shape)
 
 
 def _chunk(call: Call) -> Value:
@@ -100,6 +102,7 @@ def _split(call: Call) -> Value:
         return list_of(part(tensor, axis, None), "list")
     items = items_of(given)
     if items is not None:
+        joining.sections(call, tuple(dim_of(i) for i in items), whole, axis)
         return Tuple(tuple(part(tensor, axis, dim_of(i)) for i in items))
     size = dim_of(given)
     if isinstance(size, int) and size > 0 and isinstance(whole, int) and whole <= size * MANY:
@@ -179,7 +182,11 @@ def _reduced(call: Call) -> sizes.Shape:
 def _topk(call: Call) -> Value:
     tensor, axis = call.input, _axis(call, -1)
     shape = tensor.shape
-    if shape is not None:
+    if shape is not None and axis is not None:
+        count, whole = dim_of(call["k"]), shape[axis]
+        if isinstance(count, int) and isinstance(whole, int) and count > whole:
+            raise refuse("argument", count, whole, axis, "k")
+    if shape:
         shape = (None,) * len(shape) if axis is None else (*shape[:axis], dim_of(call["k"]), *shape[axis + 1 :])
     picked = part(tensor, axis, None).with_(shape=shape)
     picked = picked.with_(range=None if tensor.range is None else tensor.range.loose())
@@ -301,7 +308,7 @@ def _broadcast(call: Call) -> Value:
     tensors = [as_tensor(t) or BLANK for t in items]
     shape: sizes.Shape = tensors[0].shape if tensors else None
     for t in tensors[1:]:
-        shape = sizes.broadcast(shape, t.shape)
+        shape = broadcast(shape, t.shape)
     return Tuple(tuple(t.with_(shape=shape) for t in tensors)) if tensors else UNKNOWN
 
 
@@ -322,6 +329,7 @@ def _unpacked(call: Call) -> Value:
 
 def _recurrent(call: Call) -> Value:
     """RNN, GRU and LSTM: the outputs of every step, and the last state (a pair for the LSTM)."""
+    sequences.recurrent_input(call)
     shape, hidden = call.input.shape, call.integer("hidden_size")
     layers, twice = call.integer("num_layers"), call.flag("bidirectional")
     first = call.flag("batch_first")
@@ -353,6 +361,7 @@ def _recurrent(call: Call) -> Value:
 
 
 def _cell(call: Call) -> Value:
+    sequences.cell_input(call)
     shape, hidden = call.input.shape, call.integer("hidden_size")
     relu = call.text("nonlinearity") == "relu"
     unit = Interval(0.0, float("inf")) if relu else Interval(-1.0, 1.0)
@@ -362,6 +371,7 @@ def _cell(call: Call) -> Value:
 
 
 def _attention(call: Call) -> Value:
+    sequences.attention_input(call)
     query = call.tensor("query")
     dtype = query.dtype if query.dtype in ("float16", "bfloat16", "float32", "float64") else "float"
     out = Tensor(REAL, Meaning("logits"), dtype, query.shape, "attached", query.trail, query.run)
@@ -436,6 +446,8 @@ def _reinterpreted(call: Call) -> Value | None:
 
 RESULT_RULES: dict[str, Callable[[Call], Value | None]] = {
     **imaging.RESULTS,
+    "pack": packing.pack,
+    "unpack": packing.unpack,
     "chunk": _chunk,
     "split": _split,
     "unbind": _unbind,

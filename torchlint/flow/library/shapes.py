@@ -12,20 +12,25 @@ from collections.abc import Callable
 from functools import partial
 
 from torchlint.flow import shape as sizes
-from torchlint.flow.library import convolve, imaging
+from torchlint.flow.library import convolve, imaging, joining, notation, products, resizing, sequences
 from torchlint.flow.library.axes import (
+    axis,
     broadcast_all,
     data_shape,
     divide_exactly,
     flatten_range,
-    index,
-    matmul_shapes,
     order_of,
     reduced_dims,
     view_to,
 )  # fmt: skip
 from torchlint.flow.library.reading import Call, as_tensor, dim_of, dims_of, is_scalar, items_of
-from torchlint.flow.library.refusals import Refusal, Refused, refuse
+from torchlint.flow.library.refusals import (
+    firm,
+    need_divisible,
+    need_rank,
+    need_same,
+    refuse,
+)  # fmt: skip
 from torchlint.flow.shape import Dim, Shape
 from torchlint.flow.values import Const, Tensor, Value
 
@@ -52,7 +57,7 @@ def reduce(call: Call) -> Shape:
     keep = call.flag("keepdim", "keepdims")
     if keep is None:
         return None
-    dims = reduced_dims(call, len(shape))
+    dims = reduced_dims(call, shape)
     if dims is None:
         items = dims_of(call.given("dim", "axis") or Const(None))
         return (None,) * len(shape) if keep else (None,) * (len(shape) - 1) if items and len(items) == 1 else None
@@ -78,7 +83,9 @@ def squeeze(call: Call) -> Shape:
         return None
     gone: set[int] = set()
     for dim in dims:
-        at = index(dim, len(shape)) if isinstance(dim, int) else None
+        at = axis(dim, shape) if isinstance(dim, int) else None
+        if at is not None and not shape:
+            return ()
         if at is None or shape[at] is None:
             return None
         if shape[at] == 1:
@@ -97,7 +104,7 @@ def unsqueeze(call: Call) -> Shape:
     out: list[Dim] = list(shape)
     places: list[int] = []
     for dim in dims:
-        at = index(dim, rank) if isinstance(dim, int) else None
+        at = axis(dim, shape, len(dims)) if isinstance(dim, int) else None
         if at is None:
             return (None,) * rank
         places.append(at)
@@ -131,9 +138,9 @@ def unflatten(call: Call) -> Shape:
     shape, dim = call.input.shape, call.integer("dim")
     given = call.given("sizes", "unflattened_size")
     target = None if given is None else dims_of(given)
-    if shape is None or dim is None or target is None:
+    if not shape or dim is None or target is None:
         return None
-    at = index(dim, len(shape))
+    at = axis(dim, shape)
     return None if at is None else (*shape[:at], *(view_to((shape[at],), target) or ()), *shape[at + 1 :])
 
 
@@ -155,9 +162,17 @@ def expand(call: Call) -> Shape:
     shape = call.input.shape
     if target is None:
         return None
+    if shape is not None and len(shape) > len(target) and firm(shape):
+        raise refuse("rank", len(shape), len(target), None, "expand")
     if shape is None or len(shape) > len(target):
         return tuple(None if d == -1 else d for d in target)
-    padded: tuple[Dim, ...] = (None,) * (len(target) - len(shape)) + shape
+    more = len(target) - len(shape)
+    for i, (old, new) in enumerate(zip(shape, target[more:])):
+        if new != -1 and old != 1 and sizes.differs(old, new):
+            raise refuse("sizes", old, new, more + i, "expand")
+    if -1 in target[:more] and firm(shape):
+        raise refuse("argument", -1, len(shape), None, "a new dimension needs a size")
+    padded: tuple[Dim, ...] = (None,) * more + shape
     return tuple(old if new == -1 else new for old, new in zip(padded, target))
 
 
@@ -169,6 +184,8 @@ def repeat(call: Call) -> Shape:
         return None
     if len(counts) < len(shape):
         if call.op.short == "repeat":
+            if firm(shape):
+                raise refuse("rank", len(shape), len(counts), None, "repeat")
             return None
         counts = (1,) * (len(shape) - len(counts)) + counts
     padded: tuple[Dim, ...] = (1,) * (len(counts) - len(shape)) + shape
@@ -182,111 +199,10 @@ def repeat_interleave(call: Call) -> Shape:
         return None
     if call.given("dim", "axis") is None:
         return (sizes.multiply(sizes.product(shape), call.integer("repeats")),)
-    at = None if dim is None else index(dim, len(shape))
-    if at is None:
+    at = None if dim is None else axis(dim, shape)
+    if at is None or not shape:
         return None
     return (*shape[:at], sizes.multiply(shape[at], call.integer("repeats")), *shape[at + 1 :])
-
-
-def _parts(call: Call) -> list[Tensor] | None:
-    items = items_of(call.given("tensors", "input", "arrays"))
-    if not items:
-        return None
-    return [as_tensor(item) or Tensor() for item in items]
-
-
-def cat(call: Call) -> Shape:
-    """Joined along ``dim``: sizes add there, and agree elsewhere."""
-    parts = _parts(call)
-    given = call.given("dim", "axis")
-    dim = dim_of(given) if given is not None else 0
-    if parts is None:
-        return None
-    shapes = [p.shape for p in parts]
-    ranks = {len(s) for s in shapes if s is not None}
-    if len(ranks) != 1 or not isinstance(dim, int):
-        return None
-    rank = ranks.pop()
-    at = index(dim, rank)
-    if at is None:
-        return None
-    # an empty 1-d tensor may be joined to anything, a legacy of torch.cat: its rank is another, and nothing is claimed
-    out: list[Dim] = []
-    for i in range(rank):
-        dims = [None if s is None else s[i] for s in shapes]
-        if i == at:
-            total: Dim = 0
-            for d in dims:
-                total = sizes.add(total, d)
-            out.append(total)
-        else:
-            one = next((d for d in dims if d is not None), None)
-            for other in dims:
-                if sizes.differs(one, other):
-                    raise refuse("cat", one, other, i)
-            out.append(next((d for d in dims if isinstance(d, int)), next((d for d in dims if d is not None), None)))
-    return tuple(out)
-
-
-def stack(call: Call) -> Shape:
-    """A new dimension that counts the tensors."""
-    values = call.given("tensors", "input", "arrays")
-    given = call.given("dim", "axis")
-    dim = dim_of(given) if given is not None else 0
-    if values is None or not isinstance(dim, int):
-        return None
-    items = items_of(values)
-    if items is None:
-        element = as_tensor(getattr(values, "element", None))
-        shape, count = (None if element is None else element.shape), None
-    else:
-        known = [t.shape for t in (as_tensor(i) for i in items) if t is not None and t.shape is not None]
-        shape, count = (known[0] if known else None), len(items)
-        for other in known[1:]:
-            if len(other) != len(shape or ()):
-                return None
-            shape = tuple(x if x is not None else y for x, y in zip(shape or (), other))
-    if shape is None:
-        return None
-    at = index(dim, len(shape) + 1)
-    return None if at is None else (*shape[:at], count, *shape[at:])
-
-
-def padded_sequences(call: Call) -> Shape:
-    """Sequences of different lengths, padded to the longest: batch and length come first, in the order asked for."""
-    values = call.given("sequences")
-    items = items_of(values)
-    parts = list(items) if items is not None else [getattr(values, "element", None)]
-    ranks = {None if t is None or t.shape is None else len(t.shape) for t in map(as_tensor, parts)}
-    first = call.flag("batch_first")
-    if len(ranks) != 1 or first is None or not (rank := ranks.pop()):
-        return None
-    one = as_tensor(parts[0])
-    rest = one.shape[1:] if one is not None and one.shape is not None and len(parts) == 1 else (None,) * (rank - 1)
-    count = None if items is None else len(items)
-    return (count, None, *rest) if first else (None, count, *rest)
-
-
-def linear(call: Call) -> Shape:
-    """The last dimension becomes ``out_features``."""
-    shape = call.input.shape
-    if not shape:
-        return None
-    weight = as_tensor(call["weight"])
-    taken, result = dim_of(call["in_features"]), (*shape[:-1], dim_of(call["out_features"]))
-    if weight is not None and weight.shape is not None:
-        if len(weight.shape) not in (1, 2):
-            return None
-        taken = weight.shape[-1]
-        result = (*shape[:-1], weight.shape[0]) if len(weight.shape) == 2 else shape[:-1]
-    if sizes.differs(shape[-1], taken):
-        raise Refused(Refusal("features", shape[-1], taken, len(shape) - 1), result)
-    return result
-
-
-def _matmul(call: Call) -> Shape:
-    first, second = call.op.parameters.positional[:2]
-    return matmul_shapes(call.tensor(first).shape, call.tensor(second).shape)
 
 
 def _last(call: Call) -> Shape:
@@ -302,33 +218,6 @@ def _last(call: Call) -> Shape:
 def _one_hot(call: Call) -> Shape:
     shape, classes = call.input.shape, call.integer("num_classes")
     return None if shape is None else (*shape, classes if classes is not None and classes > 0 else None)
-
-
-def _indexed(call: Call) -> Shape:
-    shape, dim = call.input.shape, call.integer("dim", "axis")
-    chosen = call.tensor("index").shape
-    if shape is None or dim is None:
-        return None
-    at = index(dim, len(shape))
-    count = chosen[0] if chosen else None
-    return None if at is None else (*shape[:at], count, *shape[at + 1 :])
-
-
-def _without(call: Call) -> Shape:
-    """`select`: one dimension is gone."""
-    shape, dim = call.input.shape, call.integer("dim")
-    at = None if shape is None or dim is None else index(dim, len(shape))
-    if shape is None:
-        return None
-    return (None,) * (len(shape) - 1) if at is None else shape[:at] + shape[at + 1 :]
-
-
-def _narrow(call: Call) -> Shape:
-    shape, dim = call.input.shape, call.integer("dim")
-    if shape is None:
-        return None
-    at = None if dim is None else index(dim, len(shape))
-    return (None,) * len(shape) if at is None else (*shape[:at], dim_of(call["length"]), *shape[at + 1 :])
 
 
 def _same_rank(call: Call) -> Shape:
@@ -365,19 +254,6 @@ def _eye(call: Call) -> Shape:
     return (dim_of(n), dim_of(n if m is None else m))
 
 
-def _windows(call: Call) -> Shape:
-    """``Tensor.unfold``: windows along one dimension become the last one."""
-    shape, dim = call.input.shape, call.integer("dimension")
-    size, step = call.integer("size"), call.integer("step")
-    if shape is None or dim is None:
-        return None
-    at = index(dim, len(shape))
-    if at is None:
-        return None
-    count = convolve.window(shape[at], size, step, 0, 1, False)
-    return (*shape[:at], count, *shape[at + 1 :], size)
-
-
 def _like(call: Call, name: str) -> Shape:
     return call.tensor(name).shape
 
@@ -385,6 +261,33 @@ def _like(call: Call, name: str) -> Shape:
 SHAPE_RULES: dict[str, Callable[[Call], Shape]] = {
     **imaging.SHAPES,
     "same": lambda call: call.input.shape,
+    "same-dims": products.same_dims,
+    "triangle": products.triangle,
+    "as-other": products.as_other,
+    "diff": products.diff,
+    "bags": products.bags,
+    "instance-norm": products.instance_norm,
+    "group-norm": products.group_norm,
+    "layer-norm": products.layer_norm,
+    "prelu": products.prelu,
+    "added-product": products.added_product,
+    "outer": products.outer,
+    "cdist": products.cdist,
+    "similarity": products.similarity,
+    "distance": products.distance,
+    "attention-product": sequences.attention_product,
+    "encoder": sequences.encoder,
+    "decoder": sequences.decoder,
+    "transformer": sequences.transformer,
+    "beside": joining.beside,
+    "gather": joining.gather,
+    "scatter": joining.scatter,
+    "take-along": joining.take_along,
+    "diagonal": joining.diagonal,
+    "diag": joining.diag,
+    "diag-embed": joining.diag_embed,
+    "channel-shuffle": resizing.channel_shuffle,
+    "einops-einsum": notation.einops_einsum,
     "same-rank": _same_rank,
     "unknown": lambda call: None,
     "scalar": lambda call: (),
@@ -402,28 +305,28 @@ SHAPE_RULES: dict[str, Callable[[Call], Shape]] = {
     "expand": expand,
     "repeat": repeat,
     "repeat-interleave": repeat_interleave,
-    "cat": cat,
-    "stack": stack,
-    "padded-sequences": padded_sequences,
-    "linear": linear,
-    "bilinear": lambda call: ((*call.input.shape[:-1], dim_of(call["out_features"]))) if call.input.shape else None,
-    "matmul": _matmul,
+    "cat": joining.cat,
+    "stack": joining.stack,
+    "padded-sequences": joining.padded_sequences,
+    "linear": products.linear,
+    "bilinear": products.bilinear,
+    "matmul": products.matmul,
     "embedding": _last,
     "one-hot": _one_hot,
-    "index-select": _indexed,
-    "select": _without,
-    "narrow": _narrow,
+    "index-select": joining.index_select,
+    "select": joining.select,
+    "narrow": joining.narrow,
     "sizes": _factory,
     "size-list": _number_like,
     "arange": _arange,
     "steps": lambda call: (dim_of(call.given("steps", "num")),),
     "n": lambda call: (dim_of(call.given("n")),),
     "eye": _eye,
-    "windows": _windows,
+    "windows": joining.tensor_windows,
     "index": lambda call: _like(call, "index"),
     "other": lambda call: _like(call, "other"),
     "masked": lambda call: broadcast_all([call.input.shape, call.tensor("mask").shape]),
-    "einsum": lambda call: _einsum(call),
+    "einsum": notation.einsum,
     "norm": lambda call: reduce(call),
     "randint": lambda call: _randint(call),
     "normal": lambda call: call.input.shape if isinstance(call["mean"], Tensor) else _number_like(call),
@@ -437,22 +340,17 @@ SHAPE_RULES: dict[str, Callable[[Call], Shape]] = {
     ),
     "colour": lambda call: _colour(call),
     "cv2-resize": lambda call: _cv2_resize(call),
-    "einops": lambda call: _einops(call),
+    "einops": notation.einops,
     "grid-of-images": lambda call: (None, None, None),
-    "like-tgt": lambda call: _like(call, "tgt"),
-    "grid": lambda call: (
-        (*call.input.shape[:2], *call.tensor("grid").shape[1:-1])  # type: ignore[index]
-        if call.input.shape and call.tensor("grid").shape
-        else None
-    ),
+    "grid": lambda call: _sampled(call),
     "glu": lambda call: _halved(call),
-    "pad": convolve.pad,
-    "interpolate": convolve.interpolate,
-    "pixel-shuffle": convolve.pixel_shuffle,
-    "pixel-unshuffle": convolve.pixel_unshuffle,
-    "unfold": convolve.unfold,
-    "fold": convolve.fold,
-    "batch-norm": lambda call: call.input.shape,
+    "pad": resizing.pad,
+    "interpolate": resizing.interpolate,
+    "pixel-shuffle": resizing.pixel_shuffle,
+    "pixel-unshuffle": resizing.pixel_unshuffle,
+    "unfold": resizing.unfold,
+    "fold": resizing.fold,
+    "batch-norm": products.batch_norm,
 }
 for _n in (1, 2, 3):
     SHAPE_RULES[f"conv{_n}d"] = partial(convolve.conv, n=_n)
@@ -460,15 +358,31 @@ for _n in (1, 2, 3):
     SHAPE_RULES[f"pool{_n}d"] = partial(convolve.pool, n=_n)
     SHAPE_RULES[f"unpool{_n}d"] = partial(convolve.unpool, n=_n)
     SHAPE_RULES[f"adaptive-pool{_n}d"] = partial(convolve.adaptive_pool, n=_n)
-    SHAPE_RULES[f"pad{_n}d"] = partial(convolve.pad_layer, n=_n)
+    SHAPE_RULES[f"pad{_n}d"] = partial(resizing.pad_layer, n=_n)
+    SHAPE_RULES[f"fractional-pool{_n}d"] = partial(convolve.fractional_pool, n=_n)
 
 
 def _halved(call: Call) -> Shape:
     shape, dim = call.input.shape, call.integer("dim")
-    at = None if shape is None or dim is None else index(dim, len(shape))
-    if shape is None or at is None:
+    at = None if not shape or dim is None else axis(dim, shape)
+    if not shape or at is None:
         return None
-    return (*shape[:at], sizes.floor_divide(shape[at], 2), *shape[at + 1 :])
+    need_divisible("sizes", shape[at], 2, at)
+    return (*shape[:at], divide_exactly(shape[at], 2), *shape[at + 1 :])
+
+
+def _sampled(call: Call) -> Shape:
+    """``grid_sample``: the grid's height and width, with the channels of what is sampled."""
+    shape, grid = call.input.shape, call.tensor("grid").shape
+    for one in (shape, grid):
+        need_rank(one, 4, 5, note="grid_sample")
+    if not shape or not grid or len(shape) != len(grid):
+        if shape and grid and firm(shape) and firm(grid):
+            raise refuse("rank", len(grid), len(shape), None, "grid_sample")
+        return None
+    need_same("sizes", grid[0], shape[0], 0, "batch")
+    need_same("sizes", grid[-1], len(shape) - 2, len(grid) - 1, "coordinates")
+    return (*shape[:2], *grid[1:-1])
 
 
 def _randint(call: Call) -> Shape:
@@ -505,63 +419,6 @@ def _cv2_resize(call: Call) -> Shape:
         return None
     height, width = (dims[1], dims[0]) if dims is not None and len(dims) == 2 else (None, None)
     return (height, width, *shape[2:])
-
-
-def _groups(side: str) -> list[list[str]] | None:
-    """One side of an einops pattern: the axes of each dimension."""
-    found: list[list[str]] = []
-    inside = False
-    for word in side.replace("(", " ( ").replace(")", " ) ").split():
-        if word in "()":
-            inside = word == "("
-            if inside:
-                found.append([])
-        elif not word.isidentifier() and word != "1":
-            return None
-        elif inside:
-            found[-1].append(word)
-        else:
-            found.append([] if word == "1" else [word])
-    return found
-
-
-def _einops(call: Call) -> Shape:
-    """``rearrange(x, "b c h w -> b (h w) c")``: the sizes of named axes, multiplied where they are joined."""
-    left, arrow, right = (call.text("pattern") or "").partition("->")
-    sources, targets = _groups(left), _groups(right)
-    shape = call.input.shape
-    if not arrow or sources is None or targets is None:
-        return None
-    known: dict[str, Dim] = {name: dim_of(value) for name, value in call.arguments.items()}
-    for i, group in enumerate(sources):
-        whole = shape[i] if shape is not None and len(shape) == len(sources) else None
-        missing = [name for name in group if known.get(name) is None]
-        if len(missing) == 1:
-            rest = sizes.product(tuple(known[name] for name in group if name != missing[0]))
-            known[missing[0]] = divide_exactly(whole, rest)
-    return tuple(sizes.product(tuple(known.get(name) for name in group)) for group in targets)
-
-
-def einsum_operands(call: Call) -> list[Tensor]:
-    """The tensors that an ``einsum`` combines."""
-    items = items_of(call["*"]) or ()
-    if len(items) == 1 and items_of(items[0]) is not None:
-        items = items_of(items[0]) or ()
-    return [as_tensor(item) or Tensor() for item in items]
-
-
-def _einsum(call: Call) -> Shape:
-    text = call.text("equation")
-    if text is None or "->" not in text or "." in text:
-        return None
-    left, right = text.replace(" ", "").split("->")
-    known: dict[str, Dim] = {}
-    for letters, tensor in zip(left.split(","), einsum_operands(call)):
-        if tensor.shape is not None and len(tensor.shape) == len(letters):
-            for letter, dim in zip(letters, tensor.shape):
-                if known.get(letter) is None or known[letter] == 1:
-                    known[letter] = dim
-    return tuple(known.get(letter) for letter in right)
 
 
 def shape_of(call: Call) -> Shape:

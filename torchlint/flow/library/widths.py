@@ -76,7 +76,21 @@ def _pair(call: Call) -> tuple[Value | None, Value | None]:
 
 _RULES: dict[str, Callable[[Call], Dim]] = {
     "same": lambda call: call.input.width,
-    "batch-norm": lambda call: call.input.width,
+    **dict.fromkeys(
+        (
+            "batch-norm",
+            "instance-norm",
+            "group-norm",
+            "layer-norm",
+            "prelu",
+            "same-dims",
+            "triangle",
+            "encoder",
+            "decoder",
+            "channel-shuffle",
+        ),
+        lambda call: call.input.width,
+    ),
     "linear": _linear,
     "bilinear": lambda call: dim_of(call["out_features"]),
     "embedding": _embedding,
