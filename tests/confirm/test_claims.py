@@ -41,6 +41,8 @@ UNDECIDED = {
     "TL316": "a recurrent layer reads any three dimensions; which one is time is the author's to know",
     "TL317": "torch says so itself, once training has come to the last batch",
     "TL320": "dropout and normalisation do what they say; that these are outputs is the author's to know",
+    "TL319": "sigmoids compute what they say; that training stalls shows after many steps only",
+    "TL323": "convolutions of kernel 1 compute what they say; that neighbours matter is the author's to know",
     "TL308": "a plain tensor computes what a buffer would, on one device and before the model is saved",
     "TL309": "whether the constructor fails is read from its own lines, and shows when an object is made at all",
     "TL310": "that a layer is made anew is read from its line; what it computes is what such a layer does",

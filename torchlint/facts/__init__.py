@@ -24,6 +24,7 @@ from torchlint.facts.pairs import Draw, PairMoved
 from torchlint.facts.pixels import KEEPING, PixelStep, Setting, history
 from torchlint.facts.refusals import ShapesRefused
 from torchlint.facts.reshapes import Reshaped
+from torchlint.facts.stacks import PixelsClassified, SquashesStacked
 from torchlint.facts.starts import LayerStarts
 from torchlint.facts.statistics import ImageRescaled, Rescaling, rescalings
 from torchlint.facts.submodules import StateShared, Unregistered, UnusedLayer
@@ -38,14 +39,13 @@ from torchlint.flow.shape import Dim, Shape, differs, render
 from torchlint.flow.values import Meaning, Place, Run, Tensor, Weights
 
 __all__ = [
-    "KEEPING", "BackwardCalled", "BytesComputed", "ConstructorRun", "CriticCalled", "Cut", "Dim",
-    "DistributionUsed", "Draw", "DropoutCalled", "Ending", "Fact", "Fault", "Form", "ForwardEnds",
-    "ImageRescaled", "ImageShown", "Interval", "LayerCalled", "LayerFed", "LayerMade", "LayerStarts", "Levels",
-    "LoopReturns",
-    "LossCalled", "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence",
-    "OpCalled", "PairMoved", "PixelStep", "Place", "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped",
-    "RowsMade", "Run", "Setting", "Shape", "ShapesRefused", "StateShared", "Tail", "Tensor", "TensorKept",
-    "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "Unregistered", "UnusedLayer",
+    "KEEPING", "BackwardCalled", "BytesComputed", "ConstructorRun", "CriticCalled", "Cut", "Dim", "DistributionUsed",
+    "Draw", "DropoutCalled", "Ending", "Fact", "Fault", "Form", "ForwardEnds", "ImageRescaled", "ImageShown",
+    "Interval", "LayerCalled", "LayerFed", "LayerMade", "LayerStarts", "Levels", "LoopReturns", "LossCalled",
+    "LossWeighted", "Meaning", "Meeting", "Misfit", "ModelCalled", "ModelEvaluated", "Occurrence", "OpCalled",
+    "PairMoved", "PixelStep", "PixelsClassified", "Place", "Prepared", "PreprocessingCompared", "Rescaling", "Reshaped",
+    "RowsMade", "Run", "Setting", "Shape", "ShapesRefused", "SquashesStacked", "StateShared", "Tail", "Tensor",
+    "TensorKept", "TrailStep", "TrainingEvent", "TrainingIteration", "TransformApplied", "Unregistered", "UnusedLayer",
     "Weights", "WindowMade", "alike", "claims", "computed_by_model", "core", "difference", "differs", "ending",
     "history", "reached", "render", "rescalings", "same_core", "several_hot", "trail",
 ]  # fmt: skip

@@ -32,6 +32,7 @@ from torchlint.facts.phases import comparisons, evaluations, feedings, unlike
 from torchlint.facts.pixels import step_of
 from torchlint.facts.refusals import refusals
 from torchlint.facts.reshapes import reshapes
+from torchlint.facts.stacks import stacks
 from torchlint.facts.starts import starts
 from torchlint.facts.statistics import images_rescaled
 from torchlint.facts.training import TrainingEvent, TrainingIteration
@@ -436,6 +437,7 @@ def facts(events: Sequence[Event], *, whole: bool = True) -> list[Occurrence]:
         refusals,
         layers_fed,
         starts,
+        stacks,
         images_rescaled,
         pairs,
         computed_bytes,
