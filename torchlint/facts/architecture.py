@@ -233,9 +233,7 @@ class _Look:
         if given is None:
             return f"{self.name}(…)"
         args, keywords = given
-        shown = Object("module", self.name, {}, {}, None)
-        parts = Tuple(tuple(args))
-        return call_words(Object(shown.kind, shown.name, {"*": parts, **keywords}, {}, None), self.m.contracts)
+        return call_words(Object("module", self.name, {"*": Tuple(tuple(args)), **keywords}, {}), self.m.contracts)
 
     def _root(self, run: Any) -> None:
         self.m.most = MOST_NODES

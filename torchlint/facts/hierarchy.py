@@ -143,13 +143,13 @@ def bound_names(node: ir.FunctionDef | ir.Lambda) -> set[str]:
     names = {param.name for param in node.params}
     for one in walk(node):
         if isinstance(one, ir.Assign):
-            names.update(name for target in one.targets for name in _targets(target))
+            names.update(name for target in one.targets for name in target_names(target))
         elif isinstance(one, (ir.AnnAssign, ir.AugAssign, ir.For, ir.Walrus)):
-            names.update(_targets(one.target))
+            names.update(target_names(one.target))
         elif isinstance(one, ir.Generator):
-            names.update(_targets(one.target))
+            names.update(target_names(one.target))
         elif isinstance(one, ir.WithItem) and one.target is not None:
-            names.update(_targets(one.target))
+            names.update(target_names(one.target))
         elif isinstance(one, ir.Handler) and one.name:
             names.add(one.name)
         elif isinstance(one, (ir.FunctionDef, ir.ClassDef)) and one is not node:
@@ -161,14 +161,15 @@ def bound_names(node: ir.FunctionDef | ir.Lambda) -> set[str]:
     return names
 
 
-def _targets(target: ir.Expr) -> Iterator[str]:
+def target_names(target: ir.Expr) -> Iterator[str]:
+    """The names that an assignment to `target` binds."""
     if isinstance(target, ir.Name):
         yield target.name
     elif isinstance(target, (ir.TupleExpr, ir.ListExpr)):
         for item in target.items:
-            yield from _targets(item)
+            yield from target_names(item)
     elif isinstance(target, ir.Starred):
-        yield from _targets(target.value)
+        yield from target_names(target.value)
 
 
 # --- names and classes -------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from torchlint.facts.hierarchy import parts, target_names
 from torchlint.flow.library import tables
 from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.machine import Machine
@@ -182,9 +183,9 @@ class _Search:
                 for item in one.names:
                     top = item.name.partition(".")[0]
                     scope.bound[item.alias or top] = Library(item.name if item.alias else top)
-            pending.extend(_parts(one))
+            pending.extend(parts(one))
         for target, _ in scope.assigned:
-            for name in _names(target):
+            for name in target_names(target):
                 scope.bound.setdefault(name, None)
 
     def _gather(self, scope: Scope) -> None:
@@ -352,31 +353,3 @@ def _options(value: Value | None) -> list[Value]:
     if value is None:
         return []
     return [v for _, v in value.options] if isinstance(value, Alternatives) else [value]
-
-
-def _names(target: ir.Expr) -> Iterator[str]:
-    if isinstance(target, ir.Name):
-        yield target.name
-    elif isinstance(target, (ir.TupleExpr, ir.ListExpr)):
-        for item in target.items:
-            yield from _names(item)
-    elif isinstance(target, ir.Starred):
-        yield from _names(target.value)
-
-
-#: The fields of each kind of node that hold nodes.
-_FIELDS: dict[type, tuple[str, ...]] = {}
-
-
-def _parts(node: object) -> Iterator[object]:
-    """The nodes directly inside a node."""
-    fields = _FIELDS.get(type(node))
-    if fields is None:
-        names = getattr(node, "__struct_fields__", ())
-        fields = _FIELDS[type(node)] = tuple(n for n in names if n not in ("n", "name", "op", "kind", "names", "uses"))
-    for name in fields:
-        value = getattr(node, name)
-        if isinstance(value, ir.Node):
-            yield value
-        elif isinstance(value, list):
-            yield from (v for v in value if isinstance(v, ir.Node))

@@ -207,20 +207,6 @@ def call_library_module(
     node: ir.Call | None,
 ) -> Value:
     """A call of a layer, a container or a known architecture."""
-    value = _call_library_module(m, owner, args, keywords, place, node)
-    if m.modules is not None:
-        m.modules.append(ModuleCall(owner, value))
-    return value
-
-
-def _call_library_module(
-    m: Machine,
-    owner: Object,
-    args: Sequence[Value],
-    keywords: Mapping[str, Value],
-    place: Place,
-    node: ir.Call | None,
-) -> Value:
     if owner.kind == "model":
         return architectures.call(m, owner, args, keywords, place)
     if owner.kind == "container":

@@ -27,6 +27,7 @@ from torchlint.flow.interval import REAL
 from torchlint.flow.library import apply, tables
 from torchlint.flow.machine import Machine, flatten
 from torchlint.flow.observing import observe
+from torchlint.flow.recording import ModuleCall
 from torchlint.flow.spell import passed, spell
 from torchlint.flow.tensors import grad_mode
 from torchlint.flow.values import (
@@ -295,7 +296,10 @@ def call_object(
 ) -> Value:
     """``owner(…)`` for an object of a library."""
     if owner.kind in ("module", "container", "model"):
-        return models.call_library_module(m, owner, args, keywords, place, node)
+        value = models.call_library_module(m, owner, args, keywords, place, node)
+        if m.modules is not None:
+            m.modules.append(ModuleCall(owner, value))
+        return value
     if owner.kind == "loss":
         return losses.module(m, owner, args, keywords, place, node)
     if owner.kind == "transform":

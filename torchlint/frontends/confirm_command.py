@@ -18,18 +18,16 @@ from torchlint.config.user import Allowed, read
 from torchlint.confirm.inspecting import Asked, classes, inspect
 from torchlint.frontends.configuration import Configuration
 from torchlint.frontends.confirming import ISOLATION, MEMORY, Consent, project_of, started
-from torchlint.frontends.files import read_file
+from torchlint.frontends.files import read_file, split_class
 from torchlint.frontends.outcome import CLEAN, FINDINGS, UsageError
 from torchlint.frontends.output import publish, spare
 from torchlint.frontends.places import user_file
-from torchlint.frontends.terminal import wants_colour, width
+from torchlint.frontends.terminal import COLUMNS, wants_colour, width
 from torchlint.inspected import REASONS, Class, Failure, Inspection
 from torchlint.report.text import Paint
 from torchlint.source.text import DecodeError, decode
 
 CPU = 60.0
-#: Columns where there is no terminal to ask.
-COLUMNS = 120
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -75,9 +73,7 @@ def confirm(arguments: argparse.Namespace) -> int:
 
 def _target(text: str) -> Target:
     """Raises: UsageError: no such file, or none that holds models."""
-    path, cls = (text, "") if os.path.exists(text) else (text.rpartition(":")[0], text.rpartition(":")[2])
-    if not os.path.exists(path):
-        raise UsageError(f"{path or text}: no such file")
+    path, cls = split_class(text)
     if os.path.isdir(path) or not path.endswith(".py"):
         raise UsageError(f"{path}: models are run of Python files (.py) only")
     return Target(path, cls, Configuration())

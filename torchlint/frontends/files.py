@@ -54,6 +54,18 @@ def decode_or_none(content: bytes) -> str | None:
         return None
 
 
+def split_class(target: str) -> tuple[str, str]:
+    """``FILE`` or ``FILE:CLASS`` as the file, which exists, and the class or nothing.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    path, name = (target, "") if os.path.exists(target) else (target.rpartition(":")[0], target.rpartition(":")[2])
+    if not os.path.exists(path):
+        raise UsageError(f"{path or target}: no such file")
+    return path, name
+
+
 def require(paths: Iterable[str]) -> None:
     """Raises: UsageError: one of the paths does not exist, or is a folder that cannot be searched."""
     missing: list[str] = []

@@ -17,12 +17,12 @@ from msgspec.structs import replace
 from torchlint.architecture import Blueprint, Model
 from torchlint.facts.analysis import deeply
 from torchlint.facts.architecture import Asked, Constant, Found, NotFoundError
-from torchlint.frontends.confirm_command import COLUMNS
+from torchlint.frontends.files import split_class
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, FINDINGS, UsageError
 from torchlint.frontends.output import publish, spare
 from torchlint.frontends.reveal import Look, Target
-from torchlint.frontends.terminal import wants_colour, width
+from torchlint.frontends.terminal import COLUMNS, wants_colour, width
 from torchlint.report.encode import dumps
 from torchlint.report.text import visible
 from torchlint.syntax.positions import locate
@@ -48,9 +48,7 @@ def inspect(arguments: argparse.Namespace) -> int:
 
 def _target(text: str) -> tuple[Target, str]:
     """Raises: UsageError: no such file, or none that holds models."""
-    path, name = (text, "") if os.path.exists(text) else (text.rpartition(":")[0], text.rpartition(":")[2])
-    if not os.path.exists(path):
-        raise UsageError(f"{path or text}: no such file")
+    path, name = split_class(text)
     if os.path.isdir(path):
         raise UsageError(f"{path}: a folder; name a file of it")
     return Target(path, 0, None), name

@@ -7,14 +7,12 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.diagnostic import Location, Span
 from torchlint.engine import registry
 from torchlint.facts.analysis import Analysis, analyse
-from torchlint.facts.architecture import Inspector
 from torchlint.flow.budget import Stop, never
-from torchlint.flow.library.contracts import Contracts
 from torchlint.flow.library.tables import ContractError
 from torchlint.frontends.check import tables
 from torchlint.frontends.configuration import Configuration
@@ -22,8 +20,10 @@ from torchlint.frontends.documents import Documents
 from torchlint.frontends.files import Sources, find, read_file, require
 from torchlint.frontends.memory import without_collector
 from torchlint.frontends.outcome import CLEAN, ERROR, UsageError
-from torchlint.project.modules import Project
 from torchlint.report.text import visible
+
+if TYPE_CHECKING:
+    from torchlint.facts.architecture import Inspector
 
 
 def reveal(arguments: argparse.Namespace) -> int:
@@ -107,6 +107,10 @@ class Look:
         Raises:
             UsageError, ConfigError: there is nothing sensible to do.
         """
+        from torchlint.facts.architecture import Inspector
+        from torchlint.flow.library.contracts import Contracts
+        from torchlint.project.modules import Project
+
         own, taught = [str(registry.own_contracts())], tables([self._configuration.of(self._target.path)])
         project = Project(self._documents.files, self.sources.context, top=os.getcwd())
         try:

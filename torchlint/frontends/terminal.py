@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
+#: Columns where there is no terminal to ask.
+COLUMNS = 120
+
+
 def wants_colour(choice: str, stream: TextIO, environment: Mapping[str, str]) -> bool:
     """``--color``, then NO_COLOR, then FORCE_COLOR or CLICOLOR_FORCE, then whether a capable terminal listens."""
     if choice != "auto":
